@@ -1,0 +1,19 @@
+# make demo and make test install what is missing first (as root, or through sudo).
+.DEFAULT_GOAL := build
+
+build: deps ## the command, at build/release/rtpx
+	cmake --preset release && cmake --build --preset release
+demo: build ## record, convert, serve: ends with a file to play and a page to look at
+	tools/demo
+test: deps ## everything that CI runs
+	tools/check
+soak: build ## what takes hours; results go into docs/soak.md
+	tools/soak
+bench: build ## ratios against peers and the floor
+	tools/bench
+fuzz: deps ## each target for a minute
+	tools/fuzz 60
+deps:
+	@tools/install-deps
+
+.PHONY: build demo test soak bench fuzz deps

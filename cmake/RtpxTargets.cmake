@@ -1,0 +1,61 @@
+# Warnings and sanitizers for our own targets; never exported.
+add_library(rtpx_flags INTERFACE)
+target_compile_options(rtpx_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+                                            -Wno-missing-field-initializers)
+if(RTPX_SANITIZE)
+  target_compile_options(rtpx_flags INTERFACE -fsanitize=${RTPX_SANITIZE} -fno-omit-frame-pointer
+                                              -fno-sanitize-recover=all)
+  target_link_options(rtpx_flags INTERFACE -fsanitize=${RTPX_SANITIZE})
+endif()
+if(RTPX_LIBFUZZER)
+  target_compile_options(rtpx_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+# rtpx_library(<name> [HEADERS <public headers>...]): a library target with the alias rtpx::<name>. Its sources come
+# from the CMakeLists.txt of the folders under src/ that belong to it.
+function(rtpx_library name)
+  cmake_parse_arguments(ARG "" "" "HEADERS" ${ARGN})
+  add_library(rtpx_${name})
+  add_library(rtpx::${name} ALIAS rtpx_${name})
+  set_target_properties(rtpx_${name} PROPERTIES EXPORT_NAME ${name} VERIFY_INTERFACE_HEADER_SETS ON
+                                                VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+  target_include_directories(rtpx_${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_compile_features(rtpx_${name} PUBLIC cxx_std_23)
+  target_link_libraries(rtpx_${name} PRIVATE $<BUILD_INTERFACE:rtpx_flags>)
+  list(TRANSFORM ARG_HEADERS PREPEND ${PROJECT_SOURCE_DIR}/include/rtpx/)
+  target_sources(rtpx_${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${ARG_HEADERS})
+endfunction()
+
+# rtpx_test(<name> LABELS <label>... SOURCES <file>... [LIBRARIES <target>...] [TIMEOUT <seconds>])
+function(rtpx_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "LABELS;SOURCES;LIBRARIES" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_definitions(${name} PRIVATE RTPX_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data"
+                                             RTPX_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+                                             RTPX_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  target_link_libraries(${name} PRIVATE rtpx_flags rtpx_test_support ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  gtest_discover_tests(${name} TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST
+                       PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+endfunction()
+
+# rtpx_fuzz(<area> [LIBRARIES <target>...]): fuzz/fuzz_<area>.cpp with fuzz/corpus/<area>/. In a normal build the
+# target replays its corpus, as a test; with RTPX_LIBFUZZER it is a libFuzzer binary.
+function(rtpx_fuzz area)
+  cmake_parse_arguments(ARG "" "" "LIBRARIES" ${ARGN})
+  set(target fuzz_${area})
+  add_executable(${target} fuzz_${area}.cpp)
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(${target} PRIVATE rtpx_flags ${ARG_LIBRARIES})
+  if(RTPX_LIBFUZZER)
+    target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+  else()
+    target_sources(${target} PRIVATE replay_main.cpp)
+    add_test(NAME ${target}.corpus COMMAND ${target} ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${area})
+    set_tests_properties(${target}.corpus PROPERTIES LABELS fuzz TIMEOUT 120)
+  endif()
+  set_property(GLOBAL APPEND PROPERTY RTPX_FUZZ_TARGETS ${target})
+endfunction()

@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "rtpx/manifest.hpp"
+#include "rtpx/result.hpp"
+#include "rtpx/uploader.hpp"
+
+namespace rtpx {
+
+enum class Format : std::uint8_t { automatic, webm, mkv, mp4, fmp4, ogg, wav, ivf, h264, h265 };
+enum class Incomplete : std::uint8_t { keep, drop, freeze };
+enum class GapPolicy : std::uint8_t { automatic, keep, fill };  ///< automatic: keep video, fill audio
+enum class OnChange : std::uint8_t { keep, split };
+enum class Layers : std::uint8_t { all, best };                 ///< a file per rid, or one of the best layers
+enum class AudioCodec : std::uint8_t { copy, opus, aac, flac, pcm };
+enum class VideoCodec : std::uint8_t { vp8, vp9, av1, h264 };
+
+struct Thumbnails {
+  int width = 640, height = -1;  ///< either side -1 keeps the aspect; upstream's `resolution`
+};
+
+/// Upstream's `reencode` options, with the codec besides.
+struct Reencode {
+  VideoCodec codec = VideoCodec::vp8;
+  int threads = 0;                  ///< 0: one for each core
+  std::string bitrate = "1.5M";
+  int crf = 10;                     ///< 4..63
+  int gop_size = 125;
+  std::optional<std::pair<int, int>> resolution;  ///< width, height; -1 keeps the aspect
+  bool cues_to_front = true;
+};
+
+struct ConvertProgress {
+  double fraction = 0;              ///< 0..1 over the whole conversion
+  std::optional<double> seconds_left;
+  std::string what;                 ///< "scan", "write", "re-encode", …
+};
+
+struct ConvertOptions {
+  std::filesystem::path output_path = "./converter/output";
+  std::filesystem::path download_path = "./converter/download";
+  std::shared_ptr<Uploader> uploader;      ///< upstream's s3_upload_config
+  std::shared_ptr<Downloader> downloader;  ///< upstream's s3_download_config
+  std::optional<Thumbnails> thumbnails;
+  int sprites = 0;                         ///< number of scrub pictures; 0: none
+  /// Which rids to convert; a nullopt member means tracks without simulcast. Unset: all.
+  std::optional<std::vector<std::optional<std::string>>> only_rids;
+  int reorder_buffer_size = 100;           ///< upstream's; has no effect, lateness has no limit here
+  std::optional<Reencode> reencode;
+
+  Format format = Format::automatic;
+  Layers layers = Layers::all;
+  std::optional<int> max_spatial_layer, max_temporal_layer;
+  Incomplete incomplete = Incomplete::keep;
+  GapPolicy gaps = GapPolicy::automatic;
+  OnChange on_change = OnChange::keep;
+  AudioCodec audio = AudioCodec::copy;
+  bool opus_fec = false;
+  bool join = false;                       ///< all streams into one Matroska
+  bool write_reports = true;               ///< `<file>.report.json` beside each output
+  std::function<void(const ConvertProgress&)> progress;  ///< on the calling thread, at most 10 times a second
+  std::stop_token stop;
+};
+
+/// One written file; upstream's keys and ours.
+struct ConvertedFile {
+  std::filesystem::path file;
+  std::string location;                          ///< the path, or its s3:// URL after an upload
+  std::int64_t duration_seconds = 0;             ///< rounded, as upstream's
+  std::int64_t duration_ms = 0;
+  std::int64_t offset_ms = 0;                    ///< start against the recording's first media
+  std::optional<std::string> thumbnail_location;
+  std::optional<std::string> report_location;
+  std::vector<std::string> parts;                ///< further numbered parts, when the output was split
+};
+
+/// Something that a person should know of a conversion.
+struct ConvertNote {
+  enum class Severity : std::uint8_t { info, loss, skipped };
+  Severity severity = Severity::info;
+  std::string track_id;  ///< empty: the recording
+  std::string message;
+};
+
+struct ConvertResult {
+  std::map<std::string, ConvertedFile> files;  ///< output id (`<stream>` or `<stream>_<rid>`) to file
+  std::vector<ConvertNote> notes;
+  bool lost_media = false;                     ///< something was lost for good: exit status 1
+};
+
+/// Converts a recording: a folder, a manifest.json, or an s3:// URL of one (with a downloader). Waits; outputs
+/// appear under their names only when complete. One bad track never stops the others.
+/// Errors: not_found, malformed, nothing_to_convert, io, no_space, cancelled, invalid_argument.
+[[nodiscard]] Result<ConvertResult> convert(const std::string& recording, const ConvertOptions& options);
+/// As above for a manifest in memory whose relative locations are relative to `folder`.
+[[nodiscard]] Result<ConvertResult> convert(const Manifest& manifest, const std::filesystem::path& folder,
+                                            const ConvertOptions& options);
+
+/// The result manifest, upstream's keys with ours beside them, as JSON.
+[[nodiscard]] std::string serialize_result(const ConvertResult& result);
+
+}  // namespace rtpx

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "rtpx/result.hpp"
+#include "storage/record_format.hpp"
+#include "util/bytes.hpp"
+
+namespace rtpx {
+
+/// One record as it lies in the file(s) of a track.
+struct Record {
+  RecordHeader header;
+  std::uint64_t offset = 0;  ///< of the record's header, counted over all files of the track in order
+  Bytes packet;              ///< valid until the next call of next()
+};
+
+/// A stretch that could not be read as records.
+struct DamagedRange {
+  std::uint64_t offset = 0, length = 0;
+  bool tail = false;  ///< it reaches the end of the file: a torn write rather than damage
+};
+
+/// Reads the records of a track in order, in large preads with fixed memory, over all files of a rotated or
+/// restarted track as if they were one. Where the bytes make no sense (an impossible size, a packet that is not
+/// RTP/RTCP version 2 followed by nonsense), it looks for the next offset from which several records follow each
+/// other, reports the stretch as damaged and goes on there.
+class RecordReader {
+ public:
+  enum class Content : std::uint8_t { rtp, rtcp };
+  /// Errors: not_found, io; the message names the file.
+  [[nodiscard]] static Result<std::unique_ptr<RecordReader>> open(std::vector<std::filesystem::path> files,
+                                                                  Content content = Content::rtp);
+  virtual ~RecordReader() = default;
+
+  /// The next record; nullopt at the end. Errors: io, naming file and offset.
+  [[nodiscard]] virtual Result<std::optional<Record>> next() = 0;
+  /// The record at `offset` (as Record::offset gave it), without moving; the bytes live until the next read_at().
+  [[nodiscard]] virtual Result<Record> read_at(std::uint64_t offset) = 0;
+  virtual void rewind() = 0;
+  [[nodiscard]] virtual const std::vector<DamagedRange>& damage() const = 0;  ///< found so far since rewind()
+  [[nodiscard]] virtual std::uint64_t size() const = 0;                       ///< bytes of all files
+};
+
+}  // namespace rtpx
