@@ -35,8 +35,8 @@ inline void store_be(std::byte* to, T value) noexcept {
 }
 static_assert(std::endian::native == std::endian::little, "load_be swaps unconditionally");
 
-/// Reads big-endian fields from the front of a span. Overrun latches: every later read answers zero or empty, so
-/// a parser reads like the syntax table of its RFC and checks ok() once at the end.
+/// Reads big-endian fields from the front of a span. Overrun latches: every later read answers zero or empty,
+/// so a parser reads like the syntax table of its RFC and checks ok() once at the end.
 class ByteReader {
  public:
   explicit ByteReader(Bytes bytes) noexcept : bytes_(bytes) {}
@@ -107,7 +107,8 @@ class BitReader {
     }
     at_ += count;
   }
-  /// ue(v), H.264 section 9.1 and H.265 section 9.2: exponential Golomb. More than 32 leading zeros is an overrun.
+  /// ue(v), H.264 section 9.1 and H.265 section 9.2: exponential Golomb. More than 32 leading zeros is an
+  /// overrun.
   std::uint32_t ue() noexcept {
     unsigned zeros = 0;
     while (ok_ && !bit()) ++zeros;
