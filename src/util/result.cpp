@@ -16,22 +16,38 @@ const char* version() noexcept {
 
 const char* to_string(Errc code) noexcept {
   switch (code) {
-    case Errc::invalid_argument: return "invalid_argument";
-    case Errc::not_found: return "not_found";
-    case Errc::already_exists: return "already_exists";
-    case Errc::tracks_not_found: return "tracks_not_found";
-    case Errc::truncated: return "truncated";
-    case Errc::malformed: return "malformed";
-    case Errc::unsupported: return "unsupported";
-    case Errc::io: return "io";
-    case Errc::no_space: return "no_space";
-    case Errc::too_many_files: return "too_many_files";
-    case Errc::network: return "network";
-    case Errc::denied: return "denied";
-    case Errc::cancelled: return "cancelled";
-    case Errc::storage_failed: return "storage_failed";
-    case Errc::nothing_to_convert: return "nothing_to_convert";
-    case Errc::internal: return "internal";
+    case Errc::invalid_argument:
+      return "invalid_argument";
+    case Errc::not_found:
+      return "not_found";
+    case Errc::already_exists:
+      return "already_exists";
+    case Errc::tracks_not_found:
+      return "tracks_not_found";
+    case Errc::truncated:
+      return "truncated";
+    case Errc::malformed:
+      return "malformed";
+    case Errc::unsupported:
+      return "unsupported";
+    case Errc::io:
+      return "io";
+    case Errc::no_space:
+      return "no_space";
+    case Errc::too_many_files:
+      return "too_many_files";
+    case Errc::network:
+      return "network";
+    case Errc::denied:
+      return "denied";
+    case Errc::cancelled:
+      return "cancelled";
+    case Errc::storage_failed:
+      return "storage_failed";
+    case Errc::nothing_to_convert:
+      return "nothing_to_convert";
+    case Errc::internal:
+      return "internal";
   }
   return "unknown";
 }
