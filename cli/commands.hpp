@@ -1,0 +1,11 @@
+#pragma once
+
+#include "program.hpp"
+
+namespace CLI {
+class App;
+}
+
+/// Each subcommand is one file with one of these functions: it adds itself to the parser, and its callback
+/// runs the work and sets Program::exit_code. A new one is declared here and listed in main.cpp.
+namespace rtpx::cli {}  // namespace rtpx::cli

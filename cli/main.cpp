@@ -1,0 +1,42 @@
+// Dispatches to the subcommands; each of them lives in a file of its own.
+#include <CLI/CLI.hpp>
+
+#include "commands.hpp"
+#include "rtpx/version.hpp"
+
+using namespace rtpx;
+
+namespace {
+
+using AddCommand = void (*)(CLI::App&, cli::Program&);
+const std::vector<AddCommand> kCommands = {};
+
+const char* const kFooter = R"(A recording is a folder with a manifest.json, or the path of one.
+
+Examples:
+  rtpx import call.pcapng --sdp offer.sdp -o call     a capture becomes a recording
+  rtpx inspect call                                   what is in it, track by track
+  rtpx convert call -o videos                         files that play
+
+Exit status: 0 done, 1 done with losses that are reported, 2 wrong usage, 3 input unusable, 4 failed.
+`rtpx COMMAND --help` says more about each command.)";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  cli::Program program;
+  program.watch_signals();
+  CLI::App app("rtpx records the RTP packets of WebRTC tracks and turns them into files that play.", "rtpx");
+  app.set_version_flag("--version", std::string("rtpx ") + version());
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  app.failure_message(CLI::FailureMessage::help);
+  app.get_formatter()->column_width(28);
+  for (const AddCommand add : kCommands) add(app, program);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? cli::kDone : cli::kUsage;
+  }
+  return program.exit_code;
+}
