@@ -18,7 +18,7 @@ struct MediaPacket {
   std::int64_t sequence = 0;   ///< unwrapped; strictly increasing within a segment; a step over 1 is a loss
   std::int64_t timestamp = 0;  ///< unwrapped RTP time
   bool marker = false;
-  Bytes payload;               ///< padding removed; empty for padding-only packets (they count as received)
+  Bytes payload;  ///< padding removed; empty for padding-only packets (they count as received)
   std::optional<Bytes> dependency_descriptor;  ///< AV1 RTP spec, appendix A; raw extension value
 };
 
@@ -26,14 +26,15 @@ enum class FrameKind : std::uint8_t { key, delta };
 
 /// A complete access unit (temporal unit, audio packet), ready for a container.
 struct Frame {
-  std::int64_t timestamp = 0;       ///< unwrapped RTP time
+  std::int64_t timestamp = 0;  ///< unwrapped RTP time
   FrameKind kind = FrameKind::delta;
-  Bytes data;                       ///< valid until the next push() or flush() of the depacketizer
+  Bytes data;  ///< valid until the next push() or flush() of the depacketizer
   std::int64_t first_sequence = 0, last_sequence = 0;
-  std::uint32_t duration = 0;       ///< RTP ticks where the payload tells (audio); 0: unknown
-  bool discardable = false;         ///< no other frame refers to it
-  bool reference_lost = false;      ///< it, or what it refers to, is known to be missing: will not decode cleanly
-  bool parameters_changed = false;  ///< config() (resolution, parameter sets) changed with this frame
+  std::uint32_t duration = 0;   ///< RTP ticks where the payload tells (audio); 0: unknown
+  bool discardable = false;     ///< no other frame refers to it
+  bool reference_lost = false;  ///< it, or what it refers to, is known to be missing: will not decode cleanly
+  bool parameters_changed =
+      false;  ///< config() differs from the frame before; never set on the very first frame
   std::uint8_t temporal_layer = 0, spatial_layer = 0;
 };
 
@@ -48,9 +49,10 @@ struct Dropped {
 
 /// What a container must know of a stream.
 struct StreamConfig {
-  int width = 0, height = 0;        ///< 0: not known yet
-  std::vector<std::byte> codec_private;  ///< avcC, hvcC, av1C, vpcC (without box header), OpusHead; empty: none
-  std::uint32_t sample_rate = 0;    ///< audio: true sampling rate (16000 for G.722)
+  int width = 0, height = 0;  ///< 0: not known yet
+  std::vector<std::byte>
+      codec_private;              ///< avcC, hvcC, av1C, vpcC (without box header), OpusHead; empty: none
+  std::uint32_t sample_rate = 0;  ///< audio: true sampling rate (16000 for G.722)
   std::uint16_t channels = 0;
   std::uint32_t bits_per_sample = 0;
   bool operator==(const StreamConfig&) const = default;
@@ -58,11 +60,17 @@ struct StreamConfig {
 
 struct DepacketizerOptions {
   std::optional<int> max_spatial_layer, max_temporal_layer;
+  std::size_t max_unit_bytes = std::size_t{64} << 20;  ///< an access unit beyond it is dropped as malformed
 };
 
 /// Puts frames together from the packets of one payload format. Push a packet; the frames and drops that it
-/// completes are handed to the sinks before push() returns. Does no I/O, reads no clock, holds at most one access
-/// unit (64 MiB, beyond which it is dropped as malformed). Total: defined for every input.
+/// completes are handed to the sinks before push() returns. Does no I/O, reads no clock, holds at most one
+/// access unit. Total: defined for every input.
+///
+/// Video begins with a keyframe: complete frames before the first one are dropped as before_keyframe. From
+/// then on every complete frame comes out, if need be as reference_lost. Frames come in decoding order: with
+/// B-pictures their timestamps are not monotonic. A unit is complete when no sequence number is missing from
+/// its known start to its marker, or to the next unit where a sender sets no marker.
 class Depacketizer {
  public:
   using OnFrame = std::function<void(const Frame&)>;
@@ -70,20 +78,23 @@ class Depacketizer {
 
   virtual ~Depacketizer() = default;
   virtual void push(const MediaPacket& packet) = 0;
-  /// The segment has ended: what is complete comes out, the rest is dropped. The next push starts anew.
+  /// The segment has ended: what is complete comes out, the rest is dropped. The next push starts anew, with
+  /// any sequence number; unless the payload itself shows that nothing is missing, frames up to the next
+  /// keyframe are reference_lost.
   virtual void flush() = 0;
   /// As of the last frame handed out.
   [[nodiscard]] virtual const StreamConfig& config() const = 0;
 };
 
-/// Makes the depacketizer for `codec` (by mime type, case-insensitive; fmtp is used for parameter sets, layout).
-/// Errors: unsupported, with a message that names codec and payload type.
-[[nodiscard]] Result<std::unique_ptr<Depacketizer>> make_depacketizer(const Codec& codec, DepacketizerOptions options,
+/// Makes the depacketizer for `codec` (by mime type, case-insensitive; fmtp is used for parameter sets,
+/// layout). Errors: unsupported, with a message that names codec and payload type.
+[[nodiscard]] Result<std::unique_ptr<Depacketizer>> make_depacketizer(const Codec& codec,
+                                                                      DepacketizerOptions options,
                                                                       Depacketizer::OnFrame on_frame,
                                                                       Depacketizer::OnDropped on_dropped);
 
-/// A guess at the codec of payloads whose manifest has none: fed payloads in order, it answers once it is sure.
-/// It prefers no answer to a wrong one.
+/// A guess at the codec of payloads whose manifest has none: fed payloads in order, it answers once it is
+/// sure. It prefers no answer to a wrong one.
 class CodecRecognizer {
  public:
   explicit CodecRecognizer(MediaKind kind);

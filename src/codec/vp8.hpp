@@ -1,0 +1,79 @@
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include "codec/video_depacketizer.hpp"
+
+namespace rtpx {
+
+/// VP8 payload descriptor, RFC 7741 section 4.2. An absent optional field is nullopt, never zero.
+struct Vp8Descriptor {
+  bool non_reference = false;                  ///< N: no other frame refers to this one
+  bool starts_partition = false;               ///< S
+  std::uint8_t partition = 0;                  ///< PID, 0..7
+  std::optional<std::uint16_t> picture_id;     ///< 7 or 15 bits wide; wraps at that width
+  bool long_picture_id = false;                ///< M: 15 bits
+  std::optional<std::uint8_t> tl0picidx;       ///< running number of the frames of temporal layer 0
+  std::optional<std::uint8_t> temporal_layer;  ///< TID, 0..3
+  bool layer_sync = false;                     ///< Y: refers to temporal layer 0 only
+  std::size_t size = 0;                        ///< of the descriptor, in bytes, 1..6
+};
+
+/// Reads the descriptor at the front of an RTP payload. Reserved bits are ignored, as section 4.2 asks of
+/// receivers. nullopt: the payload ends inside the descriptor or right after it.
+[[nodiscard]] std::optional<Vp8Descriptor> parse_vp8_descriptor(Bytes payload) noexcept;
+
+/// VP8 frame tag and keyframe header, RFC 6386 section 9.1.
+struct Vp8FrameHeader {
+  bool keyframe = false;
+  bool shown = false;
+  std::uint16_t width = 0, height = 0;  ///< keyframes only
+};
+/// nullopt: too short, or a keyframe without its start code or size.
+[[nodiscard]] std::optional<Vp8FrameHeader> parse_vp8_frame_header(Bytes frame) noexcept;
+
+/// Says of each frame whether a frame that it may refer to is missing, as exactly as the payload descriptor
+/// tells: picture ids tell whether anything is missing, TL0PICIDX whether it was of layer 0, N whether it
+/// matters.
+class Vp8References {
+ public:
+  /// `packets` sequence numbers are missing before the next frame.
+  void gap(std::int64_t packets) noexcept { missing_packets_ += packets; }
+  /// Unknown many are missing: only a 15-bit picture id that goes on says otherwise.
+  void restart() noexcept { gap(0x7FFF); }
+  /// A frame that did not come out whole. `descriptor`: from whatever of it was received, if anything.
+  void missing(const Vp8Descriptor& descriptor) noexcept;
+  /// The next frame that is whole, in order. True: its reference is lost.
+  [[nodiscard]] bool whole(const Vp8Descriptor& descriptor, bool keyframe) noexcept;
+
+ private:
+  void account_for_gap(const Vp8Descriptor& descriptor, bool whole) noexcept;
+  void remember(const Vp8Descriptor& descriptor) noexcept;
+
+  std::int64_t missing_packets_ = 0;         // since the last whole frame
+  std::optional<std::uint16_t> picture_id_;  // of the last frame heard of
+  std::optional<std::uint8_t> tl0picidx_;
+  std::array<bool, 4> damaged_{};  // the last frame of this temporal layer did not decode cleanly
+};
+
+class Vp8Depacketizer final : public VideoDepacketizer {
+ public:
+  Vp8Depacketizer(DepacketizerOptions options, OnFrame on_frame, OnDropped on_dropped)
+      : VideoDepacketizer(options, std::move(on_frame), std::move(on_dropped)) {}
+
+ private:
+  Start inspect(const MediaPacket& packet) override;
+  void begin() override { unit_ = packet_; }
+  bool add(const MediaPacket& packet) override;
+  void finish() override;
+  void broken() override { references_.missing(unit_); }
+  void lost(std::int64_t packets) override { references_.gap(packets); }
+  void restart() override { references_.restart(); }
+
+  Vp8Descriptor packet_;  // of the packet inspected last
+  Vp8Descriptor unit_;    // of the open unit's first packet
+  Vp8References references_;
+};
+
+}  // namespace rtpx

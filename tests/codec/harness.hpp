@@ -1,0 +1,64 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "codec/depacketizer.hpp"
+#include "support/bytes.hpp"
+#include "support/captures.hpp"
+#include "support/rtp_files.hpp"
+
+namespace rtpx::test {
+
+/// A frame with a copy of its bytes, and the configuration as of then.
+struct KeptFrame : Frame {
+  std::string bytes;
+  StreamConfig config;
+};
+
+/// A depacketizer that keeps all that comes out.
+class Depacketized {
+ public:
+  explicit Depacketized(const Codec& codec, DepacketizerOptions options = {});
+  explicit Depacketized(const std::string& mime_type, DepacketizerOptions options = {})
+      : Depacketized(Codec{.payload_type = 96, .mime_type = mime_type, .clock_rate = 90000}, options) {}
+
+  /// Pushes the next packet of a sequence that begins at 1000; `lost` packets are missing before it.
+  void packet(std::int64_t timestamp, bool marker, const std::vector<std::byte>& payload, int lost = 0);
+  void push(const MediaPacket& packet) { depacketizer_->push(packet); }
+  void push_all(const MediaPackets& packets) {
+    for (const MediaPacket& packet : packets) push(packet);
+  }
+  void flush() { depacketizer_->flush(); }
+  [[nodiscard]] const StreamConfig& config() const { return depacketizer_->config(); }
+
+  std::vector<KeptFrame> frames;
+  std::vector<Dropped> dropped;
+  std::int64_t sequence = 1000;
+
+  [[nodiscard]] std::size_t lost_references() const;
+  [[nodiscard]] std::size_t keyframes() const;
+  [[nodiscard]] std::size_t dropped_as(Dropped::Reason reason) const;
+
+ private:
+  std::unique_ptr<Depacketizer> depacketizer_;
+};
+
+/// The frames of an .ivf file.
+[[nodiscard]] std::vector<std::string> read_ivf(const std::filesystem::path& file);
+
+[[nodiscard]] inline std::string text(const std::vector<std::byte>& bytes) {
+  return std::string(as_text(bytes));
+}
+[[nodiscard]] inline std::string text(std::initializer_list<int> values) {
+  return text(bytes(values));
+}
+[[nodiscard]] inline std::vector<std::byte> operator+(std::vector<std::byte> a,
+                                                      const std::vector<std::byte>& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+}  // namespace rtpx::test
