@@ -15,31 +15,38 @@ namespace rtpx {
 /// One track of an output file.
 struct OutputTrack {
   MediaKind kind = MediaKind::video;
-  std::string mime_type;       ///< of the payload written: "video/VP8", "audio/opus", "audio/PCMU", "audio/G722", …
-  StreamConfig config;         ///< of the first frame
-  int rotation = 0;            ///< clockwise degrees a player must turn the picture: 0, 90, 180, 270
-  bool mirrored = false;
-  std::string name;            ///< shown by players; may be empty
-  std::int64_t codec_delay_ns = 0;  ///< Opus pre-skip as time
+  std::string
+      mime_type;  ///< of the payload written: "video/VP8", "audio/opus", "audio/PCMU", "audio/G722", …
+  StreamConfig config;    ///< of the first frame
+  int rotation = 0;       ///< clockwise degrees a player must turn the picture: 0, 90, 180, 270
+  bool mirrored = false;  ///< and mirror it left to right, before turning it
+  bool config_changes =
+      false;         ///< new_config will come: MP4 then says that parameter sets are in band (avc3, hev1)
+  std::string name;  ///< shown by players; may be empty
+  std::int64_t codec_delay_ns = 0;  ///< Opus pre-skip as time; 0: the OpusHead's
 };
 
 /// One access unit at its place in the file.
 struct Sample {
   std::size_t track = 0;
-  std::int64_t time_ns = 0;       ///< presentation time from the file's start, not negative
-  std::int64_t duration_ns = 0;   ///< 0: unknown
+  /// Time from the file's start, not negative. Audio: of the first sample that the encoder was given; a
+  /// container takes the codec delay off it, so that what is heard and what is seen at one time belong
+  /// together.
+  std::int64_t time_ns = 0;
+  std::int64_t duration_ns = 0;  ///< 0: unknown
   bool keyframe = false;
   bool discardable = false;
-  Bytes data;                     ///< valid during write() only
+  std::int64_t discard_ns = 0;               ///< audio: so much of the packet's end is not to be played
+  Bytes data;                                ///< valid during write() only
   const StreamConfig* new_config = nullptr;  ///< set when the stream's configuration changes with this sample
 };
 
 /// What the plan knows before the first sample, so that sizes and cues need no second pass over the file.
 struct MuxHints {
-  std::int64_t duration_ns = 0;      ///< of the whole file, exact where the plan knows it
-  std::uint64_t cue_points = 0;      ///< upper bound on the number of video keyframes (or audio cue points)
+  std::int64_t duration_ns = 0;  ///< of the whole file, exact where the plan knows it
+  std::uint64_t cue_points = 0;  ///< upper bound on the number of video keyframes; 0 where there is no video
   std::string title;
-  std::string date_utc;              ///< ISO 8601, when the recording began; empty: unknown
+  std::string date_utc;  ///< ISO 8601, when the recording began; empty: unknown
 };
 
 /// Writes one file under a temporary name beside `path` and renames it when finished (durably). Destroying an
@@ -53,14 +60,22 @@ class Muxer {
   virtual Result<void> finish() = 0;
 };
 
+/// Video frames of H.264 and H.265 are length-prefixed (4 bytes) NAL units, those of AV1 are temporal units
+/// without temporal delimiters (what has them loses them), L16 is in network byte order.
+///
 /// `format` is never automatic. Errors: unsupported (a codec that the container cannot hold, named), io.
 [[nodiscard]] Result<std::unique_ptr<Muxer>> open_muxer(Format format, const std::filesystem::path& path,
-                                                        std::vector<OutputTrack> tracks, const MuxHints& hints);
+                                                        std::vector<OutputTrack> tracks,
+                                                        const MuxHints& hints);
 
 /// The container that fits these codecs: WebM where it allows them, else Matroska.
 [[nodiscard]] Format choose_format(const std::vector<OutputTrack>& tracks);
 /// File name extension with its dot, ".webm".
 [[nodiscard]] const char* extension_of(Format format) noexcept;
+/// The container's name for messages, "WebM".
+[[nodiscard]] const char* name_of(Format format) noexcept;
+/// Tracks that one file of this format can hold.
+[[nodiscard]] std::size_t most_tracks(Format format) noexcept;
 /// Whether `format` can hold `mime_type`.
 [[nodiscard]] bool format_holds(Format format, std::string_view mime_type) noexcept;
 

@@ -1,0 +1,296 @@
+#include "mux/matroska_writer.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+
+#include "mux/date.hpp"
+#include "mux/matroska_ids.hpp"
+#include "mux/parameter_sets.hpp"
+#include "mux/payload.hpp"
+#include "rtpx/version.hpp"
+
+namespace rtpx {
+namespace {
+
+using namespace matroska;
+
+constexpr std::int64_t kMillisecond = 1'000'000;  // TimestampScale; WebM asks for it
+constexpr std::int64_t kClusterMs = 5'000;        // WebM container guidelines
+constexpr std::int64_t kVideoCueMs = 500, kAudioCueMs = 2'500;
+constexpr std::uint64_t kCueSize = 24;  // a CuePoint of a file below 1 TiB and 34 years
+constexpr unsigned kSizeWidth = 4;      // of clusters and cues: below 256 MiB
+constexpr std::size_t kClusterHead = 4 + kSizeWidth + 10;
+constexpr std::size_t kBlockHead = 64;  // more than any block or group spends beside its frame
+constexpr std::size_t kSeekSize = 21;   // of a Seek with a position of 8 bytes
+
+ebml::Writer ebml_header(Format format) {
+  ebml::Writer children, out;
+  children.uint(kEbmlVersion, 1);
+  children.uint(kEbmlReadVersion, 1);
+  children.uint(kEbmlMaxIdLength, 4);
+  children.uint(kEbmlMaxSizeLength, 8);
+  children.text(kDocType, format == Format::webm ? "webm" : "matroska");
+  children.uint(kDocTypeVersion, 4);
+  children.uint(kDocTypeReadVersion, 2);
+  out.master(kEbml, children);
+  return out;
+}
+
+// The caller patches Duration's value, the last 8 bytes.
+ebml::Writer segment_info(const MuxHints& hints) {
+  const std::string application = std::string("rtpx ") + version();
+  ebml::Writer info;
+  info.uint(kTimestampScale, kMillisecond);
+  info.text(kMuxingApp, application);
+  info.text(kWritingApp, application);
+  if (!hints.title.empty()) info.text(kTitle, hints.title);
+  if (const auto date = nanoseconds_since_2001(hints.date_utc)) info.sint(kDateUtc, *date);
+  info.float64(kDuration, 0);
+  return info;
+}
+
+void write_seek(ebml::Writer& out, std::uint32_t element, std::uint64_t position) {
+  std::array<std::byte, 4> id;
+  std::array<std::byte, 8> at;
+  store_be(id.data(), element);
+  store_be(at.data(), position);
+  ebml::Writer seek;
+  seek.binary(kSeekId, id);
+  seek.binary(kSeekPosition, at);
+  out.master(kSeek, seek);
+}
+
+std::int64_t to_ms(std::int64_t ns) noexcept {
+  return (ns + kMillisecond / 2) / kMillisecond;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Muxer>> MatroskaWriter::open(Format format, const std::filesystem::path& path,
+                                                    std::vector<OutputTrack> tracks, const MuxHints& hints) {
+  auto writer = std::make_unique<MatroskaWriter>();
+  auto file = OutputFile::create(path);
+  if (!file) return std::unexpected(file.error());
+  writer->out_ = std::move(*file);
+  if (auto written = writer->write_head(format, tracks, hints); !written)
+    return std::unexpected(written.error());
+  return writer;
+}
+
+std::uint64_t MatroskaWriter::room_for_cues(const MuxHints& hints) const {
+  const auto milliseconds =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(hints.duration_ns, 0) / kMillisecond);
+  std::uint64_t points = 0;
+  if (has_video_) {
+    points = hints.cue_points;
+    if (milliseconds > 0) points = std::min(points, tracks_.size() * (milliseconds / kVideoCueMs + 2));
+  } else if (milliseconds > 0) {
+    points = milliseconds / kAudioCueMs + 2;
+  }
+  return points == 0 ? 0 : 4 + 8 + points * kCueSize;
+}
+
+Result<void> MatroskaWriter::write_head(Format format, const std::vector<OutputTrack>& tracks,
+                                        const MuxHints& hints) {
+  ebml::Writer entries;
+  for (const OutputTrack& track : tracks) {
+    const auto known = write_track_entry(entries, track, tracks_.size() + 1);
+    if (!known)
+      return std::unexpected(Error{known.error().code, out_->path().string() + ": " + known.error().message});
+    tracks_.push_back({*known});
+    has_video_ = has_video_ || is_video(known->codec);
+  }
+  ebml::Writer head = ebml_header(format), info, track_list, seeks;
+  info.master(kInfo, segment_info(hints));
+  track_list.master(kTracks, entries);
+  head.id(kSegment);
+  head.data_size(0, 8);  // patched
+  segment_at_ = head.size();
+
+  const std::uint64_t info_at = 4 + 1 + 3 * kSeekSize;
+  const std::uint64_t tracks_at = info_at + info.size();
+  cues_at_ = tracks_at + track_list.size();
+  cues_room_ = room_for_cues(hints);
+  write_seek(seeks, kInfo, info_at);
+  write_seek(seeks, kTracks, tracks_at);
+  write_seek(seeks, kCues, cues_at_);
+  head.master(kSeekHead, seeks);
+  cue_seek_at_ = head.size() - kSeekSize;
+  head.raw(info.bytes());
+  duration_at_ = head.size() - 8;
+  head.raw(track_list.bytes());
+  if (auto written = out_->append(head.bytes()); !written || cues_room_ == 0) return written;
+  ebml::Writer room;
+  room.void_element(cues_room_);
+  return out_->append(room.bytes());
+}
+
+Result<void> MatroskaWriter::begin_cluster(std::int64_t time_ms) {
+  cluster_at_ = out_->position();
+  ebml::Writer head;
+  head.id(kCluster);
+  head.data_size(0, kSizeWidth);  // patched
+  head.uint(kTimestamp, static_cast<std::uint64_t>(time_ms));
+  in_cluster_ = true;
+  cluster_has_blocks_ = false;
+  cluster_ms_ = time_ms;
+  return out_->append(head.bytes());
+}
+
+// A cluster lies in the output buffer whole, unless one frame fills more than that.
+void MatroskaWriter::end_cluster() {
+  if (!in_cluster_) return;
+  in_cluster_ = false;
+  std::array<std::byte, kSizeWidth> size;
+  ebml::store_size(size.data(), out_->position() - cluster_at_ - 4 - kSizeWidth, kSizeWidth);
+  (void)out_->patch(cluster_at_ + 4, size);  // a failure is the file's, which reports it again
+}
+
+bool MatroskaWriter::needs_cluster(const Sample& sample, std::int64_t time_ms, std::size_t size) const {
+  if (!in_cluster_) return true;
+  if (!cluster_has_blocks_) return false;
+  if (sample.keyframe && is_video(tracks_[sample.track].codec)) return true;
+  const std::int64_t relative = time_ms - cluster_ms_;
+  return relative > kClusterMs || relative < INT16_MIN || size > out_->room() ||
+         out_->position() - cluster_at_ > OutputFile::kBufferSize;
+}
+
+void MatroskaWriter::note_cue(const Sample& sample, std::int64_t time_ms) {
+  Track& track = tracks_[sample.track];
+  const bool video = is_video(track.codec);
+  if (cluster_has_blocks_ || video != has_video_ || (video && !sample.keyframe)) return;
+  if (time_ms - track.last_cue_ms < (video ? kVideoCueMs : kAudioCueMs)) return;
+  track.last_cue_ms = time_ms;
+  cues_.push_back({time_ms, (cluster_at_ - segment_at_) << 8 | (sample.track + 1)});
+}
+
+void MatroskaWriter::note_time(const Sample& sample) {
+  Track& track = tracks_[sample.track];
+  if (track.last_ns >= 0 && sample.time_ns > track.last_ns) track.step_ns = sample.time_ns - track.last_ns;
+  track.last_ns = sample.time_ns;
+  const std::int64_t length = sample.duration_ns > 0 ? sample.duration_ns : track.step_ns;
+  end_ns_ = std::max(end_ns_, sample.time_ns + length - sample.discard_ns - track.codec_delay_ns);
+}
+
+Result<void> MatroskaWriter::write_block(const Sample& sample, Bytes prefix, Bytes data) {
+  const Track& track = tracks_[sample.track];
+  const std::int64_t time_ms = to_ms(sample.time_ns);
+  const bool key = sample.keyframe || !is_video(track.codec);
+  const bool group = sample.discard_ns > 0;
+  const std::size_t block = 4 + prefix.size() + data.size();
+
+  std::array<std::byte, 4> place;  // track number, time in the cluster, flags
+  place[0] = static_cast<std::byte>(0x80 | (sample.track + 1));
+  store_be(place.data() + 1, static_cast<std::int16_t>(time_ms - cluster_ms_));
+  place[3] = static_cast<std::byte>((key && !group ? 0x80 : 0) | (sample.discardable && !group ? 1 : 0));
+
+  if (group) {
+    ebml::Writer head, tail;
+    if (sample.duration_ns > 0)
+      tail.uint(kBlockDuration, static_cast<std::uint64_t>(to_ms(sample.duration_ns)));
+    if (!key) tail.sint(kReferenceBlock, -to_ms(std::max<std::int64_t>(track.step_ns, kMillisecond)));
+    tail.sint(kDiscardPadding, sample.discard_ns);
+    head.id(kBlockGroup);
+    head.data_size(1 + ebml::size_width(block) + block + tail.size());
+    head.id(kBlock);
+    head.data_size(block);
+    head.raw(place);
+    for (const Bytes part : {head.bytes(), prefix, data, tail.bytes()})
+      if (auto written = out_->append(part); !written) return written;
+    return {};
+  }
+  std::array<std::byte, 13> head;
+  const unsigned width = ebml::size_width(block);
+  head[0] = static_cast<std::byte>(kSimpleBlock);
+  ebml::store_size(head.data() + 1, block, width);
+  std::memcpy(head.data() + 1 + width, place.data(), place.size());
+  if (auto written = out_->append(Bytes(head).first(1 + width + place.size())); !written) return written;
+  if (!prefix.empty())
+    if (auto written = out_->append(prefix); !written) return written;
+  return out_->append(data);
+}
+
+Result<void> MatroskaWriter::write(const Sample& sample) {
+  if (sample.track >= tracks_.size() || sample.time_ns < 0)
+    return fail(Errc::invalid_argument, out_->path().string() + ": a sample of track " +
+                                            std::to_string(sample.track) + " at " +
+                                            std::to_string(sample.time_ns) + " ns has no place in the file");
+  const CodecId codec = tracks_[sample.track].codec;
+  std::vector<std::byte> prefix;
+  if (sample.new_config != nullptr && !sample.new_config->codec_private.empty()) {
+    auto sets = missing_parameter_sets(codec, sample.new_config->codec_private, sample.data);
+    if (!sets)
+      return std::unexpected(Error{sets.error().code, out_->path().string() + ": " + sets.error().message});
+    prefix = std::move(*sets);
+  }
+  Bytes data = sample.data;
+  if (codec == CodecId::av1) data = without_temporal_delimiter(data);
+  if (codec == CodecId::l16) data = swap_16(data, scratch_);
+
+  const std::int64_t time_ms = to_ms(sample.time_ns);
+  const std::size_t size = prefix.size() + data.size() + kBlockHead;
+  if (needs_cluster(sample, time_ms, size)) {
+    end_cluster();
+    if (size + kClusterHead > out_->room())
+      if (auto flushed = out_->flush(); !flushed) return flushed;
+    if (auto begun = begin_cluster(time_ms); !begun) return begun;
+  }
+  note_cue(sample, time_ms);
+  note_time(sample);
+  cluster_has_blocks_ = true;
+  return write_block(sample, prefix, data);
+}
+
+Result<void> MatroskaWriter::patch_seek(std::uint64_t cues_at) {
+  ebml::Writer seek;
+  if (cues_.empty())
+    seek.void_element(kSeekSize);
+  else
+    write_seek(seek, kCues, cues_at);
+  return out_->patch(cue_seek_at_, seek.bytes());
+}
+
+Result<void> MatroskaWriter::write_cues() {
+  ebml::Writer points;
+  for (const Cue& cue : cues_) {
+    ebml::Writer place, point;
+    place.uint(kCueTrack, cue.packed & 0xFF);
+    place.uint(kCueClusterPosition, cue.packed >> 8);
+    point.uint(kCueTime, static_cast<std::uint64_t>(cue.time_ms));
+    point.master(kCueTrackPositions, place);
+    points.master(kCuePoint, point);
+  }
+  if (cues_.empty()) return patch_seek(0);
+
+  ebml::Writer cues;
+  cues.id(kCues);
+  cues.data_size(points.size(), kSizeWidth);
+  cues.raw(points.bytes());
+  if (cues.size() > cues_room_) {  // more keyframes than were announced
+    if (auto patched = patch_seek(out_->position() - segment_at_); !patched) return patched;
+    return out_->append(cues.bytes());
+  }
+  if (cues_room_ - cues.size() == 1) {  // too little for a Void
+    cues = {};
+    cues.id(kCues);
+    cues.data_size(points.size(), kSizeWidth + 1);
+    cues.raw(points.bytes());
+  }
+  if (cues.size() < cues_room_) cues.void_element(cues_room_ - cues.size());
+  return out_->patch(segment_at_ + cues_at_, cues.bytes());
+}
+
+Result<void> MatroskaWriter::finish() {
+  end_cluster();
+  if (auto written = write_cues(); !written) return written;
+  std::array<std::byte, 8> field;
+  store_be(field.data(), std::bit_cast<std::uint64_t>(static_cast<double>(end_ns_) / kMillisecond));
+  if (auto written = out_->patch(duration_at_, field); !written) return written;
+  ebml::store_size(field.data(), out_->position() - segment_at_, 8);
+  if (auto written = out_->patch(segment_at_ - 8, field); !written) return written;
+  return out_->publish();
+}
+
+}  // namespace rtpx
