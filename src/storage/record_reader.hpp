@@ -26,9 +26,9 @@ struct DamagedRange {
 };
 
 /// Reads the records of a track in order, in large preads with fixed memory, over all files of a rotated or
-/// restarted track as if they were one. Where the bytes make no sense (an impossible size, a packet that is not
-/// RTP/RTCP version 2 followed by nonsense), it looks for the next offset from which several records follow each
-/// other, reports the stretch as damaged and goes on there.
+/// restarted track as if they were one. Where the bytes make no sense (an impossible size, a packet that is
+/// not RTP/RTCP version 2 followed by nonsense), it looks for the next offset from which several records
+/// follow each other, reports the stretch as damaged and goes on there.
 class RecordReader {
  public:
   enum class Content : std::uint8_t { rtp, rtcp };
@@ -39,7 +39,8 @@ class RecordReader {
 
   /// The next record; nullopt at the end. Errors: io, naming file and offset.
   [[nodiscard]] virtual Result<std::optional<Record>> next() = 0;
-  /// The record at `offset` (as Record::offset gave it), without moving; the bytes live until the next read_at().
+  /// The record at `offset` (as Record::offset gave it), without moving; the bytes live until the next
+  /// read_at().
   [[nodiscard]] virtual Result<Record> read_at(std::uint64_t offset) = 0;
   virtual void rewind() = 0;
   [[nodiscard]] virtual const std::vector<DamagedRange>& damage() const = 0;  ///< found so far since rewind()

@@ -74,9 +74,11 @@ class RealFile final : public File {
   }
 
   /// To be called once, before use.
-  Result<void> find_end() {
+  Result<void> find_end(bool must_be_regular) {
     struct stat info {};
     if (::fstat(fd_, &info) != 0) return failed("look at", path_);
+    if (must_be_regular && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode))
+      return fail(Errc::io, "Cannot open " + path_.string() + ": it is no ordinary file");
     if (S_ISDIR(info.st_mode)) return fail(Errc::io, "Cannot open " + path_.string() + ": it is a folder");
     end_ = static_cast<std::uint64_t>(info.st_size);
     return {};
@@ -178,13 +180,14 @@ class RealFile final : public File {
 class RealFileSystem final : public FileSystem {
  public:
   Result<std::unique_ptr<File>> open(const std::filesystem::path& path, OpenMode mode) override {
-    int flags = O_CLOEXEC | O_NOCTTY | (mode == OpenMode::read ? O_RDONLY : O_RDWR);
+    int flags = O_CLOEXEC | O_NOCTTY |
+                (mode == OpenMode::read ? O_RDONLY | O_NONBLOCK : O_RDWR);  // a pipe must not hang
     if (mode == OpenMode::create_new) flags |= O_CREAT | O_EXCL;
     if (mode == OpenMode::append) flags |= O_CREAT;
     const int fd = retried([&] { return ::open(path.c_str(), flags, 0640); });
     if (fd < 0) return failed(mode == OpenMode::create_new ? "create" : "open", path);
     auto file = std::make_unique<RealFile>(fd, path);
-    if (const auto done = file->find_end(); !done) return std::unexpected(done.error());
+    if (const auto done = file->find_end(mode == OpenMode::read); !done) return std::unexpected(done.error());
     return file;
   }
 

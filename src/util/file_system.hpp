@@ -53,7 +53,7 @@ class File {
 };
 
 enum class OpenMode : std::uint8_t {
-  read,        ///< must exist
+  read,        ///< must exist and be an ordinary file
   read_write,  ///< must exist; writev() appends
   create_new,  ///< must not exist (already_exists); reading and writing
   append,      ///< created when missing; reading and writing; writev() appends
