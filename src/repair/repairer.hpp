@@ -14,16 +14,30 @@
 namespace rtpx {
 
 /// What a payload type of a track carries.
-enum class PayloadRole : std::uint8_t { media, rtx, red, ulpfec, flexfec, comfort_noise, telephone_event, unknown };
+enum class PayloadRole : std::uint8_t {
+  media,
+  rtx,
+  red,
+  ulpfec,
+  flexfec,
+  comfort_noise,
+  telephone_event,
+  unknown
+};
 
 /// Payload types of one track, from the manifest's codecs (docs/manifest-format.md).
 class PayloadTypes {
  public:
   explicit PayloadTypes(const std::vector<Codec>& codecs);
-  [[nodiscard]] PayloadRole role(std::uint8_t payload_type) const noexcept { return roles_[payload_type & 0x7F]; }
+  [[nodiscard]] PayloadRole role(std::uint8_t payload_type) const noexcept {
+    return roles_[payload_type & 0x7F];
+  }
   [[nodiscard]] const Codec* codec(std::uint8_t payload_type) const noexcept;
-  /// RTX: the payload type it repairs (apt, RFC 4588 section 8.1); nullopt for others.
+  /// RTX: the payload type it repairs (apt, RFC 4588 section 8.1; without an apt the only media type).
+  /// nullopt for others.
   [[nodiscard]] std::optional<std::uint8_t> repaired_type(std::uint8_t payload_type) const noexcept;
+  /// True when some payload type has this role.
+  [[nodiscard]] bool has(PayloadRole role) const noexcept;
 
  private:
   std::vector<Codec> codecs_;
@@ -33,27 +47,29 @@ class PayloadTypes {
 
 enum class RepairSource : std::uint8_t { rtx, red, ulpfec, flexfec };
 
-/// A packet given back, as the sender first sent it: a whole RTP packet of the media SSRC and payload type.
-/// With FEC the header extensions may differ from the original's; payload, marker, time and number do not.
+/// A packet given back, as the sender first sent it: a whole RTP packet of the media SSRC and payload type,
+/// RED taken off. Payload, time and number are the original's, and so is the marker except of RED's redundant
+/// blocks, which carry none. Header extensions may differ from the original's or be missing.
 struct Repaired {
   RtpPacket packet;  ///< views into memory that lives until the callback returns
   RepairSource source = RepairSource::rtx;
 };
 
-/// Recovers lost packets of one track and rid from RTX (RFC 4588), RED (RFC 2198), ULPFEC (RFC 5109) and FlexFEC
-/// (draft-03 and RFC 8627). Fed every packet of the track in arrival order; gives packets back whatever their
-/// lateness. It may give back packets that were not lost: the caller knows which numbers it has. Bounded memory.
+/// Recovers lost packets of one track and rid from RTX (RFC 4588), RED (RFC 2198), ULPFEC (RFC 5109) and
+/// FlexFEC (draft-03 and RFC 8627). Fed every packet of the track in arrival order; gives packets back
+/// whatever their lateness. It may give back packets that were not lost: the caller knows which numbers it
+/// has. Bounded memory.
 class Repairer {
  public:
   using OnRepaired = std::function<void(const Repaired&)>;
-  /// `changing_extensions`: ids of header extensions that change on the way (abs-send-time, transport-cc, toffset,
-  /// video-timing), zeroed before the XOR; taken from the manifest's header_extensions.
+  /// `changing_extensions`: ids of header extensions that change on the way (abs-send-time, transport-cc,
+  /// toffset, video-timing), zeroed before the XOR; taken from the manifest's header_extensions.
   Repairer(const PayloadTypes& types, const std::map<std::string, std::uint8_t>& header_extensions,
            OnRepaired on_repaired);
   ~Repairer();
 
-  /// Media packets feed FEC groups (only once FEC was seen or negotiated). Of RED, the primary block is given by
-  /// primary_of_red(); redundant ones come out repaired.
+  /// Media packets feed FEC groups (only once FEC was seen or negotiated). Of RED, the primary block is given
+  /// by primary_of_red(); redundant ones come out repaired.
   void push(const RtpPacket& packet);
 
  private:
@@ -61,7 +77,8 @@ class Repairer {
   std::unique_ptr<State> state_;
 };
 
-/// The primary block of a RED packet (RFC 2198): its payload type and payload. nullopt when malformed.
+/// The primary block of a RED packet (RFC 2198): its payload type and payload. nullopt when malformed. Where
+/// its payload type is ulpfec the packet holds no media, but its sequence number is used: it is not lost.
 struct RedPrimary {
   std::uint8_t payload_type = 0;
   Bytes payload;

@@ -8,15 +8,16 @@
 
 namespace rtpx {
 
-/// What is known of the clock of one segment: a run of packets of one SSRC whose sequence numbers and RTP time
-/// belong together. Fed during the scan, in file order; memory grows with sender reports and with minutes, not
-/// with packets. RTP times are unwrapped; reports may come before or after the packets they describe.
+/// What is known of the clock of one segment: a run of packets of one SSRC whose sequence numbers and RTP
+/// time belong together. Fed during the scan, in file order; memory grows with sender reports and with
+/// minutes, not with packets. RTP times are unwrapped; reports may come before or after the packets they
+/// describe.
 class SegmentClock {
  public:
   explicit SegmentClock(std::uint32_t clock_rate);
 
-  /// One media packet. `receive_ms` is the record's time. `sequence` is unwrapped and tells a pause of the sender
-  /// (continuous numbers over an arrival gap) from loss.
+  /// One media packet. `receive_ms` is the record's time. `sequence` is unwrapped and tells a pause of the
+  /// sender (continuous numbers over an arrival gap) from loss.
   void add_packet(std::int64_t rtp_time, std::int64_t receive_ms, std::int64_t sequence);
   /// One sender report of this SSRC (RFC 3550 section 6.4.1). `ntp_ns`: since 1900 (rtp/rtcp.hpp).
   void add_sender_report(std::int64_t rtp_time, std::int64_t ntp_ns, std::int64_t receive_ms);
@@ -33,8 +34,8 @@ class SegmentClock {
 enum class ClockSource : std::uint8_t { sender_reports, capture_time, arrival };
 [[nodiscard]] const char* to_string(ClockSource source) noexcept;
 
-/// Where RTP times of one segment lie on the recording's timeline: continuous inside, piecewise linear, strictly
-/// increasing. Nanoseconds since the timeline's zero (the earliest media of all segments).
+/// Where RTP times of one segment lie on the recording's timeline: continuous inside, piecewise linear,
+/// strictly increasing. Nanoseconds since the timeline's zero (the earliest media of all segments).
 class SegmentMap {
  public:
   struct Piece {
@@ -44,10 +45,10 @@ class SegmentMap {
   };
   [[nodiscard]] std::int64_t time_ns(std::int64_t rtp_time) const noexcept;
 
-  std::vector<Piece> pieces;     ///< at least one, by rtp_time; the first also serves earlier times
+  std::vector<Piece> pieces;  ///< at least one, by rtp_time; the first also serves earlier times
   ClockSource source = ClockSource::arrival;
-  double residual_ms = 0;        ///< root mean square of the samples used against the map
-  double drift_ppm = 0;          ///< of the sender's RTP clock against the timeline
+  double residual_ms = 0;  ///< root mean square of the samples used against the map
+  double drift_ppm = 0;    ///< of the sender's RTP clock against the timeline
 };
 
 /// One segment to place.
@@ -55,20 +56,21 @@ struct SegmentInput {
   const SegmentClock* clock = nullptr;
   std::uint32_t clock_rate = 0;
   bool audio = false;
-  std::string cname;       ///< empty: unknown
-  std::string stream;      ///< first stream id of the track: what is played together
-  std::string track;       ///< track id and rid: segments of one track follow each other
+  std::string cname;   ///< empty: unknown
+  std::string stream;  ///< first stream id of the track: what is played together
+  std::string track;   ///< track id and rid: segments of one track follow each other
 };
 
 struct Timeline {
-  std::vector<SegmentMap> maps;   ///< one for each input, in order
+  std::vector<SegmentMap> maps;  ///< one for each input, in order
   /// receive time (ms) at the timeline's zero: with the manifest's clock anchor, the wall-clock start.
   double zero_receive_ms = 0;
 };
 
-/// Places all segments of a recording on one timeline. Order of trust: sender reports (piecewise line fit, outliers
-/// rejected, cut at arrival gaps and clock jumps; tracks of one CNAME share the sender's clock), abs-capture-time,
-/// the lower envelope of arrival times with drift estimated over the whole track. Pure: same input, same answer.
+/// Places all segments of a recording on one timeline. Order of trust: sender reports (piecewise line fit,
+/// outliers rejected, cut at arrival gaps and clock jumps; tracks of one CNAME share the sender's clock),
+/// abs-capture-time, the lower envelope of arrival times with drift estimated over the whole track. Pure:
+/// same input, same answer.
 [[nodiscard]] Timeline place_segments(const std::vector<SegmentInput>& segments);
 
 }  // namespace rtpx
