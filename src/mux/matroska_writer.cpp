@@ -69,9 +69,10 @@ std::int64_t to_ms(std::int64_t ns) noexcept {
 }  // namespace
 
 Result<std::unique_ptr<Muxer>> MatroskaWriter::open(Format format, const std::filesystem::path& path,
-                                                    std::vector<OutputTrack> tracks, const MuxHints& hints) {
+                                                    const std::vector<OutputTrack>& tracks,
+                                                    const MuxHints& hints, FileSystem& files) {
   auto writer = std::make_unique<MatroskaWriter>();
-  auto file = OutputFile::create(path);
+  auto file = OutputFile::create(path, files);
   if (!file) return std::unexpected(file.error());
   writer->out_ = std::move(*file);
   if (auto written = writer->write_head(format, tracks, hints); !written)

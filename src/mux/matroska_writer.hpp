@@ -17,8 +17,8 @@ namespace rtpx {
 class MatroskaWriter final : public Muxer {
  public:
   [[nodiscard]] static Result<std::unique_ptr<Muxer>> open(Format format, const std::filesystem::path& path,
-                                                           std::vector<OutputTrack> tracks,
-                                                           const MuxHints& hints);
+                                                           const std::vector<OutputTrack>& tracks,
+                                                           const MuxHints& hints, FileSystem& files);
   Result<void> write(const Sample& sample) override;
   Result<void> finish() override;
 

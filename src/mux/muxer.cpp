@@ -2,12 +2,17 @@
 
 #include <string>
 
+#include "mux/annexb_writer.hpp"
+#include "mux/ivf_writer.hpp"
+#include "mux/libav_muxer.hpp"
 #include "mux/matroska_writer.hpp"
+#include "mux/wav_writer.hpp"
 
 namespace rtpx {
 
 Result<std::unique_ptr<Muxer>> open_muxer(Format format, const std::filesystem::path& path,
-                                          std::vector<OutputTrack> tracks, const MuxHints& hints) {
+                                          const std::vector<OutputTrack>& tracks, const MuxHints& hints,
+                                          FileSystem& files) {
   const std::string container = name_of(format);
   if (tracks.empty()) return fail(Errc::invalid_argument, "no track to write into " + path.string());
   if (tracks.size() > most_tracks(format))
@@ -21,10 +26,22 @@ Result<std::unique_ptr<Muxer>> open_muxer(Format format, const std::filesystem::
   switch (format) {
     case Format::webm:
     case Format::mkv:
-      return MatroskaWriter::open(format, path, std::move(tracks), hints);
-    default:
-      return fail(Errc::unsupported, container + " cannot be written yet");
+      return MatroskaWriter::open(format, path, tracks, hints, files);
+    case Format::mp4:
+    case Format::fmp4:
+    case Format::ogg:
+      return LibavMuxer::open(format, path, tracks, hints, files);
+    case Format::wav:
+      return WavWriter::open(path, tracks[0], files);
+    case Format::ivf:
+      return IvfWriter::open(path, tracks[0], files);
+    case Format::h264:
+    case Format::h265:
+      return AnnexBWriter::open(path, tracks[0], files);
+    case Format::automatic:
+      break;
   }
+  return fail(Errc::invalid_argument, "a file needs a definite format");
 }
 
 }  // namespace rtpx

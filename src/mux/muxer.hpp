@@ -9,6 +9,7 @@
 #include "codec/depacketizer.hpp"
 #include "rtpx/converter.hpp"
 #include "rtpx/result.hpp"
+#include "util/file_system.hpp"
 
 namespace rtpx {
 
@@ -63,10 +64,12 @@ class Muxer {
 /// Video frames of H.264 and H.265 are length-prefixed (4 bytes) NAL units, those of AV1 are temporal units
 /// without temporal delimiters (what has them loses them), L16 is in network byte order.
 ///
-/// `format` is never automatic. Errors: unsupported (a codec that the container cannot hold, named), io.
+/// `format` is never automatic. `files` must outlive the muxer. Errors: unsupported (a codec that the
+/// container cannot hold, named), io.
 [[nodiscard]] Result<std::unique_ptr<Muxer>> open_muxer(Format format, const std::filesystem::path& path,
-                                                        std::vector<OutputTrack> tracks,
-                                                        const MuxHints& hints);
+                                                        const std::vector<OutputTrack>& tracks,
+                                                        const MuxHints& hints,
+                                                        FileSystem& files = real_file_system());
 
 /// The container that fits these codecs: WebM where it allows them, else Matroska.
 [[nodiscard]] Format choose_format(const std::vector<OutputTrack>& tracks);

@@ -53,5 +53,152 @@ TEST(MatroskaWriter, Vp8AndOpusInWebmDecodeToWhatTheEncoderMade) {
   expect_mkvmerge_finds_nothing_wrong(folder / "a.webm");
 }
 
+// Where an element begins in a file, by its identifier's bytes.
+std::size_t place_of(const std::string& file, std::uint32_t element) {
+  std::string id;
+  for (int shift = 24; shift >= 0; shift -= 8) id.push_back(static_cast<char>(element >> shift));
+  return file.find(id);
+}
+
+TEST(MatroskaWriter, CuesStandBeforeTheClustersAndNothingIsLeftBehindThem) {
+  const TempDir folder;
+  ASSERT_TRUE(test::mux(Format::webm, folder / "a.webm", {test::encode_video({}), test::encode_audio({})}));
+  const std::string file = test::read_file(folder / "a.webm");
+  const std::size_t cues = file.find(std::string("\x1C\x53\xBB\x6B\x10", 5));  // with a size of 4 bytes
+  ASSERT_NE(cues, std::string::npos);
+  EXPECT_LT(cues, place_of(file, matroska::kCluster));
+}
+
+TEST(MatroskaWriter, CuesGoToTheEndWhenTheirNumberWasNotKnown) {
+  const TempDir folder;
+  const auto video = test::encode_video({.frames = 100, .gop = 13});
+  auto muxer = open_muxer(Format::webm, folder / "a.webm", {video.track}, {});
+  ASSERT_TRUE(muxer) << muxer.error().message;
+  for (const auto& packet : video.packets)
+    ASSERT_TRUE(
+        (*muxer)->write({.time_ns = packet.time_ns, .keyframe = packet.keyframe, .data = packet.data}));
+  ASSERT_TRUE((*muxer)->finish());
+  const std::string file = test::read_file(folder / "a.webm");
+  EXPECT_GT(file.find(std::string("\x1C\x53\xBB\x6B\x10", 5)), place_of(file, matroska::kCluster));
+  const auto decoded = test::decode_file(folder / "a.webm");
+  ASSERT_EQ(decoded.streams.size(), 1U);
+  EXPECT_EQ(decoded.streams[0].hashes, video.hashes);
+  expect_mkvmerge_finds_nothing_wrong(folder / "a.webm");
+}
+
+TEST(MatroskaWriter, EveryRoomForCuesLeavesAValidFile) {
+  const TempDir folder;
+  const auto video = test::encode_video({.frames = 60, .gop = 13});  // 5 keyframes
+  for (std::uint64_t announced = 1; announced < 9; ++announced) {
+    ASSERT_TRUE(test::mux(Format::webm, folder / "a.webm", {video}, {.cue_points = announced}));
+    EXPECT_EQ(test::decode_file(folder / "a.webm").streams.at(0).hashes, video.hashes) << announced;
+    expect_mkvmerge_finds_nothing_wrong(folder / "a.webm");
+  }
+}
+
+TEST(MatroskaWriter, AnUnfinishedWriterLeavesNoFile) {
+  const TempDir folder;
+  const auto video = test::encode_video({.frames = 5});
+  {
+    auto muxer = open_muxer(Format::webm, folder / "a.webm", {video.track}, {});
+    ASSERT_TRUE(muxer);
+    ASSERT_TRUE((*muxer)->write({.keyframe = true, .data = video.packets[0].data}));
+    EXPECT_EQ(names_in(folder.path()).size(), 1U);
+    EXPECT_THAT(names_in(folder.path())[0], testing::StartsWith("."));
+  }
+  EXPECT_THAT(names_in(folder.path()), testing::IsEmpty());
+}
+
+TEST(MatroskaWriter, AFrameLargerThanTheBufferIsAClusterOfItsOwn) {
+  const TempDir folder;
+  EncodedStream sound;
+  sound.track.kind = MediaKind::audio;
+  sound.track.mime_type = "audio/L16";
+  sound.track.config.sample_rate = 48'000;
+  sound.track.config.channels = 2;
+  std::int64_t time = 0;
+  for (const std::size_t size : {100U, 2U << 20, 4U, (256U << 10) - 40, 256U << 10, 300U}) {
+    test::EncodedPacket packet;
+    packet.data.resize(size);
+    for (std::size_t i = 0; i < size; ++i) packet.data[i] = static_cast<std::byte>(i * 7);
+    packet.time_ns = time;
+    packet.keyframe = true;
+    time += static_cast<std::int64_t>(size / 4) * 1'000'000'000 / 48'000;
+    sound.packets.push_back(packet);
+  }
+  ASSERT_TRUE(test::mux(Format::mkv, folder / "a.mkv", {sound}));
+  const auto decoded = test::decode_file(folder / "a.mkv");
+  ASSERT_EQ(decoded.streams.size(), 1U);
+  EXPECT_THAT(decoded.streams[0].sizes,
+              testing::ElementsAre(100, 2 << 20, 4, (256 << 10) - 40, 256 << 10, 300));
+  EXPECT_EQ(decoded.streams[0].codec, "pcm_s16le");
+  expect_mkvmerge_finds_nothing_wrong(folder / "a.mkv");
+}
+
+TEST(MatroskaWriter, ALateTrackAndLongGapsKeepTheirTime) {
+  const TempDir folder;
+  auto video = test::encode_video({.frames = 10, .gop = 5}), audio = test::encode_audio({.seconds = 0.2});
+  for (auto& packet : video.packets) packet.time_ns += 3'600'000'000'000;  // an hour late
+  for (std::size_t i = 5; i < video.packets.size(); ++i) video.packets[i].time_ns += 7'200'000'000'000;
+  ASSERT_TRUE(test::mux(Format::webm, folder / "a.webm", {video, audio}));
+  const auto decoded = test::decode_file(folder / "a.webm");
+  ASSERT_EQ(decoded.streams.size(), 2U);
+  EXPECT_EQ(decoded.streams[0].times_ns.front(), 3'600'000'000'000);
+  EXPECT_EQ(decoded.streams[0].times_ns.back(), 10'800'360'000'000);
+  EXPECT_EQ(decoded.streams[0].hashes, video.hashes);
+  EXPECT_EQ(decoded.duration_ns, 10'800'400'000'000);
+  expect_mkvmerge_finds_nothing_wrong(folder / "a.webm");
+}
+
+TEST(MatroskaWriter, DiscardPaddingCutsTheLastPacket) {
+  const TempDir folder;
+  const auto audio = test::encode_audio({.seconds = 0.2});
+  auto muxer = open_muxer(Format::webm, folder / "a.webm", {audio.track}, {.duration_ns = 200'000'000});
+  ASSERT_TRUE(muxer);
+  const auto& packets = audio.packets;
+  for (std::size_t i = 0; i < packets.size(); ++i)
+    ASSERT_TRUE((*muxer)->write({.time_ns = packets[i].time_ns,
+                                 .duration_ns = packets[i].duration_ns,
+                                 .keyframe = true,
+                                 .discard_ns = i + 1 == packets.size() ? 13'500'000 : 0,
+                                 .data = packets[i].data}));
+  ASSERT_TRUE((*muxer)->finish());
+  const auto decoded = test::decode_file(folder / "a.webm");
+  EXPECT_EQ(decoded.duration_ns, 200'000'000);
+  EXPECT_EQ(decoded.streams.at(0).samples, 9'600);  // 11 packets, less 312 in front and 648 behind
+  expect_mkvmerge_finds_nothing_wrong(folder / "a.webm");
+}
+
+TEST(MatroskaWriter, RotationAndMirrorBecomeAProjection) {
+  const TempDir folder;
+  auto video = test::encode_video({.frames = 3});
+  for (const auto& [rotation, roll] :
+       std::initializer_list<std::pair<int, double>>{{90, -90}, {180, 180}, {270, 90}}) {
+    video.track.rotation = rotation;
+    video.track.mirrored = rotation == 270;
+    ASSERT_TRUE(test::mux(Format::webm, folder / "a.webm", {video}));
+    const auto told = test::run("mkvinfo '" + (folder / "a.webm").string() + "'");
+    if (told.status == 127) GTEST_SKIP() << "mkvinfo is not installed";
+    EXPECT_THAT(told.text,
+                testing::ContainsRegex("[Rr]oll[a-z ]*: " + std::to_string(static_cast<int>(roll)) + "\n"));
+    EXPECT_THAT(told.text, testing::ContainsRegex(std::string("[Yy]aw[a-z ]*: ") +
+                                                  (rotation == 270 ? "180" : "0") + "\n"));
+    expect_mkvmerge_finds_nothing_wrong(folder / "a.webm");
+  }
+}
+
+TEST(MatroskaWriter, WhatACodecNeedsAndTheTrackLacksIsAnErrorThatNamesIt) {
+  const TempDir folder;
+  OutputTrack track;
+  track.mime_type = "video/H264";
+  track.config.width = 320;
+  track.config.height = 240;
+  const auto opened = open_muxer(Format::mkv, folder / "a.mkv", {track}, {});
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Errc::invalid_argument);
+  EXPECT_THAT(opened.error().message, testing::HasSubstr("video/H264"));
+  EXPECT_THAT(names_in(folder.path()), testing::IsEmpty());
+}
+
 }  // namespace
 }  // namespace rtpx
