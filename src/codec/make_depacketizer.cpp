@@ -2,6 +2,8 @@
 
 #include "codec/depacketizer.hpp"
 #include "codec/fmtp.hpp"
+#include "codec/h264.hpp"
+#include "codec/h265.hpp"
 #include "codec/opus.hpp"
 #include "codec/vp8.hpp"
 
@@ -15,6 +17,18 @@ std::unique_ptr<Depacketizer> make_opus(const Codec& codec, Depacketizer::OnFram
   return std::make_unique<OpusDepacketizer>(channels, std::move(on_frame), std::move(on_dropped));
 }
 
+// RFC 6184 section 8.1 and RFC 7798 section 7.1.
+template <typename NalCodec>
+std::unique_ptr<Depacketizer> make_nal(const Codec& codec, std::initializer_list<std::string_view> sprops,
+                                       const DepacketizerOptions& options, Depacketizer::OnFrame on_frame,
+                                       Depacketizer::OnDropped on_dropped) {
+  auto made = std::make_unique<NalCodec>(options, std::move(on_frame), std::move(on_dropped));
+  for (const std::string_view name : sprops)
+    for (const auto& nal : decode_sprop(fmtp_parameter(codec, name).value_or("")))
+      made->add_parameter_set(nal);
+  return made;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Depacketizer>> make_depacketizer(const Codec& codec, DepacketizerOptions options,
@@ -26,6 +40,12 @@ Result<std::unique_ptr<Depacketizer>> make_depacketizer(const Codec& codec, Depa
   if (is("video/VP8"))
     return std::make_unique<Vp8Depacketizer>(options, std::move(on_frame), std::move(on_dropped));
   if (is("audio/opus")) return make_opus(codec, std::move(on_frame), std::move(on_dropped));
+  if (is("video/H264"))
+    return make_nal<H264Depacketizer>(codec, {"sprop-parameter-sets"}, options, std::move(on_frame),
+                                      std::move(on_dropped));
+  if (is("video/H265"))
+    return make_nal<H265Depacketizer>(codec, {"sprop-vps", "sprop-sps", "sprop-pps"}, options,
+                                      std::move(on_frame), std::move(on_dropped));
   return fail(Errc::unsupported, "Codec " + codec.mime_type + " (payload type " +
                                      std::to_string(codec.payload_type) + ") is not supported.");
 }

@@ -1,0 +1,157 @@
+#include "codec/h264.hpp"
+
+#include <utility>
+
+namespace rtpx {
+namespace {
+
+constexpr std::size_t kFuHeader = 2;  // FU indicator and FU header, RFC 6184 section 5.8
+
+std::uint8_t u8(std::byte b) noexcept {
+  return static_cast<std::uint8_t>(b);
+}
+
+// The header of the NAL unit that an FU-A is a piece of.
+std::byte fragmented_header(Bytes payload) noexcept {
+  return (payload[0] & std::byte{0xE0}) | (payload[1] & std::byte{0x1F});
+}
+
+bool is_slice(H264Nal type) noexcept {
+  return type >= H264Nal::slice && type <= H264Nal::idr;
+}
+
+}  // namespace
+
+void H264Depacketizer::add_parameter_set(Bytes nal) {
+  if (!nal.empty()) (void)take_nal(nal);
+  unit_ = {};
+}
+
+H264Depacketizer::Start H264Depacketizer::inspect(const MediaPacket& packet) {
+  Bytes first = packet.payload;  // the first NAL unit in the packet
+  H264Nal type = h264_type(first[0]);
+  if (type == H264Nal::fu_a) {
+    if (first.size() <= kFuHeader) return Start::malformed;
+    if ((u8(first[1]) & 0x80U) == 0) return Start::no;
+    type = h264_type(first[1]);
+    first = first.subspan(1);
+  } else if (type == H264Nal::stap_a) {
+    if (first.size() < 4) return Start::malformed;
+    first = first.subspan(3);
+    type = h264_type(first[0]);
+  }
+  // Section 7.4.1.2.3: these come before all slices of their access unit. Parameter sets that may have come
+  // before them are finish_sample()'s matter.
+  if (type >= H264Nal::sei && type <= H264Nal::access_unit_delimiter) return Start::yes;
+  if (!is_slice(type)) return Start::unknown;
+  // first_mb_in_slice is 0 exactly when its first bit is 1.
+  return first.size() > 1 && (u8(first[1]) & 0x80U) != 0 ? Start::yes : Start::unknown;
+}
+
+void H264Depacketizer::begin() {
+  NalDepacketizer::begin();
+  unit_ = {};
+}
+
+bool H264Depacketizer::add(const MediaPacket& packet) {
+  const Bytes payload = packet.payload;
+  const H264Nal type = h264_type(payload[0]);
+  if (type == H264Nal::stap_a) return add_aggregate(payload.subspan(1));
+  if (type != H264Nal::fu_a) return u8(payload[0]) % 32 - 1U < 23U && add_nal(payload);
+  const bool start = (u8(payload[1]) & 0x80U) != 0, end = (u8(payload[1]) & 0x40U) != 0;
+  const std::byte header = fragmented_header(payload);
+  const Bytes data = payload.subspan(kFuHeader);
+  if (!(start ? begin_fragment(Bytes(&header, 1), data) : add_fragment(data))) return false;
+  return !end || end_fragment();
+}
+
+bool H264Depacketizer::take_nal(Bytes nal) {
+  const H264Nal type = h264_type(nal[0]);
+  if (is_slice(type)) {
+    take_slice(nal);
+    return true;
+  }
+  if (type == H264Nal::sei) {
+    unit_.recovery_point = unit_.recovery_point || h264_recovery_point(nal) == 0U;
+    return true;
+  }
+  if (type == H264Nal::sps) {
+    unit_.has_sps = true;
+    if (const auto sps = parse_h264_sps(nal); sps && nal.size() <= 0xFFFF) {
+      sps_[sps->id] = *sps;
+      sets_.store(static_cast<std::uint8_t>(type), sps->id, nal);
+    }
+  } else if (type == H264Nal::pps) {
+    if (const auto pps = parse_h264_pps(nal); pps && nal.size() <= 0xFFFF) {
+      sps_of_pps_[pps->id] = pps->sps_id;
+      sets_.store(static_cast<std::uint8_t>(type), pps->id, nal);
+    }
+  }
+  return false;
+}
+
+void H264Depacketizer::take_slice(Bytes nal) {
+  unit_.reference = unit_.reference || (u8(nal[0]) & 0x60U) != 0;
+  unit_.idr = unit_.idr || h264_type(nal[0]) == H264Nal::idr;
+  if (std::exchange(unit_.has_slice, true)) return;
+  const auto slice = parse_h264_slice(nal);
+  if (!slice) return;
+  unit_.sps = sps_of(slice->pps_id);
+  if (unit_.sps != nullptr) unit_.frame_num = h264_frame_num(nal, *unit_.sps);
+}
+
+const H264Sps* H264Depacketizer::sps_of(std::uint32_t pps_id) const {
+  if (!sps_of_pps_[pps_id]) return nullptr;
+  const auto& sps = sps_[*sps_of_pps_[pps_id]];
+  return sps ? &*sps : nullptr;
+}
+
+// After a loss: frame_num goes up by one after each reference picture, so it shows whether one is missing.
+bool H264Depacketizer::reference_lost() {
+  if (unit_.idr || unit_.recovery_point) {
+    damaged_ = false;
+  } else if (unit_.sps == nullptr || !unit_.frame_num) {
+    damaged_ = true;
+  } else if (uncertain_) {
+    const std::uint32_t turn = 1U << unit_.sps->frame_num_bits;
+    const bool exact = unit_.sps->frame_mbs_only && missing_packets_ < turn;
+    if (!exact || *unit_.frame_num != (reference_frame_num_ + 1) % turn) damaged_ = true;
+  }
+  uncertain_ = false;
+  missing_packets_ = 0;
+  if (unit_.frame_num) reference_frame_num_ = unit_.reference ? *unit_.frame_num : *unit_.frame_num - 1;
+  return damaged_;
+}
+
+void H264Depacketizer::finish_sample() {
+  if (!unit_.has_slice) return;  // parameter sets alone
+  Frame frame;
+  if (unit_.idr && uncertain_ && idr_brings_sps_ && !unit_.has_sps) {
+    drop(Dropped::Reason::incomplete, "the parameter sets of this keyframe are missing");
+    damaged_ = true;
+    return;
+  }
+  frame.kind = unit_.idr || unit_.recovery_point ? FrameKind::key : FrameKind::delta;
+  frame.discardable = !unit_.reference;
+  frame.reference_lost = reference_lost();
+  if (unit_.idr) idr_brings_sps_ = unit_.has_sps;
+  if (unit_.sps != nullptr) active_sps_ = unit_.sps;
+  if (frame.kind == FrameKind::key && active_sps_ == nullptr) {
+    drop(Dropped::Reason::before_keyframe, "the parameter sets of this keyframe are missing");
+    damaged_ = true;
+    return;
+  }
+  deliver_sample(frame);
+}
+
+StreamConfig H264Depacketizer::make_config() const {
+  StreamConfig out;
+  if (active_sps_ != nullptr) {
+    out.width = active_sps_->width;
+    out.height = active_sps_->height;
+  }
+  out.codec_private = make_avcc(sets_);
+  return out;
+}
+
+}  // namespace rtpx

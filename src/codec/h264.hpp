@@ -1,0 +1,56 @@
+#pragma once
+
+#include <array>
+
+#include "codec/h264_parameters.hpp"
+#include "codec/nal.hpp"
+
+namespace rtpx {
+
+/// RFC 6184 in packetization modes 0 and 1: single NAL units, STAP-A, FU-A. The types of the interleaved mode
+/// (STAP-B, MTAP, FU-B) are malformed here. Keyframes are IDR pictures and recovery points that need no other
+/// frame (recovery_frame_cnt 0). Samples hold slices and SEI; delimiters, fillers, parameter sets (see
+/// NalDepacketizer) and the layers of SVC and MVC are left out. codec_private is an avcC.
+class H264Depacketizer final : public NalDepacketizer {
+ public:
+  H264Depacketizer(DepacketizerOptions options, OnFrame on_frame, OnDropped on_dropped)
+      : NalDepacketizer(options, std::move(on_frame), std::move(on_dropped)) {}
+  /// A parameter set known beforehand, from sprop-parameter-sets.
+  void add_parameter_set(Bytes nal);
+
+ private:
+  Start inspect(const MediaPacket& packet) override;
+  void begin() override;
+  bool add(const MediaPacket& packet) override;
+  bool take_nal(Bytes nal) override;
+  void take_slice(Bytes nal);
+  void finish_sample() override;
+  void broken() override { uncertain_ = true; }
+  void lost(std::int64_t packets) override {
+    missing_packets_ += packets;
+    uncertain_ = true;
+  }
+  void restart() override { lost(1 << 16); }
+  StreamConfig make_config() const override;
+  bool reference_lost();
+  const H264Sps* sps_of(std::uint32_t pps_id) const;
+
+  struct Unit {
+    bool has_slice = false, idr = false, has_sps = false, recovery_point = false;
+    bool reference = false;  // nal_ref_idc of a slice is not 0
+    const H264Sps* sps = nullptr;
+    std::optional<std::uint32_t> frame_num;
+  };
+  Unit unit_;
+  std::array<std::optional<H264Sps>, 32> sps_;
+  std::array<std::optional<std::uint32_t>, 256> sps_of_pps_;
+  const H264Sps* active_sps_ = nullptr;
+  bool idr_brings_sps_ = false;  // this sender puts the sets before each IDR picture
+  // Loss of references, by frame_num (section 7.4.3)
+  bool uncertain_ = false;  // something is missing since the last whole unit
+  std::int64_t missing_packets_ = 0;
+  std::uint32_t reference_frame_num_ = 0;
+  bool damaged_ = false;
+};
+
+}  // namespace rtpx
