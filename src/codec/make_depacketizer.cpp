@@ -2,8 +2,11 @@
 
 #include "codec/depacketizer.hpp"
 #include "codec/fmtp.hpp"
+#include "codec/g711.hpp"
+#include "codec/g722.hpp"
 #include "codec/h264.hpp"
 #include "codec/h265.hpp"
+#include "codec/l16.hpp"
 #include "codec/opus.hpp"
 #include "codec/vp8.hpp"
 
@@ -15,6 +18,17 @@ std::unique_ptr<Depacketizer> make_opus(const Codec& codec, Depacketizer::OnFram
   std::uint16_t channels = codec.channels.value_or(0);
   if (channels == 0 && fmtp_parameter(codec, "sprop-stereo") == "1") channels = 2;
   return std::make_unique<OpusDepacketizer>(channels, std::move(on_frame), std::move(on_dropped));
+}
+
+Result<std::unique_ptr<Depacketizer>> make_multiopus(const Codec& codec, Depacketizer::OnFrame on_frame,
+                                                     Depacketizer::OnDropped on_dropped) {
+  const auto layout = multiopus_layout(codec);
+  if (!layout)
+    return fail(Errc::unsupported, "The channel layout of " + codec.mime_type + " (payload type " +
+                                       std::to_string(codec.payload_type) +
+                                       ") is missing or contradicts itself; its format parameters are '" +
+                                       codec.sdp_fmtp_line.value_or("") + "'.");
+  return std::make_unique<OpusDepacketizer>(*layout, std::move(on_frame), std::move(on_dropped));
 }
 
 // RFC 6184 section 8.1 and RFC 7798 section 7.1.
@@ -40,6 +54,13 @@ Result<std::unique_ptr<Depacketizer>> make_depacketizer(const Codec& codec, Depa
   if (is("video/VP8"))
     return std::make_unique<Vp8Depacketizer>(options, std::move(on_frame), std::move(on_dropped));
   if (is("audio/opus")) return make_opus(codec, std::move(on_frame), std::move(on_dropped));
+  if (is("audio/multiopus")) return make_multiopus(codec, std::move(on_frame), std::move(on_dropped));
+  if (is("audio/PCMU") || is("audio/PCMA"))
+    return std::make_unique<G711Depacketizer>(codec, std::move(on_frame), std::move(on_dropped));
+  if (is("audio/G722"))
+    return std::make_unique<G722Depacketizer>(codec, std::move(on_frame), std::move(on_dropped));
+  if (is("audio/L16"))
+    return std::make_unique<L16Depacketizer>(codec, std::move(on_frame), std::move(on_dropped));
   if (is("video/H264"))
     return make_nal<H264Depacketizer>(codec, {"sprop-parameter-sets"}, options, std::move(on_frame),
                                       std::move(on_dropped));

@@ -1,5 +1,9 @@
 #include "codec/opus.hpp"
 
+#include <charconv>
+
+#include "codec/fmtp.hpp"
+
 namespace rtpx {
 namespace {
 
@@ -40,6 +44,13 @@ int frames_of_code_3(ByteReader in) noexcept {
   return count;
 }
 
+std::optional<std::uint8_t> to_u8(std::string_view text) noexcept {
+  std::uint8_t out = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return out;
+}
+
 }  // namespace
 
 std::optional<OpusPacketInfo> parse_opus_packet(Bytes packet) noexcept {
@@ -64,6 +75,24 @@ std::optional<OpusPacketInfo> parse_opus_packet(Bytes packet) noexcept {
   }
   out.duration = static_cast<std::uint32_t>(out.frames) * frame_duration(toc >> 3);
   if (out.frames == 0 || out.duration > kMaxDuration) return std::nullopt;
+  return out;
+}
+
+std::optional<OpusLayout> multiopus_layout(const Codec& codec) {
+  const auto streams = to_u8(fmtp_parameter(codec, "num_streams").value_or(""));
+  const auto coupled = to_u8(fmtp_parameter(codec, "coupled_streams").value_or(""));
+  std::string_view mapping = fmtp_parameter(codec, "channel_mapping").value_or("");
+  if (!streams || !coupled || *streams == 0 || *coupled > *streams) return std::nullopt;
+  OpusLayout out{.channels = 0, .streams = *streams, .coupled_streams = *coupled, .mapping = {}};
+  while (!mapping.empty()) {
+    const std::size_t end = std::min(mapping.find(','), mapping.size());
+    const auto source = to_u8(mapping.substr(0, end));
+    if (!source || out.channels == out.mapping.size()) return std::nullopt;
+    if (*source != 255 && *source >= *streams + *coupled) return std::nullopt;
+    out.mapping[out.channels++] = *source;
+    mapping.remove_prefix(std::min(end + 1, mapping.size()));
+  }
+  if (out.channels == 0 || codec.channels.value_or(out.channels) != out.channels) return std::nullopt;
   return out;
 }
 

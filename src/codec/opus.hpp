@@ -24,6 +24,11 @@ struct OpusLayout {
   std::array<std::uint8_t, 8> mapping{0, 1};
 };
 
+/// The layout that the format parameters give
+/// ("num_streams=4;coupled_streams=2;channel_mapping=0,4,1,2,3,5"). nullopt: parameters are missing, or
+/// contradict themselves or codec.channels.
+[[nodiscard]] std::optional<OpusLayout> multiopus_layout(const Codec& codec);
+
 /// OpusHead (RFC 7845 section 5.1), with a pre-skip of 312 samples (6.5 ms at 48 kHz, libopus' own delay) and
 /// channel mapping family 0 for one stream of up to two channels, else 1.
 [[nodiscard]] std::vector<std::byte> make_opus_head(const OpusLayout& layout,
