@@ -24,9 +24,10 @@ struct IndexBlock {
   static constexpr std::uint32_t kNoRecord = 0xFFFFFFFF;
   std::uint64_t offset = 0;
   std::uint32_t length = 0;
-  std::uint32_t crc = 0;                   ///< crc32c() of the bytes
-  std::int64_t first_time_ms = 0;          ///< receive time of the first record that begins in the block
-  std::uint32_t records = 0;               ///< that begin in the block
+  std::uint32_t crc = 0;           ///< crc32c() of the bytes
+  std::int64_t first_time_ms = 0;  ///< receive time of the first record that begins in the block (or, where
+                                   ///< the block ends inside its header, of the record before)
+  std::uint32_t records = 0;       ///< that begin in the block
   std::uint32_t first_record = kNoRecord;  ///< where the first one begins, from the block's start
   bool operator==(const IndexBlock&) const = default;
 };
@@ -77,6 +78,7 @@ class BlockSummer {
   std::uint32_t head_ = 0;  // bytes of a header gathered so far
   std::byte header_[RecordHeader::kBytes] = {};
   std::uint64_t records_ = 0;
+  std::int64_t last_time_ms_ = 0;
 };
 
 /// What an index says of one record file.
@@ -92,16 +94,15 @@ struct IndexedFile {
 };
 
 struct Index {
-  std::uint16_t major = 0, minor = 0;
+  std::uint16_t major = 0, minor = 0;  ///< 0 when the head is damaged
   std::map<std::uint32_t, IndexedFile>
       files;                        ///< by the writer's number; nameless when that entry is damaged
   std::uint64_t damaged_bytes = 0;  ///< not readable as entries
   bool torn = false;                ///< the last of them reach the end: a torn write
 };
 
-/// Reads an index; damaged entries are skipped and counted. Total.
-/// Errors: malformed when it does not begin like an index (or is shorter than its head); unsupported when its
-/// major version is newer.
+/// Reads an index; damaged entries, and a damaged head, are skipped and counted. Total.
+/// Errors: malformed when nothing of it reads as an index; unsupported when its major version is newer.
 [[nodiscard]] Result<Index> parse_index(Bytes bytes);
 
 }  // namespace rtpx

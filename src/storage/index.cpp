@@ -1,0 +1,237 @@
+#include "storage/index.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+
+#include "util/crc32c.hpp"
+
+namespace rtpx {
+
+namespace {
+
+// Head: magic[8] | u16 major | u16 minor | u32 CRC of the 12 bytes before
+constexpr std::string_view kMagic = "RTPXIDX\n";
+constexpr std::size_t kHeadBytes = 16;
+
+// Entry: u8 mark | u8 type | u16 body length | body | u32 CRC of all before
+constexpr std::uint8_t kMark = 0xD5;
+constexpr std::size_t kEntryOverhead = 8;
+constexpr std::size_t kMaxBodyBytes = 4096;
+constexpr std::size_t kMaxNameBytes = 1024;
+
+enum Type : std::uint8_t { kFile = 1, kBlock = 2, kEnd = 3 };
+constexpr std::size_t kBlockBytes = 36, kEndBytes = 20;
+
+class Body {
+ public:
+  template <typename T>
+  Body& add(T value) {
+    bytes_.resize(bytes_.size() + sizeof value);
+    store_be(bytes_.data() + bytes_.size() - sizeof value, value);
+    return *this;
+  }
+  Body& add_text(std::string_view text) {
+    text = text.substr(0, kMaxNameBytes);
+    add(static_cast<std::uint16_t>(text.size()));
+    bytes_.insert(bytes_.end(), as_bytes(text).begin(), as_bytes(text).end());
+    return *this;
+  }
+  [[nodiscard]] Bytes bytes() const { return bytes_; }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
+bool has_head(Bytes bytes) {
+  return bytes.size() >= kHeadBytes && as_text(bytes.first(kMagic.size())) == kMagic &&
+         load_be<std::uint32_t>(bytes.data() + 12) == crc32c(bytes.first(12));
+}
+
+/// The whole entry at the front of `bytes`; empty when there is no intact one.
+Bytes entry_at(Bytes bytes) {
+  if (bytes.size() < kEntryOverhead || static_cast<std::uint8_t>(bytes[0]) != kMark) return {};
+  const std::size_t body = load_be<std::uint16_t>(bytes.data() + 2);
+  if (body > kMaxBodyBytes || bytes.size() - kEntryOverhead < body) return {};
+  const std::size_t size = kEntryOverhead + body;
+  if (load_be<std::uint32_t>(bytes.data() + size - 4) != crc32c(bytes.first(size - 4))) return {};
+  return bytes.first(size);
+}
+
+std::string text(ByteReader& in) {
+  return std::string(as_text(in.take(in.u16())));
+}
+
+IndexBlock read_block(ByteReader& in) {
+  IndexBlock block;
+  block.offset = in.u64();
+  block.length = in.u32();
+  block.crc = in.u32();
+  block.first_time_ms = static_cast<std::int64_t>(in.u64());
+  block.records = in.u32();
+  block.first_record = in.u32();
+  return block;
+}
+
+/// Intact entries of a type that this version does not know are skipped: a newer minor version may add some.
+void read_entry(Bytes entry, Index& index) {
+  ByteReader in(entry.subspan(4, entry.size() - kEntryOverhead));
+  const auto type = static_cast<std::uint8_t>(entry[1]);
+  const std::uint32_t number = in.u32();
+  if (type == kFile) {
+    IndexedFile named;
+    named.content = in.u8() == 1 ? IndexContent::rtcp : IndexContent::rtp;
+    named.name = text(in);
+    named.track_id = text(in);
+    if (!in.ok()) return;
+    IndexedFile& file = index.files[number];
+    file.content = named.content;
+    file.name = std::move(named.name);
+    file.track_id = std::move(named.track_id);
+  } else if (type == kBlock) {
+    const IndexBlock block = read_block(in);
+    if (in.ok() && block.length > 0 && block.offset <= UINT64_MAX - block.length)
+      index.files[number].blocks.push_back(block);
+  } else if (type == kEnd) {
+    const IndexedFile::End end{in.u64(), in.u64()};
+    if (in.ok()) index.files[number].end = end;
+  }
+}
+
+/// Puts blocks in order and drops those that a later one overlaps: bytes that were written anew.
+void settle(std::vector<IndexBlock>& blocks) {
+  const auto in_order = [](const IndexBlock& a, const IndexBlock& b) {
+    return a.offset + a.length <= b.offset;
+  };
+  if (std::ranges::adjacent_find(blocks, std::not_fn(in_order)) == blocks.end()) return;
+  std::map<std::uint64_t, IndexBlock> kept;  // by offset
+  for (const IndexBlock& block : blocks) {
+    auto at = kept.lower_bound(block.offset);
+    if (at != kept.begin() && std::prev(at)->second.offset + std::prev(at)->second.length > block.offset)
+      --at;
+    while (at != kept.end() && at->first < block.offset + block.length) at = kept.erase(at);
+    kept.emplace(block.offset, block);
+  }
+  blocks.clear();
+  for (const auto& [offset, block] : kept) blocks.push_back(block);
+}
+
+}  // namespace
+
+void IndexEncoder::begin() {
+  const std::size_t at = out_.size();
+  out_.resize(at + kHeadBytes);
+  std::memcpy(out_.data() + at, kMagic.data(), kMagic.size());
+  store_be(out_.data() + at + 8, kIndexMajor);
+  store_be(out_.data() + at + 10, kIndexMinor);
+  store_be(out_.data() + at + 12, crc32c(Bytes(out_).subspan(at, 12)));
+}
+
+void IndexEncoder::file(std::uint32_t file, IndexContent content, std::string_view name,
+                        std::string_view track_id) {
+  entry(kFile,
+        Body().add(file).add(static_cast<std::uint8_t>(content)).add_text(name).add_text(track_id).bytes());
+}
+
+void IndexEncoder::block(std::uint32_t file, const IndexBlock& block) {
+  std::byte body[kBlockBytes];
+  store_be(body, file);
+  store_be(body + 4, block.offset);
+  store_be(body + 12, block.length);
+  store_be(body + 16, block.crc);
+  store_be(body + 20, block.first_time_ms);
+  store_be(body + 28, block.records);
+  store_be(body + 32, block.first_record);
+  entry(kBlock, body);
+}
+
+void IndexEncoder::end(std::uint32_t file, std::uint64_t bytes, std::uint64_t records) {
+  std::byte body[kEndBytes];
+  store_be(body, file);
+  store_be(body + 4, bytes);
+  store_be(body + 12, records);
+  entry(kEnd, body);
+}
+
+void IndexEncoder::entry(std::uint8_t type, Bytes body) {
+  const std::size_t at = out_.size();
+  out_.resize(at + kEntryOverhead + body.size());
+  std::byte* to = out_.data() + at;
+  to[0] = std::byte{kMark};
+  to[1] = std::byte{type};
+  store_be(to + 2, static_cast<std::uint16_t>(body.size()));
+  std::memcpy(to + 4, body.data(), body.size());
+  store_be(to + 4 + body.size(), crc32c(Bytes(to, 4 + body.size())));
+}
+
+void BlockSummer::start() noexcept {
+  block_ = IndexBlock{};
+  block_.offset = next_;
+}
+
+void BlockSummer::append(Bytes bytes) noexcept {
+  block_.crc = crc32c(bytes, block_.crc);
+  for (std::size_t at = 0; at < bytes.size();) {
+    if (skip_ > 0) {
+      const std::size_t part = std::min<std::size_t>(skip_, bytes.size() - at);
+      skip_ -= static_cast<std::uint32_t>(part);
+      at += part;
+      continue;
+    }
+    if (head_ == 0) {
+      ++records_;
+      if (block_.records++ == 0) {
+        block_.first_record = block_.length + static_cast<std::uint32_t>(at);
+        block_.first_time_ms = last_time_ms_;  // for when the block ends inside this header
+      }
+    }
+    const std::size_t part = std::min<std::size_t>(RecordHeader::kBytes - head_, bytes.size() - at);
+    std::memcpy(header_ + head_, bytes.data() + at, part);
+    head_ += static_cast<std::uint32_t>(part);
+    at += part;
+    if (head_ < RecordHeader::kBytes) break;
+    const RecordHeader header = load_record_header(header_);
+    if (block_.records == 1) block_.first_time_ms = header.receive_time_ms;
+    last_time_ms_ = header.receive_time_ms;
+    skip_ = header.size;
+    head_ = 0;
+  }
+  block_.length += static_cast<std::uint32_t>(bytes.size());
+  next_ += bytes.size();
+}
+
+std::optional<IndexBlock> BlockSummer::finish() noexcept {
+  if (block_.length == 0) return std::nullopt;
+  const IndexBlock finished = block_;
+  start();
+  return finished;
+}
+
+Result<Index> parse_index(Bytes bytes) {
+  Index index;
+  std::size_t at = 0;
+  if (has_head(bytes)) {
+    index.major = load_be<std::uint16_t>(bytes.data() + 8);
+    index.minor = load_be<std::uint16_t>(bytes.data() + 10);
+    at = kHeadBytes;
+  }
+  if (index.major > kIndexMajor)
+    return fail(Errc::unsupported, "The index has format version " + std::to_string(index.major) +
+                                       ", this rtpx reads up to " + std::to_string(kIndexMajor));
+  while (at < bytes.size()) {
+    const Bytes entry = entry_at(bytes.subspan(at));
+    index.torn = entry.empty();
+    if (entry.empty()) {
+      ++index.damaged_bytes;
+      ++at;
+      continue;
+    }
+    read_entry(entry, index);
+    at += entry.size();
+  }
+  if (index.major == 0 && index.files.empty()) return fail(Errc::malformed, "It holds nothing of an index");
+  for (auto& [number, file] : index.files) settle(file.blocks);
+  return index;
+}
+
+}  // namespace rtpx

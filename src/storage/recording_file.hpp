@@ -1,0 +1,40 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "rtpx/manifest.hpp"
+#include "rtpx/result.hpp"
+#include "util/file_system.hpp"
+
+namespace rtpx {
+
+inline constexpr const char* kRecordingFileName = "recording.json";
+inline constexpr int kRecordingMajor = 1, kRecordingMinor = 0;
+
+/// What recording.json says of a recording as a whole (docs/manifest-format.md). Recordings of upstream have
+/// none.
+struct RecordingInfo {
+  int format_major = kRecordingMajor, format_minor = kRecordingMinor;
+  std::string name;
+  UtcTime created{};
+  std::optional<UtcTime> ended_at;  ///< unset while it runs, and after a crash
+  std::optional<std::string> end_reason;
+  std::string conversion, upload;  ///< state kept by others: a JSON value's text, empty when there is none
+  std::string unknown_keys;        ///< as in ManifestTrack
+};
+
+/// Errors: malformed; unsupported when the major version is newer than ours, with a message that says so.
+[[nodiscard]] Result<RecordingInfo> parse_recording_info(std::string_view json);
+[[nodiscard]] std::string serialize_recording_info(const RecordingInfo& info);
+
+/// Reads `folder`/recording.json. Errors: not_found, io, malformed, unsupported; the message names the file.
+[[nodiscard]] Result<RecordingInfo> read_recording_info(FileSystem& files,
+                                                        const std::filesystem::path& folder);
+/// Replaces it atomically.
+[[nodiscard]] Result<void> write_recording_info(FileSystem& files, const std::filesystem::path& folder,
+                                                const RecordingInfo& info);
+
+}  // namespace rtpx
