@@ -8,8 +8,8 @@
 
 namespace rtpx {
 
-/// Turns the kernel's arrival times (SO_TIMESTAMPNS: wall clock) into ReceiveClock times, such that steps of the
-/// wall clock do not move them. Reads no clock itself.
+/// Turns the kernel's arrival times (SO_TIMESTAMPNS: wall clock) into ReceiveClock times, such that steps of
+/// the wall clock do not move them. Reads no clock itself.
 class ArrivalClock {
  public:
   using Nanoseconds = std::chrono::nanoseconds;
@@ -25,8 +25,9 @@ class ArrivalClock {
   static constexpr Nanoseconds kStep = std::chrono::milliseconds(2);  ///< slewing is below 1 ms a second
 
   ReceiveClock::time_point now_{}, earliest_{};
-  Nanoseconds offset_{0};         // ReceiveClock minus wall clock
-  Nanoseconds offset_before_{0};  // at the previous sample: for datagrams stamped before a step of the wall clock
+  Nanoseconds offset_{0};  // ReceiveClock minus wall clock
+  Nanoseconds offset_before_{
+      0};  // at the previous sample: for datagrams stamped before a step of the wall clock
   bool stepped_ = false;
   bool started_ = false;
 };

@@ -20,7 +20,8 @@ std::optional<SocketAddress> SocketAddress::parse(std::string_view ip, std::uint
   return std::nullopt;
 }
 
-std::optional<SocketAddress> SocketAddress::parse_with_port(std::string_view text, std::uint16_t default_port) {
+std::optional<SocketAddress> SocketAddress::parse_with_port(std::string_view text,
+                                                            std::uint16_t default_port) {
   if (const auto plain = parse(text, default_port)) return plain;
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return std::nullopt;
@@ -63,7 +64,9 @@ bool SocketAddress::is_loopback() const noexcept {
 bool SocketAddress::is_link_local() const noexcept {
   return v6_ ? ip_[0] == 0xFE && (ip_[1] & 0xC0) == 0x80 : ip_[0] == 169 && ip_[1] == 254;
 }
-bool SocketAddress::is_multicast() const noexcept { return v6_ ? ip_[0] == 0xFF : (ip_[0] & 0xF0) == 0xE0; }
+bool SocketAddress::is_multicast() const noexcept {
+  return v6_ ? ip_[0] == 0xFF : (ip_[0] & 0xF0) == 0xE0;
+}
 
 SocketAddress SocketAddress::with_port(std::uint16_t port) const noexcept {
   SocketAddress out = *this;
@@ -119,7 +122,8 @@ std::vector<SocketAddress> local_addresses(std::uint16_t port) {
     sockaddr_storage storage{};
     std::memcpy(&storage, at->ifa_addr, family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
     const SocketAddress address = SocketAddress::from(storage).with_port(port);
-    if (!address.is_link_local() && std::ranges::find(found, address) == found.end()) found.push_back(address);
+    if (!address.is_link_local() && std::ranges::find(found, address) == found.end())
+      found.push_back(address);
   }
   freeifaddrs(list);
   std::ranges::stable_partition(found, [](const SocketAddress& a) { return !a.is_loopback(); });

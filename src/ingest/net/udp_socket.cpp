@@ -18,12 +18,12 @@ namespace {
 
 constexpr std::size_t kControlBytes = 128;
 
-void set_option(int fd, int level, int name, int value) { setsockopt(fd, level, name, &value, sizeof value); }
+void set_option(int fd, int level, int name, int value) {
+  setsockopt(fd, level, name, &value, sizeof value);
+}
 
 Error bind_error(const SocketAddress& local) {
-  const Errc code = errno == EACCES       ? Errc::denied
-                    : errno == EADDRINUSE ? Errc::already_exists
-                                          : Errc::io;
+  const Errc code = errno == EACCES ? Errc::denied : errno == EADDRINUSE ? Errc::already_exists : Errc::io;
   return {code, "Cannot listen on UDP " + local.to_string() + ": " + std::strerror(errno) + "."};
 }
 
@@ -135,10 +135,12 @@ Result<UdpSocket> UdpSocket::bind(const SocketAddress& local, std::size_t receiv
 
   sockaddr_storage name{};
   socklen_t size = local.write(name);
-  if (::bind(fd, reinterpret_cast<const sockaddr*>(&name), size) != 0) return std::unexpected(bind_error(local));
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&name), size) != 0)
+    return std::unexpected(bind_error(local));
   if (local.is_multicast() && !join_multicast(fd, local)) return std::unexpected(bind_error(local));
   size = sizeof name;
-  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size) != 0) return std::unexpected(bind_error(local));
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size) != 0)
+    return std::unexpected(bind_error(local));
   out.local_ = SocketAddress::from(name);
   return out;
 }
@@ -194,8 +196,12 @@ void UdpSocket::send(Bytes bytes, const SocketAddress& to, const SocketAddress* 
   (void)::sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-std::uint64_t UdpSocket::dropped_by_kernel() const noexcept { return batch_->dropped; }
-std::uint64_t UdpSocket::oversized() const noexcept { return batch_->oversized; }
+std::uint64_t UdpSocket::dropped_by_kernel() const noexcept {
+  return batch_->dropped;
+}
+std::uint64_t UdpSocket::oversized() const noexcept {
+  return batch_->oversized;
+}
 
 std::chrono::nanoseconds wall_clock_now() noexcept {
   timespec now{};

@@ -24,8 +24,8 @@ struct Datagram {
 /// A non-blocking UDP socket that reads many datagrams with one system call. One thread at a time.
 class UdpSocket {
  public:
-  /// Binds. A multicast address is joined, on the system's default interface. Errors: denied, io, already_exists
-  /// (the port is in use).
+  /// Binds. A multicast address is joined, on the system's default interface. Errors: denied, io,
+  /// already_exists (the port is in use).
   [[nodiscard]] static Result<UdpSocket> bind(const SocketAddress& local, std::size_t receive_buffer,
                                               std::size_t datagram_size = 2048);
   UdpSocket(UdpSocket&&) noexcept;

@@ -14,7 +14,9 @@ bool library_ready() {
   return ready;
 }
 
-srtp_t handle(void* context) { return static_cast<srtp_t>(context); }
+srtp_t handle(void* context) {
+  return static_cast<srtp_t>(context);
+}
 
 void set_crypto(SrtpProfile profile, srtp_policy_t& policy) {
   switch (profile) {

@@ -22,13 +22,15 @@ struct SrtpKeys {
 };
 
 /// Bytes of master key and of master salt (RFC 3711 section 8.2, RFC 7714 section 12).
-[[nodiscard]] constexpr std::size_t srtp_key_size(SrtpProfile) noexcept { return 16; }
+[[nodiscard]] constexpr std::size_t srtp_key_size(SrtpProfile) noexcept {
+  return 16;
+}
 [[nodiscard]] constexpr std::size_t srtp_salt_size(SrtpProfile profile) noexcept {
   return profile == SrtpProfile::aead_aes_128_gcm ? 12 : 14;
 }
 
-/// One direction of SRTP and SRTCP for all SSRCs, over libsrtp2. The replay window is 8192 packets, so that late
-/// retransmissions pass. One thread at a time.
+/// One direction of SRTP and SRTCP for all SSRCs, over libsrtp2. The replay window is 8192 packets, so that
+/// late retransmissions pass. One thread at a time.
 class Srtp {
  public:
   enum class Direction : std::uint8_t { receive, send };

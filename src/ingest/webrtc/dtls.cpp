@@ -53,7 +53,8 @@ Certificate make_certificate(EVP_PKEY* key) {
   X509_gmtime_adj(X509_getm_notAfter(certificate.get()), kCertificateSeconds);
   X509_set_pubkey(certificate.get(), key);
   X509_NAME* const name = X509_get_subject_name(certificate.get());
-  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("rtpx"), -1, -1, 0);
+  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("rtpx"), -1, -1,
+                             0);
   X509_set_issuer_name(certificate.get(), name);
   if (X509_sign(certificate.get(), key, EVP_sha256()) == 0) return nullptr;
   return certificate;
@@ -81,7 +82,9 @@ const EVP_MD* hash_named(std::string_view name) {
 }
 
 // The certificate is self-signed: it is checked against the offer's fingerprint, after the handshake.
-int accept_any_certificate(int, X509_STORE_CTX*) { return 1; }
+int accept_any_certificate(int, X509_STORE_CTX*) {
+  return 1;
+}
 
 unsigned next_timeout(SSL*, unsigned last_us) {
   return last_us == 0 ? kFirstTimeoutUs : std::min(last_us * 2, kLongestTimeoutUs);
@@ -111,11 +114,15 @@ struct DtlsBio {
   static long control(BIO* bio, int command, long, void*) {
     const auto* const self = static_cast<Dtls*>(BIO_get_data(bio));
     switch (command) {
-      case BIO_CTRL_FLUSH: return 1;
+      case BIO_CTRL_FLUSH:
+        return 1;
       case BIO_CTRL_DGRAM_QUERY_MTU:
-      case BIO_CTRL_DGRAM_GET_FALLBACK_MTU: return kMtu;
-      case BIO_CTRL_PENDING: return static_cast<long>(self->incoming_.size());
-      default: return 0;
+      case BIO_CTRL_DGRAM_GET_FALLBACK_MTU:
+        return kMtu;
+      case BIO_CTRL_PENDING:
+        return static_cast<long>(self->incoming_.size());
+      default:
+        return 0;
     }
   }
   static BIO* make(Dtls* self) {
@@ -134,7 +141,9 @@ struct DtlsBio {
 };
 
 Result<std::shared_ptr<DtlsContext>> DtlsContext::create() {
-  const auto refused = [] { return fail(Errc::internal, "OpenSSL refuses to set up DTLS: " + openssl_error() + "."); };
+  const auto refused = [] {
+    return fail(Errc::internal, "OpenSSL refuses to set up DTLS: " + openssl_error() + ".");
+  };
   ERR_clear_error();
   std::shared_ptr<DtlsContext> out(new DtlsContext);
   out->context_ = SSL_CTX_new(DTLS_method());
@@ -143,9 +152,10 @@ Result<std::shared_ptr<DtlsContext>> DtlsContext::create() {
   const Certificate certificate = make_certificate(key.get());
   SSL_CTX* const ctx = out->context_;
   if (!certificate || SSL_CTX_use_certificate(ctx, certificate.get()) != 1 ||
-      SSL_CTX_use_PrivateKey(ctx, key.get()) != 1 || SSL_CTX_set_min_proto_version(ctx, DTLS1_2_VERSION) != 1 ||
-      SSL_CTX_set_max_proto_version(ctx, DTLS1_2_VERSION) != 1 || SSL_CTX_set_cipher_list(ctx, kCiphers) != 1 ||
-      SSL_CTX_set_tlsext_use_srtp(ctx, kProfiles) != 0)
+      SSL_CTX_use_PrivateKey(ctx, key.get()) != 1 ||
+      SSL_CTX_set_min_proto_version(ctx, DTLS1_2_VERSION) != 1 ||
+      SSL_CTX_set_max_proto_version(ctx, DTLS1_2_VERSION) != 1 ||
+      SSL_CTX_set_cipher_list(ctx, kCiphers) != 1 || SSL_CTX_set_tlsext_use_srtp(ctx, kProfiles) != 0)
     return refused();
   SSL_CTX_set_options(ctx, SSL_OP_NO_QUERY_MTU | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
@@ -155,7 +165,9 @@ Result<std::shared_ptr<DtlsContext>> DtlsContext::create() {
   return out;
 }
 
-DtlsContext::~DtlsContext() { SSL_CTX_free(context_); }
+DtlsContext::~DtlsContext() {
+  SSL_CTX_free(context_);
+}
 
 Dtls::Dtls(std::shared_ptr<DtlsContext> context, Role role, std::vector<CertificateFingerprint> expected,
            std::function<void(Bytes)> send)
@@ -175,9 +187,13 @@ Dtls::Dtls(std::shared_ptr<DtlsContext> context, Role role, std::vector<Certific
     SSL_set_connect_state(ssl_);
 }
 
-Dtls::~Dtls() { SSL_free(ssl_); }
+Dtls::~Dtls() {
+  SSL_free(ssl_);
+}
 
-void Dtls::start() { advance(); }
+void Dtls::start() {
+  advance();
+}
 
 void Dtls::receive(Bytes datagram) {
   if (state_ != State::handshaking && state_ != State::connected) return;
@@ -212,7 +228,8 @@ void Dtls::advance() {
     const int done = SSL_do_handshake(ssl_);
     if (done == 1) {
       connected();
-    } else if (const int why = SSL_get_error(ssl_, done); why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) {
+    } else if (const int why = SSL_get_error(ssl_, done);
+               why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) {
       fail(State::failed, openssl_error());
     }
   }
@@ -222,7 +239,8 @@ void Dtls::advance() {
   int got = 0;
   while ((got = SSL_read(ssl_, ignored.data(), ignored.size())) > 0) {
   }
-  if (SSL_get_error(ssl_, got) == SSL_ERROR_ZERO_RETURN || (SSL_get_shutdown(ssl_) & SSL_RECEIVED_SHUTDOWN) != 0)
+  if (SSL_get_error(ssl_, got) == SSL_ERROR_ZERO_RETURN ||
+      (SSL_get_shutdown(ssl_) & SSL_RECEIVED_SHUTDOWN) != 0)
     state_ = State::closed;
 }
 
@@ -249,7 +267,9 @@ void Dtls::connected() {
     return;
   }
   const auto part = [&](bool server) {
-    const auto at = [&](std::size_t offset) { return material.begin() + static_cast<std::ptrdiff_t>(offset); };
+    const auto at = [&](std::size_t offset) {
+      return material.begin() + static_cast<std::ptrdiff_t>(offset);
+    };
     SrtpKeys out{profile, {}};
     out.key_and_salt.assign(at(server ? key : 0), at(server ? 2 * key : key));
     const std::size_t salts = 2 * key + (server ? salt : 0);

@@ -62,9 +62,9 @@ class Dtls {
   Dtls(const Dtls&) = delete;
   Dtls& operator=(const Dtls&) = delete;
 
-  void start();  ///< a client says hello
+  void start();                  ///< a client says hello
   void receive(Bytes datagram);  ///< one datagram; what is not valid changes nothing once connected
-  void on_timer();  ///< retransmits what is due; call when next_timer() has passed
+  void on_timer();               ///< retransmits what is due; call when next_timer() has passed
   /// Until the next retransmission; nullopt: nothing is outstanding.
   [[nodiscard]] std::optional<std::chrono::microseconds> next_timer() const;
   void close();  ///< sends close_notify

@@ -51,7 +51,8 @@ std::uint32_t crc32(Bytes bytes) noexcept {
 /// HMAC-SHA1 over the message up to `end`, with the length field as if the message ended after the attribute.
 std::array<std::byte, kSha1> integrity(Bytes message, std::size_t end, std::string_view password) {
   std::vector<std::byte> input(message.begin(), message.begin() + static_cast<std::ptrdiff_t>(end));
-  store_be<std::uint16_t>(input.data() + 2, static_cast<std::uint16_t>(end + kAttributeHead + kSha1 - kHeader));
+  store_be<std::uint16_t>(input.data() + 2,
+                          static_cast<std::uint16_t>(end + kAttributeHead + kSha1 - kHeader));
   std::array<std::byte, kSha1> mac{};
   unsigned size = kSha1;
   HMAC(EVP_sha1(), password.data(), static_cast<int>(password.size()),
@@ -97,14 +98,24 @@ std::optional<SocketAddress> read_xor_address(Bytes value, const TransactionId& 
 
 void read_attribute(std::uint16_t type, Bytes value, Message& out) {
   switch (type) {
-    case kUsername: out.username = as_text(value); break;
+    case kUsername:
+      out.username = as_text(value);
+      break;
     case kPriority:
       if (value.size() == 4) out.priority = load_be<std::uint32_t>(value.data());
       break;
-    case kUseCandidate: out.use_candidate = true; break;
-    case kIceControlled: out.ice_controlled = true; break;
-    case kIceControlling: out.ice_controlling = true; break;
-    case kXorMappedAddress: out.mapped_address = read_xor_address(value, out.transaction); break;
+    case kUseCandidate:
+      out.use_candidate = true;
+      break;
+    case kIceControlled:
+      out.ice_controlled = true;
+      break;
+    case kIceControlling:
+      out.ice_controlling = true;
+      break;
+    case kXorMappedAddress:
+      out.mapped_address = read_xor_address(value, out.transaction);
+      break;
     case kErrorCode:
       if (value.size() >= 4)
         out.error_code = static_cast<std::uint16_t>((static_cast<unsigned>(value[2]) & 7U) * 100 +
@@ -214,11 +225,15 @@ void Writer::unknown_attributes(const std::vector<std::uint16_t>& types) {
   }
 }
 
-void Writer::priority(std::uint32_t value) { store_be<std::uint32_t>(attribute(kPriority, 4), value); }
+void Writer::priority(std::uint32_t value) {
+  store_be<std::uint32_t>(attribute(kPriority, 4), value);
+}
 void Writer::ice_controlling(std::uint64_t tie_breaker) {
   store_be<std::uint64_t>(attribute(kIceControlling, 8), tie_breaker);
 }
-void Writer::use_candidate() { (void)attribute(kUseCandidate, 0); }
+void Writer::use_candidate() {
+  (void)attribute(kUseCandidate, 0);
+}
 
 Bytes Writer::finish(std::string_view password) {
   if (!password.empty()) {
