@@ -33,13 +33,7 @@ NackGenerator::Arrival NackGenerator::on_packet(std::uint16_t sequence, Time now
     return Arrival::in_order;
   }
   const std::int64_t number = unwrap_.peek(sequence);
-  if (number <= highest_) {
-    const auto found = missing_.find(number);
-    if (found == missing_.end()) return Arrival::old;
-    missing_.erase(found);
-    ++recovered_;
-    return Arrival::recovered;
-  }
+  if (number <= highest_) return recover(number, now) ? Arrival::recovered : Arrival::old;
   (void)unwrap_(sequence);
   const std::int64_t first = highest_ + 1;
   highest_ = number;
@@ -53,6 +47,19 @@ NackGenerator::Arrival NackGenerator::on_packet(std::uint16_t sequence, Time now
     missing_.emplace_hint(missing_.end(), n, Missing{now, {}, 0, false});
   while (missing_.size() > kMaxMissing) give_up(missing_.begin());
   return Arrival::in_order;
+}
+
+bool NackGenerator::on_retransmission(std::uint16_t sequence, Time now) {
+  return highest_ >= 0 && recover(unwrap_.peek(sequence), now);
+}
+
+bool NackGenerator::recover(std::int64_t number, Time now) {
+  const auto found = missing_.find(number);
+  if (found == missing_.end()) return false;
+  if (found->second.requests == 1) round_trip_ = now - found->second.asked;
+  missing_.erase(found);
+  ++recovered_;
+  return true;
 }
 
 void NackGenerator::restart() noexcept {

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "rtp/unwrap.hpp"
@@ -23,8 +25,10 @@ class NackGenerator {
   static constexpr int kMaxRequests = 10;  ///< for each packet
 
   enum class Arrival : std::uint8_t { in_order, recovered, old };
-  /// A media packet, or the original sequence number of one that came as RTX (RFC 4588 section 4).
-  Arrival on_packet(std::uint16_t sequence, Time now);
+  Arrival on_packet(std::uint16_t sequence, Time now);  ///< a media packet
+  /// The original sequence number of a packet that came as RTX (RFC 4588 section 4). True when it was
+  /// missing.
+  bool on_retransmission(std::uint16_t sequence, Time now);
   /// The sequence numbers start anew (another stream under the same SSRC): forget all.
   void restart() noexcept;
 
@@ -33,6 +37,9 @@ class NackGenerator {
 
   /// True once after packets were given up, or are so late that a keyframe is the better hope.
   [[nodiscard]] bool take_keyframe_wish() noexcept;
+
+  /// Time from a first request to its answer, once for each: a measure of the round trip.
+  [[nodiscard]] std::optional<Duration> take_round_trip() noexcept { return std::exchange(round_trip_, {}); }
 
   [[nodiscard]] std::size_t missing() const noexcept { return missing_.size(); }
   [[nodiscard]] std::uint64_t given_up() const noexcept { return given_up_; }
@@ -44,6 +51,7 @@ class NackGenerator {
     int requests = 0;
     bool overdue = false;
   };
+  bool recover(std::int64_t number, Time now);
   void give_up(std::map<std::int64_t, Missing>::iterator at);
 
   SequenceUnwrapper unwrap_;
@@ -51,6 +59,7 @@ class NackGenerator {
   std::map<std::int64_t, Missing> missing_;
   std::uint64_t given_up_ = 0, recovered_ = 0;
   bool keyframe_wish_ = false;
+  std::optional<Duration> round_trip_;
 };
 
 }  // namespace rtpx

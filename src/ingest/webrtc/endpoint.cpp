@@ -1,0 +1,559 @@
+#include "ingest/webrtc/endpoint.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+
+#include "ingest/net/arrival_clock.hpp"
+#include "ingest/net/udp_socket.hpp"
+#include "ingest/webrtc/ice_lite.hpp"
+#include "ingest/webrtc/session.hpp"
+
+namespace rtpx {
+namespace {
+
+using namespace std::chrono_literals;
+using Time = ReceiveClock::time_point;
+
+constexpr auto kTick = 10ms;
+constexpr std::size_t kMaxCandidates = 16;
+constexpr int kBatchesPerWake = 8;
+/// Arrival times come from the kernel, so reading a little later costs nothing and saves a wake-up per
+/// packet.
+constexpr auto kPauseWhenBusy = 1ms;
+constexpr std::size_t kBusy = 2;  // datagrams in one wake-up
+
+void block_all_signals() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+/// Runs callbacks one after the other, on a thread of its own.
+class Notifier {
+ public:
+  Notifier() : thread_([this] { run(); }) {}
+  ~Notifier() {
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    ready_.notify_one();
+    thread_.join();
+  }
+  void post(std::function<void()> call) {
+    {
+      const std::lock_guard lock(mutex_);
+      calls_.push_back(std::move(call));
+    }
+    ready_.notify_one();
+  }
+
+ private:
+  void run() {
+    block_all_signals();
+    std::unique_lock lock(mutex_);
+    while (true) {
+      ready_.wait(lock, [this] { return stop_ || !calls_.empty(); });
+      if (calls_.empty()) return;
+      const auto call = std::move(calls_.front());
+      calls_.pop_front();
+      lock.unlock();
+      try {
+        call();
+      } catch (...) {  // a handler's own failure must not end the endpoint
+      }
+      lock.lock();
+    }
+  }
+  std::mutex mutex_;
+  std::condition_variable ready_;
+  std::deque<std::function<void()>> calls_;
+  bool stop_ = false;
+  std::thread thread_;
+};
+
+Result<std::vector<SocketAddress>> parse_addresses(const std::vector<std::string>& texts,
+                                                   std::uint16_t port) {
+  std::vector<SocketAddress> out;
+  for (const std::string& text : texts) {
+    const auto address = SocketAddress::parse_with_port(text, port);
+    if (!address) return fail(Errc::invalid_argument, "\"" + text + "\" is not an IP address.");
+    out.push_back(*address);
+  }
+  return out;
+}
+
+/// All of them on one port. Without addresses given: IPv4, and IPv6 where the machine has it.
+Result<std::vector<UdpSocket>> bind_sockets(const WebRtcEndpoint::Options& options) {
+  const bool everywhere = options.listen.empty();
+  const auto addresses = parse_addresses(
+      everywhere ? std::vector<std::string>{"0.0.0.0", "::"} : options.listen, options.udp_port);
+  if (!addresses) return std::unexpected(addresses.error());
+  std::vector<UdpSocket> out;
+  for (const SocketAddress& address : *addresses) {
+    const std::uint16_t port = out.empty() ? options.udp_port : out.front().local().port();
+    auto socket = UdpSocket::bind(address.with_port(port), options.receive_buffer);
+    if (!socket) {
+      if (everywhere && !out.empty()) break;
+      return std::unexpected(socket.error());
+    }
+    out.push_back(*std::move(socket));
+  }
+  return out;
+}
+
+}  // namespace
+
+const char* to_string(SessionEnd reason) noexcept {
+  switch (reason) {
+    case SessionEnd::closed:
+      return "closed";
+    case SessionEnd::close_notify:
+      return "close_notify";
+    case SessionEnd::bye:
+      return "bye";
+    case SessionEnd::silence:
+      return "silence";
+    case SessionEnd::never_connected:
+      return "never_connected";
+    case SessionEnd::dtls_failed:
+      return "dtls_failed";
+    case SessionEnd::wrong_fingerprint:
+      return "wrong_fingerprint";
+    case SessionEnd::shutdown:
+      return "shutdown";
+  }
+  return "unknown";
+}
+
+class WebRtcEndpoint::Impl {
+ public:
+  Impl(Options options, std::shared_ptr<DtlsContext> dtls, std::vector<UdpSocket> sockets,
+       std::vector<SocketAddress> advertise)
+      : options_(std::move(options)),
+        dtls_(std::move(dtls)),
+        sockets_(std::move(sockets)),
+        advertise_(std::move(advertise)),
+        clocks_(sockets_.size()),
+        epoll_(epoll_create1(EPOLL_CLOEXEC)),
+        wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+  ~Impl();
+
+  Result<void> run();
+  Result<AcceptedSession> accept(std::string_view offer, SessionHandlers handlers);
+  Result<PatchedSession> patch(std::string_view id, std::string_view fragment);
+  Result<void> close(std::string_view id, SessionEnd reason);
+  [[nodiscard]] std::optional<SessionStats> session_stats(std::string_view id) const;
+  [[nodiscard]] std::vector<SessionStats> all_session_stats() const;
+  [[nodiscard]] EndpointStats stats() const;
+  [[nodiscard]] std::uint16_t port() const noexcept { return sockets_.front().local().port(); }
+
+ private:
+  /// A session and the way to its publisher.
+  struct Peer {
+    explicit Peer(IceCredentials credentials) : ice(std::move(credentials)) {}
+    IceLite ice;
+    std::unique_ptr<Session> session;
+    SessionHandlers handlers;
+    LocalTransport local;
+    UdpSocket* socket = nullptr;  // null until the first valid check
+    SocketAddress remote, from;
+    bool announced = false;  // handlers.connected was posted
+  };
+
+  void media_loop();
+  void receive(std::size_t socket);
+  void on_datagram(const Datagram& datagram, UdpSocket& socket, Time arrival);
+  void on_stun(const Datagram& datagram, UdpSocket& socket, Time arrival);
+  void tick(Time now);
+  void forget(const SocketAddress& address, const Peer& peer);
+  void announce(Peer& peer);
+  void remove(std::map<std::string, std::unique_ptr<Peer>, std::less<>>::iterator at, Time now);
+  [[nodiscard]] SessionStats stats_of(const Peer& peer, Time now) const;
+  [[nodiscard]] std::vector<SocketAddress> candidates() const;
+  [[nodiscard]] Result<void> reserve();
+  static void count(EndpointStats& into, const SessionStats& of);
+
+  const Options options_;
+  const std::shared_ptr<DtlsContext> dtls_;
+  std::vector<UdpSocket> sockets_;
+  const std::vector<SocketAddress> advertise_;
+  std::vector<ArrivalClock> clocks_;
+  const int epoll_, wake_;
+  std::atomic<bool> stop_ = false;
+
+  mutable std::mutex mutex_;  // all below; the media thread takes it once for each wake-up
+  std::map<std::string, std::unique_ptr<Peer>, std::less<>> peers_;
+  std::unordered_map<std::string, Peer*> by_ufrag_;
+  std::unordered_map<SocketAddress, Peer*, SocketAddressHash> by_address_;
+  std::size_t opening_ = 0;  // accept() calls that wait for SessionHandlers::open
+  EndpointStats totals_;
+  Time last_tick_{};
+  std::uint64_t next_session_number_ = 1;
+
+  Notifier notifier_;
+  std::thread media_thread_;
+};
+
+Result<void> WebRtcEndpoint::Impl::run() {
+  const auto watch = [&](int fd, std::uint64_t data) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u64 = data;
+    return epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0;
+  };
+  bool watched = epoll_ >= 0 && wake_ >= 0 && watch(wake_, sockets_.size());
+  for (std::size_t i = 0; i < sockets_.size(); ++i) watched = watched && watch(sockets_[i].fd(), i);
+  if (!watched)
+    return fail(Errc::io, std::string("Cannot wait for datagrams: ") + std::strerror(errno) + ".");
+  media_thread_ = std::thread([this] { media_loop(); });
+  return {};
+}
+
+WebRtcEndpoint::Impl::~Impl() {
+  stop_ = true;
+  const std::uint64_t one = 1;
+  if (wake_ >= 0) (void)!::write(wake_, &one, sizeof one);
+  if (media_thread_.joinable()) media_thread_.join();
+  {
+    const std::lock_guard lock(mutex_);
+    const Time now = ReceiveClock::now();
+    for (auto& [id, peer] : peers_) peer->session->close(SessionEnd::shutdown);
+    while (!peers_.empty()) remove(peers_.begin(), now);
+  }
+  if (epoll_ >= 0) ::close(epoll_);
+  if (wake_ >= 0) ::close(wake_);
+}
+
+void WebRtcEndpoint::Impl::media_loop() {
+  block_all_signals();
+  pthread_setname_np(pthread_self(), "rtpx-media");
+  std::array<epoll_event, 8> events{};
+  while (!stop_) {
+    const int ready = epoll_wait(epoll_, events.data(), events.size(), static_cast<int>(kTick.count()));
+    bool busy = false;
+    {
+      const std::lock_guard lock(mutex_);
+      const std::uint64_t before = totals_.datagrams;
+      for (int i = 0; i < ready; ++i)
+        if (const std::uint64_t which = events[static_cast<std::size_t>(i)].data.u64; which < sockets_.size())
+          receive(which);
+      busy = totals_.datagrams - before >= kBusy;
+      if (const Time now = ReceiveClock::now(); now - last_tick_ >= kTick) tick(now);
+    }
+    if (busy) std::this_thread::sleep_for(kPauseWhenBusy);
+  }
+}
+
+void WebRtcEndpoint::Impl::receive(std::size_t which) {
+  UdpSocket& socket = sockets_[which];
+  for (int i = 0; i < kBatchesPerWake; ++i) {
+    const auto batch = socket.receive();
+    clocks_[which].sample(wall_clock_now(), ReceiveClock::now());
+    for (const Datagram& datagram : batch)
+      on_datagram(datagram, socket, clocks_[which].arrival(datagram.kernel_time));
+    if (batch.size() < UdpSocket::kBatch) return;
+  }
+}
+
+/// RFC 7983: the first byte tells STUN, DTLS and SRTP apart.
+void WebRtcEndpoint::Impl::on_datagram(const Datagram& datagram, UdpSocket& socket, Time arrival) {
+  ++totals_.datagrams;
+  totals_.bytes += datagram.bytes.size();
+  if (datagram.bytes.empty()) return;
+  const auto first = static_cast<std::uint8_t>(datagram.bytes[0]);
+  if (first < 4) {
+    on_stun(datagram, socket, arrival);
+    return;
+  }
+  const auto found = by_address_.find(datagram.from);
+  if (found == by_address_.end()) {
+    ++totals_.unknown_source;
+    return;
+  }
+  Peer& peer = *found->second;
+  if (first >= 128 && first < 192) {
+    peer.session->on_srtp(datagram.bytes, arrival);
+  } else if (first >= 20 && first < 64) {
+    peer.socket = &socket;
+    peer.remote = datagram.from;
+    peer.from = datagram.to;
+    peer.session->on_dtls(datagram.bytes, arrival);
+    announce(peer);
+  }
+}
+
+void WebRtcEndpoint::Impl::on_stun(const Datagram& datagram, UdpSocket& socket, Time arrival) {
+  const auto request = stun::parse(datagram.bytes);
+  if (!request || request->type != stun::Type::binding_request || !request->fingerprint) {
+    ++totals_.stun_refused;
+    return;
+  }
+  const auto found = by_ufrag_.find(std::string(local_ufrag(request->username)));
+  if (found == by_ufrag_.end()) {  // silence: an answer would help only those who guess
+    ++totals_.stun_refused;
+    return;
+  }
+  Peer& peer = *found->second;
+  const IceLite::Outcome outcome = peer.ice.on_request(datagram.bytes, *request, datagram.from);
+  socket.send(outcome.response, datagram.from, &datagram.to);
+  if (!outcome.valid) {
+    ++totals_.stun_refused;
+    return;
+  }
+  for (const std::string& name : outcome.retired) by_ufrag_.erase(name);
+  if (outcome.forgotten) forget(*outcome.forgotten, peer);
+  by_address_[datagram.from] = &peer;
+  if (request->use_candidate || peer.socket == nullptr) {
+    peer.socket = &socket;
+    peer.remote = datagram.from;
+    peer.from = datagram.to;
+  }
+  peer.session->on_ice_check(arrival);
+}
+
+/// Another session may have proven the address since.
+void WebRtcEndpoint::Impl::forget(const SocketAddress& address, const Peer& peer) {
+  const auto found = by_address_.find(address);
+  if (found != by_address_.end() && found->second == &peer) by_address_.erase(found);
+}
+
+void WebRtcEndpoint::Impl::announce(Peer& peer) {
+  if (peer.announced || !peer.session->connected()) return;
+  peer.announced = true;
+  if (peer.handlers.connected)
+    notifier_.post([call = peer.handlers.connected, id = peer.session->id()] { call(id); });
+}
+
+void WebRtcEndpoint::Impl::tick(Time now) {
+  last_tick_ = now;
+  for (auto at = peers_.begin(); at != peers_.end();) {
+    const auto next = std::next(at);
+    at->second->session->tick(now);
+    if (at->second->session->ended()) remove(at, now);
+    at = next;
+  }
+}
+
+void WebRtcEndpoint::Impl::remove(std::map<std::string, std::unique_ptr<Peer>, std::less<>>::iterator at,
+                                  Time now) {
+  Peer& peer = *at->second;
+  for (const std::string& name : peer.ice.ufrags()) by_ufrag_.erase(name);
+  for (const SocketAddress& address : peer.ice.addresses()) forget(address, peer);
+  SessionStats last = stats_of(peer, now);
+  count(totals_, last);
+  totals_.feedback_sent += peer.session->feedback_sent();
+  ++totals_.sessions_ended;
+  notifier_.post([sink = peer.session->take_sink(), call = std::move(peer.handlers.ended), id = at->first,
+                  reason = *peer.session->ended(), last = std::move(last)]() mutable {
+    sink.reset();
+    if (call) call(id, reason, last);
+  });
+  peers_.erase(at);
+}
+
+std::vector<SocketAddress> WebRtcEndpoint::Impl::candidates() const {
+  std::vector<SocketAddress> out = advertise_;
+  if (out.empty()) {
+    const auto every = local_addresses(port());
+    for (const UdpSocket& socket : sockets_) {
+      const SocketAddress local = socket.local();
+      if (!local.is_any()) out.push_back(local);
+      for (const SocketAddress& one : every)
+        if (local.is_any() && one.is_v6() == local.is_v6()) out.push_back(one);
+    }
+    std::ranges::stable_partition(out, [](const SocketAddress& one) { return !one.is_loopback(); });
+  }
+  if (out.size() > kMaxCandidates) out.resize(kMaxCandidates);
+  return out;
+}
+
+/// Takes one of the places for sessions.
+Result<void> WebRtcEndpoint::Impl::reserve() {
+  const std::lock_guard lock(mutex_);
+  const auto waiting = static_cast<std::size_t>(
+      std::ranges::count_if(peers_, [](const auto& one) { return !one.second->session->connected(); }));
+  if (peers_.size() + opening_ >= options_.max_sessions)
+    return fail(Errc::denied, "The recorder has all the sessions that it may have (" +
+                                  std::to_string(options_.max_sessions) + "); try again later.");
+  if (waiting + opening_ >= options_.max_unconnected)
+    return fail(Errc::denied, "Too many sessions are waiting for their publisher (" +
+                                  std::to_string(options_.max_unconnected) + "); try again later.");
+  ++opening_;
+  return {};
+}
+
+Result<AcceptedSession> WebRtcEndpoint::Impl::accept(std::string_view offer, SessionHandlers handlers) {
+  auto negotiation =
+      negotiate(offer, {.max_tracks = options_.max_tracks, .max_bytes = options_.max_offer_bytes});
+  if (!negotiation) return std::unexpected(negotiation.error());
+  if (const auto reserved = reserve(); !reserved) return std::unexpected(reserved.error());
+
+  AcceptedSession out{.id = random_text(22)};
+  for (const NegotiatedTrack& track : negotiation->tracks) out.tracks.push_back(track.track);
+  Result<std::shared_ptr<PacketSink>> sink = fail(Errc::internal, "The session's handler failed.");
+  try {
+    if (handlers.open) sink = handlers.open(out.id, out.tracks);
+  } catch (...) {
+  }
+  const std::lock_guard lock(mutex_);
+  --opening_;
+  if (!sink) return std::unexpected(sink.error());
+
+  auto peer = std::make_unique<Peer>(make_ice_credentials());
+  peer->handlers = std::move(handlers);
+  peer->local = {peer->ice.current().ufrag, peer->ice.current().pwd,     dtls_->fingerprint(), candidates(),
+                 next_session_number_++,    options_.max_bits_per_second};
+  out.answer_sdp = write_answer(*negotiation, peer->local);
+  out.ice_tag = peer->local.ufrag;
+  std::uint32_t ssrc = 0;
+  std::memcpy(&ssrc, random_text(4).data(), sizeof ssrc);
+  Session::Config config{out.id,
+                         options_.max_ssrcs,
+                         options_.max_bits_per_second,
+                         options_.silence_timeout,
+                         options_.connect_timeout,
+                         ssrc};
+  const auto send = [to = peer.get()](Bytes bytes) {
+    if (to->socket != nullptr) to->socket->send(bytes, to->remote, &to->from);
+  };
+  peer->session = std::make_unique<Session>(std::move(config), *std::move(negotiation), dtls_,
+                                            *std::move(sink), send, ReceiveClock::now());
+  by_ufrag_[peer->local.ufrag] = peer.get();
+  peers_.emplace(out.id, std::move(peer));
+  ++totals_.sessions_accepted;
+  return out;
+}
+
+Result<PatchedSession> WebRtcEndpoint::Impl::patch(std::string_view id, std::string_view text) {
+  if (text.size() > options_.max_offer_bytes)
+    return fail(Errc::malformed, "The trickle-ICE fragment is too large.");
+  const auto fragment = read_fragment(text);
+  if (!fragment) return std::unexpected(fragment.error());
+  const std::lock_guard lock(mutex_);
+  const auto found = peers_.find(id);
+  if (found == peers_.end()) return fail(Errc::not_found, "There is no such session.");
+  Peer& peer = *found->second;
+  Negotiation& negotiation = peer.session->negotiation();
+  if (fragment->ufrag.empty() || fragment->ufrag == negotiation.remote_ufrag)
+    return PatchedSession{std::nullopt, peer.local.ufrag};
+  if (fragment->pwd.empty()) return fail(Errc::malformed, "The ICE restart has no password (a=ice-pwd).");
+  negotiation.remote_ufrag = fragment->ufrag;
+  negotiation.remote_pwd = fragment->pwd;
+  const auto before = peer.ice.ufrags();
+  peer.ice.restart(make_ice_credentials());
+  for (const std::string& name : before)
+    if (!peer.ice.knows(name)) by_ufrag_.erase(name);
+  peer.local.ufrag = peer.ice.current().ufrag;
+  peer.local.pwd = peer.ice.current().pwd;
+  by_ufrag_[peer.local.ufrag] = &peer;
+  return PatchedSession{write_fragment(negotiation, peer.local), peer.local.ufrag};
+}
+
+Result<void> WebRtcEndpoint::Impl::close(std::string_view id, SessionEnd reason) {
+  const std::lock_guard lock(mutex_);
+  const auto found = peers_.find(id);
+  if (found == peers_.end()) return fail(Errc::not_found, "There is no such session.");
+  found->second->session->close(reason);
+  remove(found, ReceiveClock::now());
+  return {};
+}
+
+SessionStats WebRtcEndpoint::Impl::stats_of(const Peer& peer, Time now) const {
+  SessionStats out = peer.session->stats(now);
+  if (peer.socket != nullptr) out.remote_address = peer.remote.to_string();
+  return out;
+}
+
+std::optional<SessionStats> WebRtcEndpoint::Impl::session_stats(std::string_view id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = peers_.find(id);
+  if (found == peers_.end()) return std::nullopt;
+  return stats_of(*found->second, ReceiveClock::now());
+}
+
+std::vector<SessionStats> WebRtcEndpoint::Impl::all_session_stats() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<SessionStats> out;
+  for (const auto& [id, peer] : peers_) out.push_back(stats_of(*peer, ReceiveClock::now()));
+  return out;
+}
+
+void WebRtcEndpoint::Impl::count(EndpointStats& into, const SessionStats& of) {
+  into.undecryptable += of.undecryptable;
+  for (const TrackStats& track : of.tracks) {
+    for (const StreamStats& stream : track.streams) {
+      into.lost += stream.lost;
+      into.recovered += stream.recovered;
+      into.nacks_sent += stream.nacks_sent;
+      into.plis_sent += stream.plis_sent;
+    }
+  }
+}
+
+EndpointStats WebRtcEndpoint::Impl::stats() const {
+  const std::lock_guard lock(mutex_);
+  EndpointStats out = totals_;
+  const Time now = ReceiveClock::now();
+  for (const auto& [id, peer] : peers_) {
+    ++out.sessions;
+    out.connected_sessions += peer->session->connected() ? 1 : 0;
+    count(out, peer->session->stats(now));
+    out.feedback_sent += peer->session->feedback_sent();
+  }
+  for (const UdpSocket& socket : sockets_) out.socket_drops += socket.dropped_by_kernel();
+  return out;
+}
+
+WebRtcEndpoint::WebRtcEndpoint(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+WebRtcEndpoint::~WebRtcEndpoint() = default;
+
+Result<std::unique_ptr<WebRtcEndpoint>> WebRtcEndpoint::start(Options options) {
+  auto dtls = DtlsContext::create();
+  if (!dtls) return std::unexpected(dtls.error());
+  auto sockets = bind_sockets(options);
+  if (!sockets) return std::unexpected(sockets.error());
+  auto advertise = parse_addresses(options.advertise, sockets->front().local().port());
+  if (!advertise) return std::unexpected(advertise.error());
+  auto impl = std::make_unique<Impl>(std::move(options), *std::move(dtls), *std::move(sockets),
+                                     *std::move(advertise));
+  if (auto running = impl->run(); !running) return std::unexpected(running.error());
+  return std::unique_ptr<WebRtcEndpoint>(new WebRtcEndpoint(std::move(impl)));
+}
+
+Result<AcceptedSession> WebRtcEndpoint::accept(std::string_view offer_sdp, SessionHandlers handlers) {
+  return impl_->accept(offer_sdp, std::move(handlers));
+}
+Result<PatchedSession> WebRtcEndpoint::patch(std::string_view session_id, std::string_view sdp_fragment) {
+  return impl_->patch(session_id, sdp_fragment);
+}
+Result<void> WebRtcEndpoint::close(std::string_view session_id, SessionEnd reason) {
+  return impl_->close(session_id, reason);
+}
+std::optional<SessionStats> WebRtcEndpoint::stats(std::string_view session_id) const {
+  return impl_->session_stats(session_id);
+}
+std::vector<SessionStats> WebRtcEndpoint::session_stats() const {
+  return impl_->all_session_stats();
+}
+EndpointStats WebRtcEndpoint::stats() const {
+  return impl_->stats();
+}
+std::uint16_t WebRtcEndpoint::udp_port() const noexcept {
+  return impl_->port();
+}
+
+}  // namespace rtpx

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ingest/net/socket_address.hpp"
+#include "ingest/sdp/sdp.hpp"
+#include "ingest/webrtc/dtls.hpp"
+#include "rtpx/result.hpp"
+#include "rtpx/track.hpp"
+
+namespace rtpx {
+
+/// What the packets of an SSRC or payload type are for.
+enum class StreamRole : std::uint8_t { media, rtx, fec };
+
+/// Ids of the header extensions that the receiver reads; 0: not negotiated.
+struct ExtensionIds {
+  std::uint8_t mid = 0, rid = 0, repaired_rid = 0, transport_cc = 0, audio_level = 0;
+};
+
+/// An SSRC that the offer names (a=ssrc, RFC 5576).
+struct AnnouncedSource {
+  std::uint32_t ssrc = 0;
+  StreamRole role = StreamRole::media;
+  std::uint8_t rid_index = 0;
+  std::uint32_t media = 0;  ///< the SSRC it repairs; its own for media
+};
+
+/// One m-line that is recorded.
+struct NegotiatedTrack {
+  MediaStreamTrack track;
+  std::string mid;
+  ExtensionIds extensions;
+  std::vector<AnnouncedSource> sources;
+  bool nack = false, pli = false, fir = false, transport_cc = false, remb = false;
+  bool reduced_size = false;  ///< a=rtcp-rsize: feedback need not start with a report
+};
+
+/// One m-line as it stands in the answer.
+struct AnswerSection {
+  std::size_t offered = 0;              ///< position in the offer
+  std::optional<std::size_t> track;     ///< position in tracks; nullopt: refused with port 0
+  std::vector<sdp::ExtMap> extensions;  ///< accepted, as offered
+};
+
+/// An offer, understood: what of it is taken and what the publisher's transport is.
+struct Negotiation {
+  sdp::Session offer;
+  std::vector<NegotiatedTrack> tracks;
+  std::vector<AnswerSection> sections;  ///< one for each m-line of the offer
+  std::string remote_ufrag, remote_pwd;
+  std::vector<CertificateFingerprint> fingerprints;
+};
+
+struct NegotiationLimits {
+  std::size_t max_tracks = 16;
+  std::size_t max_bytes = 128U << 10;
+};
+
+/// Reads an offer as a recorder: m-lines that send audio or video in a codec that the Converter knows, over
+/// one bundled transport (RFC 9143) with rtcp-mux. Total. Errors: malformed (not SDP; no ICE credentials or
+/// fingerprint), invalid_argument (over a limit), unsupported (nothing to record, or the publisher wants to
+/// be the DTLS server).
+[[nodiscard]] Result<Negotiation> negotiate(std::string_view offer, const NegotiationLimits& limits);
+
+/// Our end of the transport.
+struct LocalTransport {
+  std::string ufrag, pwd;
+  CertificateFingerprint fingerprint;
+  std::vector<SocketAddress> candidates;  ///< best first
+  std::uint64_t session_number = 1;       ///< o= line
+  std::uint64_t max_bits_per_second = 0;  ///< 0: no b= line
+};
+
+[[nodiscard]] std::string write_answer(const Negotiation& negotiation, const LocalTransport& local);
+
+/// The answer's half of a trickle-ICE fragment after an ICE restart (RFC 9725 section 4.3.3).
+[[nodiscard]] std::string write_fragment(const Negotiation& negotiation, const LocalTransport& local);
+
+/// ICE credentials of a trickle-ICE fragment (RFC 8840), empty where it has none. Errors: malformed.
+struct IceFragment {
+  std::string ufrag, pwd;
+};
+[[nodiscard]] Result<IceFragment> read_fragment(std::string_view text);
+
+}  // namespace rtpx
