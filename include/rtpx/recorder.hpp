@@ -80,8 +80,8 @@ class Recorder {
     std::chrono::milliseconds sync_interval{1000};  ///< longest time until accepted data is synced; 0: never
     bool checksums = true;                          ///< keep the checksum and time index
 
-    std::uint64_t low_space_bytes = 1U << 30;  ///< event::DiskSpace low below it
-    std::uint64_t full_space_bytes = 64U << 20;  ///< packets are refused below it
+    std::uint64_t low_space_bytes = 1U << 30;  ///< event::DiskSpace low below it; at most a quarter of the disk
+    std::uint64_t full_space_bytes = 64U << 20;  ///< packets are refused below it; at most a sixteenth of the disk
     LowSpacePolicy on_low_space = LowSpacePolicy::refuse;
 
     std::uint64_t rotate_bytes = 0;             ///< start a new file of a track beyond this size; 0: never
@@ -89,6 +89,7 @@ class Recorder {
     std::chrono::milliseconds silence_after{5000};  ///< TrackFlow{false} after this long without packets
     int max_restarts = 3;                           ///< within restart_window, then event::Failed
     std::chrono::milliseconds restart_window{5000};
+    std::chrono::milliseconds end_timeout{10000};  ///< longest wait of add_tracks, end_tracks, flush, destructor
 
     /// Anchor of receive times to wall clock when packets carry their own arrival times (imports). Default: now.
     std::optional<ClockAnchor> clock;
@@ -154,7 +155,7 @@ class Recorder {
 
   struct TrackStats {
     std::string id;
-    std::uint64_t packets = 0, bytes = 0, rtcp_packets = 0;
+    std::uint64_t packets = 0, bytes = 0, rtcp_packets = 0;  ///< accepted; bytes of records, with their headers
     std::uint64_t refused_packets = 0;
     bool live = false;
   };

@@ -1,0 +1,120 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "recorder/lane.hpp"
+#include "recorder/output_file.hpp"
+#include "recorder/record_walker.hpp"
+
+namespace rtpx {
+
+/// A stretch of a file that was written, for the index. Blocks of a file follow each other without a gap.
+struct WrittenBlock {
+  std::shared_ptr<OutputFile> output;
+  std::uint64_t offset = 0;
+  std::uint32_t length = 0;
+  std::uint32_t crc32c = 0;
+  std::uint32_t records = 0;                  ///< that begin in the block
+  std::optional<std::uint64_t> first_record;  ///< offset in the file of the first of them
+  std::int64_t first_time_ms = 0;             ///< its receive time
+};
+
+/// Learns of files and blocks from the writer thread. Members must return quickly.
+class WriteListener {
+ public:
+  virtual ~WriteListener() = default;
+  virtual void file_started(const std::shared_ptr<OutputFile>& output) = 0;
+  virtual void block_written(WrittenBlock block) = 0;
+};
+
+/// Writes one lane into its files: `<stem><extension>`, then `<stem>~2<extension>` and so on after a rotation
+/// or a failure. Every file but the last of a process that died ends at the end of a record. Writer thread
+/// only, but for files(), lost() and the destructor.
+class LaneWriter {
+ public:
+  struct Options {
+    bool checksums = true;
+    std::uint64_t rotate_bytes = 0;
+    std::chrono::steady_clock::duration rotate_after{0};
+    std::uint32_t block_passes = 20;  ///< a block that has not filled is closed after so many flush passes
+  };
+
+  LaneWriter(std::string track_id, std::shared_ptr<Lane> lane, std::filesystem::path folder, std::string stem,
+             std::string extension, const Options& options, WriteListener& listener);
+
+  /// Writes some of what waits, in one system call: full chunks only, or all. False: nothing waited.
+  /// Errors: as FileSystem::open() and File::writev().
+  [[nodiscard]] Result<bool> write(OpenFiles& files, std::uint32_t pass, bool whole_chunks);
+  /// Closes a block that has been open for long, and releases the memory of an idle lane.
+  void tend(std::uint32_t pass);
+
+  /// Leaves a file that failed; what was not written goes to a new one in the same folder, a record that is
+  /// torn between them is lost.
+  void restart_file(OpenFiles& files);
+  /// The same in another folder.
+  void restart_in(OpenFiles& files, const std::filesystem::path& folder);
+  /// Everything is written: closes the file for good.
+  void finish(OpenFiles& files);
+  /// What waits cannot be written and is lost: cuts the file after its last whole record and closes it.
+  void give_up(OpenFiles& files, std::uint32_t pass);
+
+  [[nodiscard]] Lane& lane() const { return *lane_; }
+  [[nodiscard]] const std::string& track_id() const { return track_id_; }
+  [[nodiscard]] bool nothing_in_file() const { return output_->written.load() == 0; }
+  [[nodiscard]] bool file_exists() const { return output_->created.load(); }
+
+  /// The file now written to. Any thread.
+  [[nodiscard]] std::shared_ptr<OutputFile> output() const {
+    const std::lock_guard lock(files_mutex_);
+    return output_;
+  }
+  /// The files that exist, in the order of their records, in the folder now written to. Any thread.
+  [[nodiscard]] std::vector<std::shared_ptr<OutputFile>> files() const;
+  /// Packets accepted that reached no file. Any thread.
+  [[nodiscard]] std::uint64_t lost() const { return lost_.load(); }
+
+  std::atomic<bool> draining{false};    ///< the lane is closed; write all, finish
+  std::atomic<bool> done{false};        ///< finished or given up
+  std::atomic<bool> incomplete{false};  ///< given up
+
+ private:
+  [[nodiscard]] bool rotation_due() const;
+  void next_file(OpenFiles& files);
+  void skip_torn_record();
+  void account(std::span<const Bytes> parts, std::uint64_t bytes, std::uint32_t pass);
+  void close_block();
+  void recut_block(OpenFiles& files, std::uint32_t pass);
+  [[nodiscard]] std::filesystem::path part_path() const;
+
+  const std::string track_id_;
+  const std::shared_ptr<Lane> lane_;
+  std::filesystem::path folder_;
+  const std::string stem_, extension_;
+  const Options& options_;
+  WriteListener& listener_;
+
+  unsigned part_ = 1;
+  RecordWalker walker_;     // in positions of the lane
+  std::uint64_t base_ = 0;  // position where the current file begins
+  bool skipping_ = false;   // the rest of a torn record waits to be thrown away
+  std::chrono::steady_clock::time_point file_began_{};
+  WrittenBlock block_;
+  std::uint32_t block_pass_ = 0;
+  std::uint64_t idle_position_ = 0;
+  std::uint32_t idle_since_ = 0;
+  std::atomic<std::uint64_t> lost_{0};
+
+  mutable std::mutex files_mutex_;
+  std::vector<std::shared_ptr<OutputFile>> earlier_;
+  std::shared_ptr<OutputFile> output_;  // written under files_mutex_
+};
+
+}  // namespace rtpx

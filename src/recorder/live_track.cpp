@@ -1,0 +1,57 @@
+#include "recorder/live_track.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace rtpx {
+
+LiveTrack::LiveTrack(MediaStreamTrack track_, const std::shared_ptr<LaneShared>& shared)
+    : track(std::move(track_)),
+      media(std::make_shared<Lane>(shared, track.rids.size())),
+      rtcp(std::make_shared<Lane>(shared, 1)),
+      codecs_(track.codecs) {}
+
+std::optional<std::uint8_t> LiveTrack::rid_index(const std::optional<std::string_view>& rid) const noexcept {
+  if (!rid) return track.rids.empty() ? std::optional<std::uint8_t>(0) : std::nullopt;
+  for (std::size_t i = 0; i < track.rids.size(); ++i)
+    if (track.rids[i] == *rid) return static_cast<std::uint8_t>(i);
+  return std::nullopt;
+}
+
+Outcome LiveTrack::record(std::uint8_t rid_index, Bytes packet, const PacketInfo& info) noexcept {
+  if (info.codec != nullptr) note_codec(*info.codec);
+  return media->append(rid_index, packet, info.arrival);
+}
+
+Outcome LiveTrack::record_rtcp(Bytes packet,
+                               const std::optional<ReceiveClock::time_point>& arrival) noexcept {
+  return rtcp->append(0, packet, arrival);
+}
+
+void LiveTrack::note_codec(const Codec& codec) noexcept {
+  const std::lock_guard lock(codecs_mutex_);
+  if (std::ranges::find(codecs_, codec) != codecs_.end()) return;
+  try {
+    codecs_.push_back(codec);
+    codecs_changed.store(true);
+  } catch (const std::bad_alloc&) {  // noted with a later packet
+  }
+}
+
+std::vector<Codec> LiveTrack::codecs() const {
+  const std::lock_guard lock(codecs_mutex_);
+  return codecs_;
+}
+
+const Codec* media_codec(const std::vector<Codec>& codecs) {
+  static constexpr std::array<std::string_view, 7> kNotMedia{
+      "rtx", "red", "ulpfec", "flexfec", "flexfec-03", "telephone-event", "cn"};
+  for (const Codec& codec : codecs) {
+    std::string name = codec.mime_type.substr(codec.mime_type.find('/') + 1);
+    std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
+    if (std::ranges::find(kNotMedia, name) == kNotMedia.end()) return &codec;
+  }
+  return nullptr;
+}
+
+}  // namespace rtpx

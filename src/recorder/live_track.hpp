@@ -1,0 +1,55 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "recorder/lane.hpp"
+#include "recorder/lane_writer.hpp"
+#include "rtpx/manifest.hpp"
+#include "rtpx/recorder.hpp"
+
+namespace rtpx {
+
+/// One track of a recorder, from add_tracks() to the recorder's end. record() uses the lanes and the rids;
+/// the rest is the control side's, under its lock.
+struct LiveTrack {
+  LiveTrack(MediaStreamTrack track, const std::shared_ptr<LaneShared>& shared);
+
+  /// The position of `rid`, or nullopt. A track without simulcast knows only nullopt.
+  [[nodiscard]] std::optional<std::uint8_t> rid_index(
+      const std::optional<std::string_view>& rid) const noexcept;
+
+  Outcome record(std::uint8_t rid_index, Bytes packet, const PacketInfo& info) noexcept;
+  Outcome record_rtcp(Bytes packet, const std::optional<ReceiveClock::time_point>& arrival) noexcept;
+
+  /// All codecs known: negotiated, then those that came with packets.
+  [[nodiscard]] std::vector<Codec> codecs() const;
+
+  const MediaStreamTrack track;
+  const std::shared_ptr<Lane> media, rtcp;
+  std::atomic<bool> codecs_changed{false};     ///< since the manifest was published
+  std::atomic<std::uint64_t> unknown_rids{0};  ///< packets of track handles with an index too large
+
+  // The control side's.
+  std::shared_ptr<LaneWriter> media_writer, rtcp_writer;
+  UtcTime start_time{};
+  ClockAnchor clock;
+  bool live = true;
+  unsigned folder_number = 0;  ///< of the recorder's folders, the last one it was live in
+  std::optional<UtcTime> ended_at;
+  std::string end_reason;
+
+ private:
+  void note_codec(const Codec& codec) noexcept;
+
+  mutable std::mutex codecs_mutex_;
+  std::vector<Codec> codecs_;
+};
+
+/// The codec that upstream's reader takes a track for: the first that carries media rather than repair.
+[[nodiscard]] const Codec* media_codec(const std::vector<Codec>& codecs);
+
+}  // namespace rtpx

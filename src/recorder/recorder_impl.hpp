@@ -1,0 +1,161 @@
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <future>
+#include <set>
+#include <shared_mutex>
+#include <stop_token>
+#include <unordered_map>
+
+#include "recorder/live_track.hpp"
+#include "recorder/space_watch.hpp"
+#include "recorder/syncer.hpp"
+#include "recorder/task_thread.hpp"
+#include "recorder/unknown_targets.hpp"
+#include "recorder/writer.hpp"
+#include "rtpx/recorder.hpp"
+
+namespace rtpx {
+
+/// What is behind a Recorder. Its threads share it, so that a thread that hangs in a dead disk can be left
+/// behind:
+///
+///   callers     record(): only the table (shared) and a lane
+///   writer      writes the lanes (Writer)
+///   sync        fdatasync, index (Syncer)
+///   keeper      folders, file creation, manifest, restarts: everything slow that callers ask for
+///   dispatcher  events, on_start; every 100 ms it looks what there is to report
+///
+/// Locks, in the order in which they may be taken: control_mutex_, table_mutex_, those of the parts. None is
+/// held during file I/O or a callback.
+struct RecorderImpl final : WriterListener, std::enable_shared_from_this<RecorderImpl> {
+  RecorderImpl(Recorder::Options options, std::shared_ptr<LaneShared> shared);
+  ~RecorderImpl() override;
+
+  // --- life (recorder_life.cpp) ---
+  [[nodiscard]] Result<void> open();  ///< makes the folder and its first files
+  void start_threads();
+  [[nodiscard]] Result<void> run_on_start(Recorder& self);
+  void link(std::stop_source owner);
+  void shut_down();           ///< what the destructor does
+  void restart(Error cause);  ///< keeper: after storage_failed()
+  void give_up(Error cause);  ///< keeper: no restart is left
+
+  // --- tracks (recorder_tracks.cpp) ---
+  [[nodiscard]] Result<Manifest> add_tracks(std::span<const MediaStreamTrack> tracks);
+  [[nodiscard]] Result<EndedTracks> end_tracks(std::span<const std::string> ids, std::string_view reason);
+  [[nodiscard]] std::shared_ptr<LiveTrack> find(std::string_view id) const noexcept;
+  [[nodiscard]] Manifest manifest() const;
+  [[nodiscard]] std::vector<std::shared_ptr<LiveTrack>> all_tracks() const;
+  [[nodiscard]] Recorder::Stats stats() const;
+
+  // --- events (recorder_events.cpp) ---
+  void emit(Event event);
+  void set_event_sink(EventSink sink);
+  void tick();  ///< dispatcher: reports what has gathered
+  void disk_is_full(bool full) override;
+  void file_restarted(LaneWriter& lane, const Error& cause) override;
+  void files_changed() override;
+  void storage_failed(const Error& cause) override;
+
+  /// Runs `task` on the keeper and waits for its answer, at most end_timeout.
+  template <typename T>
+  [[nodiscard]] Result<T> ask_keeper(std::function<Result<T>()> task, const char* what);
+  [[nodiscard]] Writer::Clock::time_point deadline() const {
+    return Writer::Clock::now() + options.end_timeout;
+  }
+
+  // Keeper's.
+  [[nodiscard]] Result<void> publish();
+  void assign_files(LiveTrack& track);
+  [[nodiscard]] Result<void> create_files(std::span<const std::shared_ptr<LiveTrack>> tracks);
+  [[nodiscard]] Result<Manifest> add_on_keeper(const std::vector<std::shared_ptr<LiveTrack>>& tracks);
+  [[nodiscard]] Result<EndedTracks> end_on_keeper(const std::vector<std::shared_ptr<LiveTrack>>& tracks,
+                                                  const std::string& reason);
+  [[nodiscard]] Result<void> begin_folder(const std::filesystem::path& folder);
+  void end_recording(const std::string& reason);
+  void check_space();
+  [[nodiscard]] std::optional<UploadTaskRef> start_upload(
+      const std::vector<std::shared_ptr<LiveTrack>>& tracks, const Manifest& manifest);
+  void upload_done(const std::variant<event::UploadComplete, event::UploadFailed>& outcome);
+  [[nodiscard]] ManifestTrack describe(const LiveTrack& track) const;
+  [[nodiscard]] Result<std::filesystem::path> make_folder();
+
+  const Recorder::Options options;
+  FileSystem& files;
+  const std::shared_ptr<LaneShared> shared;
+  const LaneWriter::Options media_options, rtcp_options;
+  Syncer syncer;
+  Writer writer;
+  TaskThread keeper;
+  TaskThread dispatcher;
+
+  struct IdHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view id) const noexcept { return std::hash<std::string_view>{}(id); }
+  };
+  mutable std::shared_mutex table_mutex;
+  std::unordered_map<std::string, std::shared_ptr<LiveTrack>, IdHash, std::equal_to<>> table;
+
+  mutable std::mutex control_mutex;
+  std::set<std::string> ids;         // ever added, or being added
+  std::set<std::string> file_names;  // the keeper's: in use
+  std::filesystem::path folder;
+  unsigned folder_number = 0;
+  std::deque<Writer::Clock::time_point> restarts;
+  std::optional<Error> failure;
+  bool stopping = false;
+  ClockAnchor anchor;
+  UtcTime created{};
+
+  std::atomic<std::uint64_t> unknown_track{0}, unknown_rid{0}, restart_count{0};
+  std::atomic<bool> publish_wanted{false}, stop_wanted{false}, writer_is_full{false}, restarting{false};
+  UnknownTargets unknown_targets;
+  SpaceWatch space;
+  std::atomic<bool> space_check_pending{false};
+
+  // The dispatcher's.
+  struct Reported {
+    std::uint64_t refused = 0, packets = 0;
+    Writer::Clock::time_point refused_at{}, packets_at{};
+    bool flowing = false;
+  };
+  std::unordered_map<const LiveTrack*, Reported> reported;
+  Writer::Clock::time_point space_checked{};
+
+  std::mutex sink_mutex;
+  std::condition_variable sink_idle;
+  EventSink sink;
+  bool sink_running = false;
+  std::atomic<std::uint64_t> sink_exceptions{0};
+
+  Recorder* self = nullptr;  // for on_start; the dispatcher ends before it goes
+  std::stop_source owner{std::nostopstate};
+  std::optional<std::stop_callback<std::function<void()>>> owner_stops;
+
+  struct ThreadState {
+    std::thread thread;
+    std::shared_ptr<std::promise<void>> ended = std::make_shared<std::promise<void>>();
+  };
+  ThreadState writer_thread, sync_thread, keeper_thread, dispatcher_thread;
+};
+
+template <typename T>
+Result<T> RecorderImpl::ask_keeper(std::function<Result<T>()> task, const char* what) {
+  const auto answer = std::make_shared<std::promise<Result<T>>>();
+  auto future = answer->get_future();
+  const bool posted = keeper.post([task = std::move(task), answer] {
+    try {
+      answer->set_value(task());
+    } catch (const std::exception& e) {
+      answer->set_value(fail(Errc::internal, e.what()));
+    }
+  });
+  if (!posted) return fail(Errc::storage_failed, "The recorder has ended.");
+  if (future.wait_for(options.end_timeout) != std::future_status::ready)
+    return fail(Errc::io, std::string("The recording's disk did not answer in time to ") + what + ".");
+  return future.get();
+}
+
+}  // namespace rtpx

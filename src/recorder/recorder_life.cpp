@@ -1,0 +1,264 @@
+// A recorder's life: its folder, its threads, restarts, its end.
+
+#include <algorithm>
+#include <ctime>
+
+#include "recorder/recorder_impl.hpp"
+#include "recorder/thread.hpp"
+
+namespace rtpx {
+namespace {
+
+using namespace std::chrono_literals;
+
+UtcTime utc_now() {
+  return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
+std::int64_t receive_now_ms() {
+  return std::chrono::floor<std::chrono::milliseconds>(ReceiveClock::now().time_since_epoch()).count();
+}
+
+std::string folder_name(UtcTime utc) {
+  const std::time_t seconds =
+      std::chrono::system_clock::to_time_t(std::chrono::floor<std::chrono::seconds>(utc));
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char name[32];
+  std::strftime(name, sizeof name, "%Y%m%d-%H%M%S", &parts);
+  return name;
+}
+
+LaneWriter::Options media_options_of(const Recorder::Options& options) {
+  LaneWriter::Options out;
+  out.checksums = options.checksums;
+  out.rotate_bytes = options.rotate_bytes;
+  out.rotate_after = options.rotate_after;
+  const auto sync = options.sync_interval.count() != 0 ? options.sync_interval : 1000ms;
+  const auto pass = std::max(options.flush_interval / 4, 1ms);
+  out.block_passes = static_cast<std::uint32_t>(std::clamp<std::int64_t>(sync / 2 / pass, 1, 100000));
+  return out;
+}
+
+LaneWriter::Options rtcp_options_of(LaneWriter::Options media) {
+  media.rotate_bytes = 0;  // RTCP is small, and the manifest names one file of it
+  media.rotate_after = {};
+  return media;
+}
+
+}  // namespace
+
+RecorderImpl::RecorderImpl(Recorder::Options options_, std::shared_ptr<LaneShared> shared_)
+    : options(std::move(options_)),
+      files(options.file_system != nullptr ? *options.file_system : real_file_system()),
+      shared(std::move(shared_)),
+      media_options(media_options_of(options)),
+      rtcp_options(rtcp_options_of(media_options)),
+      syncer(files, options.sync_interval,
+             {[this](std::shared_ptr<OutputFile> output, Error cause) {
+                if (!output->finished.load()) writer.restart_output(std::move(output), std::move(cause));
+              },
+              [this](const OutputFile& output, std::uint64_t bytes) {
+                if (options.uploader && options.upload_while_recording)
+                  options.uploader->file_growing(output.path, bytes);
+              }}),
+      writer(shared, files, options.flush_interval, *this),
+      dispatcher(100ms, [this] { tick(); }),
+      space(options.low_space_bytes, options.full_space_bytes),
+      sink(options.event_sink) {}
+
+RecorderImpl::~RecorderImpl() = default;
+
+Result<std::filesystem::path> RecorderImpl::make_folder() {
+  std::filesystem::path wanted;
+  if (!options.folder.empty()) {
+    wanted = options.folder;
+    if (folder_number == 0) {
+      if (!wanted.parent_path().empty())
+        if (auto made = files.create_directories(wanted.parent_path()); !made)
+          return std::unexpected(made.error());
+      const auto made = files.create_directory(wanted);
+      if (made) return wanted;
+      if (made.error().code != Errc::already_exists) return std::unexpected(made.error());
+      const auto there = files.list(wanted);
+      if (!there) return std::unexpected(there.error());
+      if (there->empty()) return wanted;
+      return fail(Errc::already_exists,
+                  wanted.string() + " is not empty; a recording needs a folder of its own.");
+    }
+  } else {
+    if (auto made = files.create_directories(options.base_dir); !made) return std::unexpected(made.error());
+    wanted = options.base_dir / folder_name(utc_now());
+  }
+  std::filesystem::path path = wanted;
+  for (int n = 2; n < 1000; ++n) {
+    const auto made = files.create_directory(path);
+    if (made) return path;
+    if (made.error().code != Errc::already_exists) return std::unexpected(made.error());
+    path = wanted;
+    path += "-" + std::to_string(n);
+  }
+  return fail(Errc::already_exists, "There are too many folders named like " + wanted.string() + ".");
+}
+
+Result<void> RecorderImpl::begin_folder(const std::filesystem::path& path) {
+  {
+    const std::lock_guard lock(control_mutex);
+    folder = std::filesystem::absolute(path);
+    ++folder_number;
+    created = utc_now();
+    anchor = options.clock ? *options.clock : ClockAnchor{receive_now_ms(), utc_now()};
+  }
+  std::error_code ignored;
+  if (const auto disk = std::filesystem::space(path, ignored); !ignored) space.set_capacity(disk.capacity);
+  return publish();
+}
+
+Result<void> RecorderImpl::open() {
+  auto path = make_folder();
+  if (!path) return std::unexpected(path.error());
+  if (auto begun = begin_folder(*path); !begun) return begun;
+  if (path->has_parent_path())
+    if (auto synced = files.sync_directory(path->parent_path()); !synced) return synced;
+  check_space();
+  return {};
+}
+
+void RecorderImpl::start_threads() {
+  // Each thread keeps the recorder alive, and says when it is about to end.
+  const auto start = [me = shared_from_this()](ThreadState& state, const char* name, auto body) {
+    state.thread = start_thread(name, [me, body, ended = state.ended]() mutable {
+      body();
+      me.reset();
+      ended->set_value();
+    });
+  };
+  RecorderImpl* me = this;
+  start(writer_thread, "rtpx-write", [me] { me->writer.run(); });
+  start(sync_thread, "rtpx-sync", [me] { me->syncer.run(); });
+  start(keeper_thread, "rtpx-keep", [me] { me->keeper.run(); });
+  start(dispatcher_thread, "rtpx-events", [me] { me->dispatcher.run(); });
+}
+
+Result<void> RecorderImpl::run_on_start(Recorder& recorder) {
+  if (!options.on_start) return {};
+  std::vector<MediaStreamTrack> tracks;
+  try {
+    tracks = options.on_start(recorder);
+  } catch (const std::exception& e) {
+    sink_exceptions.fetch_add(1);
+    return fail(Errc::invalid_argument, std::string("on_start threw: ") + e.what());
+  } catch (...) {
+    sink_exceptions.fetch_add(1);
+    return fail(Errc::invalid_argument, "on_start threw.");
+  }
+  if (tracks.empty()) return {};
+  const auto added = add_tracks(tracks);
+  return added ? Result<void>() : std::unexpected(added.error());
+}
+
+void RecorderImpl::link(std::stop_source source) {
+  owner = std::move(source);
+  // Runs on whatever thread requests the stop: it must not wait for anything.
+  owner_stops.emplace(owner.get_token(), [this] { stop_wanted.store(true); });
+}
+
+void RecorderImpl::storage_failed(const Error& cause) {
+  restarting.store(true);
+  keeper.post([this, cause] { restart(cause); });
+}
+
+void RecorderImpl::restart(Error cause) {
+  std::filesystem::path old;
+  {
+    const std::lock_guard lock(control_mutex);
+    old = folder;
+  }
+  while (true) {
+    const auto now = Writer::Clock::now();
+    while (!restarts.empty() && now - restarts.front() > options.restart_window) restarts.pop_front();
+    if (static_cast<int>(restarts.size()) >= options.max_restarts) return give_up(std::move(cause));
+    restarts.push_back(now);
+    const auto path = make_folder();
+    if (!path) {
+      cause = path.error();
+      std::this_thread::sleep_for(std::min<std::chrono::milliseconds>(options.restart_window / 10, 100ms));
+      continue;
+    }
+    {
+      const std::lock_guard lock(control_mutex);
+      for (const auto& track : all_tracks())
+        if (track->live) track->folder_number = folder_number + 1;
+    }
+    writer.move_to(std::filesystem::absolute(*path));
+    if (auto begun = begin_folder(*path); !begun) {
+      cause = begun.error();
+      continue;
+    }
+    break;
+  }
+  restarting.store(false);
+  restart_count.fetch_add(1);
+  std::filesystem::path fresh;
+  {
+    const std::lock_guard lock(control_mutex);
+    fresh = folder;
+  }
+  emit(event::Restarted{old, fresh, cause});
+  if (options.on_start && self != nullptr) dispatcher.post([this] { (void)run_on_start(*self); });
+}
+
+void RecorderImpl::give_up(Error cause) {
+  {
+    const std::lock_guard lock(control_mutex);
+    failure = cause;
+  }
+  for (const auto& track : all_tracks()) {
+    track->media->close(Outcome::failed);
+    track->rtcp->close(Outcome::failed);
+  }
+  writer.give_up_all();
+  emit(event::Failed{std::move(cause)});
+  owner.request_stop();
+}
+
+void RecorderImpl::end_recording(const std::string& reason) {
+  std::vector<std::string> live;
+  {
+    const std::lock_guard lock(control_mutex);
+    stopping = true;
+    for (const auto& track : all_tracks())
+      if (track->live) live.push_back(track->track.id);
+  }
+  if (!live.empty()) (void)end_tracks(live, reason);
+}
+
+void RecorderImpl::shut_down() {
+  owner_stops.reset();
+  end_recording("recorder_stopped");
+  for (const auto& track : all_tracks()) {
+    track->media->close(Outcome::ended);
+    track->rtcp->close(Outcome::ended);
+  }
+  keeper.stop();
+  const auto until = deadline();
+  const auto leave = [&](ThreadState& state) {  // joined, or left behind in a dead disk
+    if (!state.thread.joinable()) return;
+    if (state.ended->get_future().wait_until(until) == std::future_status::ready)
+      state.thread.join();
+    else
+      state.thread.detach();
+  };
+  leave(keeper_thread);
+  writer.stop();
+  leave(writer_thread);
+  syncer.stop();
+  leave(sync_thread);
+  dispatcher.stop();
+  if (dispatcher_thread.thread.joinable())
+    dispatcher_thread.thread.join();  // runs the caller's code: no bound
+  set_event_sink({});
+  owner.request_stop();
+}
+
+}  // namespace rtpx

@@ -1,0 +1,160 @@
+#include "recorder/syncer.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "recorder/block_index.hpp"
+
+namespace rtpx {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto kTick = 20ms;
+constexpr std::uint64_t kPushBytes = 512U << 10;  // of one file, between two pushes
+constexpr std::uint64_t kKeepBytes = 4U << 20;    // pushed bytes of one file that may still be on their way
+
+}  // namespace
+
+Syncer::Syncer(FileSystem& files, std::chrono::milliseconds interval, Callbacks callbacks)
+    : files_(files), interval_(interval), callbacks_(std::move(callbacks)) {}
+
+Syncer::~Syncer() = default;
+
+void Syncer::run() {
+  // Half the interval: what comes right after a pass waits for one whole pass more.
+  const auto period = interval_.count() != 0 ? interval_ / 2 : std::chrono::steady_clock::duration(1s);
+  auto next = std::chrono::steady_clock::now() + period;
+  while (true) {
+    {
+      std::unique_lock lock(stop_mutex_);
+      if (stop_changed_.wait_for(lock, kTick, [this] { return stopping_; })) return;
+    }
+    if (std::chrono::steady_clock::now() >= next) {
+      (void)pass(interval_.count() != 0);
+      next = std::chrono::steady_clock::now() + period;
+    } else if (interval_.count() != 0) {
+      const std::lock_guard lock(pass_mutex_);
+      take_new_files();
+      push_out();
+    }
+  }
+}
+
+void Syncer::stop() {
+  {
+    const std::lock_guard lock(stop_mutex_);
+    stopping_ = true;
+  }
+  stop_changed_.notify_all();
+}
+
+void Syncer::set_index(std::shared_ptr<BlockIndex> index) {
+  const std::lock_guard lock(pass_mutex_);
+  index_ = std::move(index);
+}
+
+void Syncer::file_started(const std::shared_ptr<OutputFile>& output) {
+  const std::lock_guard lock(inbox_mutex_);
+  new_files_.push_back(output);
+}
+
+void Syncer::block_written(WrittenBlock block) {
+  const std::lock_guard lock(inbox_mutex_);
+  blocks_.push_back(std::move(block));
+}
+
+void Syncer::take_new_files() {
+  const std::lock_guard lock(inbox_mutex_);
+  for (auto& output : new_files_) tracked_.push_back({std::move(output)});
+  new_files_.clear();
+}
+
+// Starts writing out what is new, and waits for what has been under way for long, which is there already.
+void Syncer::push_out() {
+  for (Tracked& t : tracked_) {
+    const std::uint64_t written = t.output->written.load();
+    if (written < t.pushed + kPushBytes) continue;
+    const auto file = t.output->handle();
+    if (!file) continue;
+    (void)file->sync_range(t.pushed, written - t.pushed, File::RangeSync::start);
+    t.pushed = written;
+    if (written < t.dropped + 2 * kKeepBytes) continue;
+    (void)file->sync_range(t.dropped, written - kKeepBytes - t.dropped, File::RangeSync::finish_and_drop);
+    t.dropped = written - kKeepBytes;
+  }
+}
+
+Result<void> Syncer::sync_now() {
+  return pass(true);
+}
+
+Result<void> Syncer::pass(bool sync) {
+  const std::lock_guard lock(pass_mutex_);
+  std::vector<WrittenBlock> blocks;
+  take_new_files();
+  {
+    const std::lock_guard inbox(inbox_mutex_);
+    blocks.swap(blocks_);
+  }
+  const auto began = std::chrono::steady_clock::now();
+  Result<void> result;
+  if (sync) {
+    std::set<std::filesystem::path> folders;
+    for (Tracked& t : tracked_) {
+      if (!t.name_durable) folders.insert(t.output->path.parent_path());
+      t.name_durable = true;
+      const auto synced = sync_file(t);
+      if (!synced && result) result = synced;
+    }
+    for (const auto& folder : folders)
+      if (const auto synced = files_.sync_directory(folder); !synced && result) result = synced;
+  }
+  if (const auto indexed = write_index(std::move(blocks), sync); !indexed && result) result = indexed;
+  std::erase_if(tracked_, [&](const Tracked& t) {
+    return t.output->finished.load() && (!sync || t.synced == t.output->written.load());
+  });
+  const auto took =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
+  if (sync) worst_sync_us_.store(std::max<std::int64_t>(worst_sync_us_.load(), took.count()));
+  return result;
+}
+
+Result<void> Syncer::sync_file(Tracked& tracked) {
+  OutputFile& output = *tracked.output;
+  const std::uint64_t written = output.written.load();
+  if (written == tracked.synced) return {};
+  std::shared_ptr<File> file = output.handle();
+  if (!file) {
+    auto opened = files_.open(output.path, OpenMode::read_write);
+    if (!opened) {
+      if (opened.error().code == Errc::too_many_files)
+        return std::unexpected(opened.error());  // the next pass tries
+      callbacks_.failed(tracked.output, opened.error());
+      tracked.synced = written;
+      return std::unexpected(opened.error());
+    }
+    file = std::move(*opened);
+  }
+  syncs_.fetch_add(1, std::memory_order_relaxed);
+  const auto synced = file->sync();
+  tracked.synced = written;
+  tracked.pushed = std::max(tracked.pushed, written);
+  if (!synced) {
+    callbacks_.failed(tracked.output, synced.error());
+    return std::unexpected(synced.error());
+  }
+  callbacks_.durable(output, written);
+  return {};
+}
+
+Result<void> Syncer::write_index(std::vector<WrittenBlock> blocks, bool sync) {
+  if (!index_ || blocks.empty()) return {};
+  if (auto written = index_->append(blocks); !written) return written;
+  return sync ? index_->sync() : Result<void>();
+}
+
+Syncer::Stats Syncer::stats() const {
+  return {syncs_.load(std::memory_order_relaxed), std::chrono::microseconds(worst_sync_us_.load())};
+}
+
+}  // namespace rtpx

@@ -1,0 +1,245 @@
+#include "recorder/writer.hpp"
+
+#include <algorithm>
+
+namespace rtpx {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto kRound = 5ms;        // between two looks for full chunks
+constexpr auto kFullRetry = 100ms;  // between two attempts at a full disk
+
+}  // namespace
+
+Writer::Writer(std::shared_ptr<LaneShared> shared, FileSystem& files,
+               std::chrono::milliseconds flush_interval, WriterListener& listener)
+    : shared_(std::move(shared)),
+      pass_period_(std::max<Clock::duration>(flush_interval / 4, 1ms)),
+      listener_(listener),
+      open_files_(files) {}
+
+void Writer::run() {
+  auto next_pass = Clock::now() + pass_period_;
+  auto last_pass = Clock::now();
+  while (!stopping_.load()) {
+    run_commands();
+    write_ready();
+    if (const auto now = Clock::now(); now >= next_pass) {
+      pass();
+      const auto end = Clock::now();
+      const auto gap = std::chrono::duration_cast<std::chrono::microseconds>(end - last_pass).count();
+      worst_flush_us_.store(std::max(worst_flush_us_.load(std::memory_order_relaxed), gap),
+                            std::memory_order_relaxed);
+      last_pass = end;
+      next_pass = std::max(now + pass_period_, end);
+    }
+    if (shared_->ready.load(std::memory_order_relaxed) == nullptr || blocked())
+      shared_->writer.wait_until(std::min(next_pass, Clock::now() + kRound));
+  }
+  run_commands();
+}
+
+void Writer::stop() {
+  {
+    const std::lock_guard lock(progress_mutex_);
+    stopping_.store(true);
+  }
+  progress_.notify_all();
+  shared_->writer.wake();
+}
+
+void Writer::write_ready() {
+  Lane* lane = Lane::take_ready(*shared_);
+  while (lane != nullptr) {
+    Lane* next = lane->next_ready();
+    lane->accept_announcements();
+    if (const auto found = by_lane_.find(lane); found != by_lane_.end() && !found->second->done.load())
+      write_lane(*found->second, true);
+    lane = next;
+  }
+}
+
+void Writer::pass() {
+  ++pass_number_;
+  shared_->flush_pass.store(pass_number_, std::memory_order_relaxed);
+  for (const auto& lane : lanes_) {
+    write_lane(*lane, false);
+    lane->tend(pass_number_);
+    settle(*lane);
+  }
+  if (full_ && std::ranges::all_of(lanes_, [](const auto& lane) { return lane->lane().queued() == 0; }))
+    set_full(false);
+  if (!any_done_) return;
+  any_done_ = false;
+  write_ready();  // no lane may be on the stack of those announced when it goes
+  std::erase_if(lanes_, [&](const std::shared_ptr<LaneWriter>& lane) {
+    if (!lane->done.load()) return false;
+    by_lane_.erase(&lane->lane());
+    return true;
+  });
+}
+
+void Writer::write_lane(LaneWriter& lane, bool whole_chunks) {
+  if (whole_chunks && lane.lane().queued() < Lane::kWriteBytes) return;
+  const std::uint64_t target =
+      lane.lane().published();  // what comes meanwhile must not keep other lanes waiting
+  while (lane.lane().written() < target && !blocked()) {
+    const bool existed = lane.file_exists();
+    const auto wrote = lane.write(open_files_, pass_number_, whole_chunks);
+    if (!wrote) {
+      on_error(lane, wrote.error());
+      return;
+    }
+    if (!*wrote) return;
+    writes_.fetch_add(1, std::memory_order_relaxed);
+    set_full(false);
+    if (!existed || !lane.file_exists()) listener_.files_changed();
+  }
+}
+
+void Writer::on_error(LaneWriter& lane, const Error& error) {
+  pass_error_ = error;
+  switch (error.code) {
+    case Errc::no_space:
+      retry_at_ = Clock::now() + kFullRetry;
+      set_full(true);
+      return;
+    case Errc::too_many_files:
+      return;  // what waits stays in memory until there is a descriptor
+    default:
+      break;
+  }
+  if (lane.nothing_in_file()) {  // a fresh file failed as well: it is not the file
+    suspended_ = true;
+    listener_.storage_failed(error);
+    return;
+  }
+  leave_file(lane, error);
+  write_lane(lane, false);
+}
+
+void Writer::set_full(bool full) {
+  if (full_ == full) return;
+  full_ = full;
+  listener_.disk_is_full(full);
+}
+
+// A lane that is closed ends when all is written, or when what is left has no chance.
+void Writer::settle(LaneWriter& lane) {
+  if (!lane.draining.load() || lane.done.load()) return;
+  if (lane.lane().queued() == 0) {
+    lane.finish(open_files_);
+  } else if (failed_ || full_) {
+    lane.give_up(open_files_, pass_number_);
+  } else {
+    return;
+  }
+  any_done_ = true;
+  { const std::lock_guard lock(progress_mutex_); }
+  progress_.notify_all();
+}
+
+void Writer::run_commands() {
+  std::vector<std::function<void()>> commands;
+  {
+    const std::lock_guard lock(commands_mutex_);
+    commands.swap(commands_);
+  }
+  for (const auto& command : commands) command();
+}
+
+void Writer::command(std::function<void()> what) {
+  {
+    const std::lock_guard lock(commands_mutex_);
+    commands_.push_back(std::move(what));
+  }
+  shared_->writer.wake();
+}
+
+void Writer::add(std::vector<std::shared_ptr<LaneWriter>> lanes) {
+  command([this, lanes = std::move(lanes)] {
+    for (const auto& lane : lanes) {
+      by_lane_[&lane->lane()] = lane.get();
+      lanes_.push_back(lane);
+    }
+  });
+}
+
+bool Writer::drain(std::span<const std::shared_ptr<LaneWriter>> lanes, Clock::time_point deadline) {
+  for (const auto& lane : lanes) lane->draining.store(true);
+  command([this] {
+    retry_at_ = {};
+    pass();
+  });
+  std::unique_lock lock(progress_mutex_);
+  return progress_.wait_until(lock, deadline, [&] {
+    return std::ranges::all_of(lanes, [](const auto& lane) { return lane->done.load(); });
+  });
+}
+
+Result<void> Writer::flush(Clock::time_point deadline) {
+  struct Answer {
+    bool done = false;
+    std::optional<Error> error;
+  };
+  const auto answer = std::make_shared<Answer>();
+  command([this, answer] {
+    pass_error_.reset();
+    retry_at_ = {};
+    pass();
+    if (!pass_error_ && suspended_)
+      pass_error_ = Error{Errc::storage_failed, "The recorder's storage has failed."};
+    const std::lock_guard lock(progress_mutex_);
+    answer->error = pass_error_;
+    answer->done = true;
+    progress_.notify_all();
+  });
+  std::unique_lock lock(progress_mutex_);
+  if (!progress_.wait_until(lock, deadline, [&] { return answer->done; }))
+    return fail(Errc::io, "The disk did not take the recording's data in time.");
+  if (answer->error) return std::unexpected(*answer->error);
+  return {};
+}
+
+void Writer::move_to(std::filesystem::path folder) {
+  const auto moved = std::make_shared<std::atomic<bool>>(false);
+  command([this, moved, folder = std::move(folder)] {
+    for (const auto& lane : lanes_)
+      if (!lane->done.load()) lane->restart_in(open_files_, folder);
+    suspended_ = false;
+    set_full(false);
+    const std::lock_guard lock(progress_mutex_);
+    moved->store(true);
+    progress_.notify_all();
+  });
+  std::unique_lock lock(progress_mutex_);
+  progress_.wait(lock, [&] { return moved->load() || stopping_.load(); });
+}
+
+void Writer::give_up_all() {
+  command([this] {
+    failed_ = suspended_ = true;
+    for (const auto& lane : lanes_) lane->draining.store(true);
+    pass();
+  });
+}
+
+void Writer::restart_output(std::shared_ptr<OutputFile> output, Error cause) {
+  command([this, output = std::move(output), cause = std::move(cause)] {
+    for (const auto& lane : lanes_)
+      if (lane->output() == output && !lane->done.load()) leave_file(*lane, cause);
+  });
+}
+
+void Writer::leave_file(LaneWriter& lane, const Error& cause) {
+  lane.restart_file(open_files_);
+  listener_.file_restarted(lane, cause);
+  listener_.files_changed();
+}
+
+Writer::Stats Writer::stats() const {
+  return {writes_.load(std::memory_order_relaxed),
+          std::chrono::microseconds(worst_flush_us_.load(std::memory_order_relaxed))};
+}
+
+}  // namespace rtpx
