@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "repair/rebuild.hpp"
+
 namespace rtpx {
 namespace {
 
@@ -63,6 +65,10 @@ void RtxUnpacker::add_media(std::uint32_t ssrc, std::uint16_t sequence_number, s
   sources_.back().history.add(sequence_number, timestamp);
 }
 
+bool RtxUnpacker::knows(std::uint32_t ssrc) const noexcept {
+  return std::ranges::find(sources_, ssrc, &Source::ssrc) != sources_.end();
+}
+
 std::optional<std::uint32_t> RtxUnpacker::source_of(std::uint32_t rtx_ssrc, std::uint16_t number,
                                                     std::uint32_t timestamp) {
   if (sources_.empty()) return std::nullopt;
@@ -95,16 +101,7 @@ std::optional<RtpPacket> RtxUnpacker::unpack(const RtpPacket& rtx, std::uint8_t 
   const auto number = load_be<std::uint16_t>(rtx.payload.data());
   const auto ssrc = source_of(rtx.ssrc, number, rtx.timestamp);
   if (!ssrc) return std::nullopt;
-  const auto header = static_cast<std::size_t>(rtx.payload.data() - rtx.whole.data());
-  const Bytes content = rtx.payload.subspan(2);
-  buffer.resize(header + content.size());
-  std::ranges::copy(rtx.whole.first(header), buffer.begin());
-  std::ranges::copy(content, buffer.begin() + static_cast<std::ptrdiff_t>(header));
-  buffer[0] &= std::byte{0xDF};  // no padding any more
-  buffer[1] = static_cast<std::byte>((rtx.marker ? 0x80 : 0) | media_type);
-  store_be(buffer.data() + 2, number);
-  store_be(buffer.data() + 8, *ssrc);
-  return parse_rtp(buffer);
+  return rebuild(rtx, {media_type, number, rtx.timestamp, *ssrc}, rtx.payload.subspan(2), buffer);
 }
 
 }  // namespace rtpx

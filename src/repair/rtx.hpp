@@ -35,6 +35,7 @@ class SourceHistory {
 class RtxUnpacker {
  public:
   void add_media(std::uint32_t ssrc, std::uint16_t sequence_number, std::uint32_t timestamp);
+  [[nodiscard]] bool knows(std::uint32_t ssrc) const noexcept;
   /// The original packet, built in `buffer`. nullopt: padding only, a probe without content, or no media SSRC
   /// to give it to (yet).
   [[nodiscard]] std::optional<RtpPacket> unpack(const RtpPacket& rtx, std::uint8_t media_type,
