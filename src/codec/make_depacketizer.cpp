@@ -9,6 +9,7 @@
 #include "codec/l16.hpp"
 #include "codec/opus.hpp"
 #include "codec/vp8.hpp"
+#include "codec/vp9.hpp"
 
 namespace rtpx {
 namespace {
@@ -53,6 +54,8 @@ Result<std::unique_ptr<Depacketizer>> make_depacketizer(const Codec& codec, Depa
   };
   if (is("video/VP8"))
     return std::make_unique<Vp8Depacketizer>(options, std::move(on_frame), std::move(on_dropped));
+  if (is("video/VP9"))
+    return std::make_unique<Vp9Depacketizer>(options, std::move(on_frame), std::move(on_dropped));
   if (is("audio/opus")) return make_opus(codec, std::move(on_frame), std::move(on_dropped));
   if (is("audio/multiopus")) return make_multiopus(codec, std::move(on_frame), std::move(on_dropped));
   if (is("audio/PCMU") || is("audio/PCMA"))

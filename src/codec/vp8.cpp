@@ -1,7 +1,5 @@
 #include "codec/vp8.hpp"
 
-#include <algorithm>
-
 namespace rtpx {
 
 std::optional<Vp8Descriptor> parse_vp8_descriptor(Bytes payload) noexcept {
@@ -47,49 +45,13 @@ std::optional<Vp8FrameHeader> parse_vp8_frame_header(Bytes frame) noexcept {
   return out;
 }
 
-void Vp8References::account_for_gap(const Vp8Descriptor& now, bool whole) noexcept {
-  if (missing_packets_ == 0) return;
-  // A counter that may have gone round once says nothing.
-  const unsigned mask = now.long_picture_id ? 0x7FFFU : 0x7FU;
-  if (now.picture_id && picture_id_ && missing_packets_ <= mask) {
-    // The frame's own number again: the rest of a frame that missing() has counted.
-    const unsigned step = (*now.picture_id - *picture_id_) & mask;
-    if (step == 1 || (step == 0 && !whole)) return;
-  }
-  damaged_[1] = damaged_[2] = damaged_[3] = true;
-  if (now.tl0picidx && tl0picidx_ && now.temporal_layer && missing_packets_ <= 0xFF) {
-    const auto step = static_cast<std::uint8_t>(*now.tl0picidx - *tl0picidx_);
-    if (step == (*now.temporal_layer == 0 ? 1 : 0)) return;  // what is missing was of higher layers
-  }
-  damaged_[0] = true;
-}
-
-void Vp8References::remember(const Vp8Descriptor& now) noexcept {
-  picture_id_ = now.picture_id;
-  tl0picidx_ = now.tl0picidx;
-}
-
-void Vp8References::missing(const Vp8Descriptor& now) noexcept {
-  // Packets may be missing on either side of what was received: the gap stays noted.
-  account_for_gap(now, false);
-  remember(now);
-  if (!now.non_reference) damaged_[now.temporal_layer.value_or(0)] = true;
-}
-
-bool Vp8References::whole(const Vp8Descriptor& now, bool keyframe) noexcept {
-  account_for_gap(now, true);
-  missing_packets_ = 0;
-  remember(now);
-  if (keyframe) {
-    damaged_ = {};
-    return false;
-  }
-  const std::size_t layer = now.temporal_layer.value_or(0);
-  const bool lost = now.layer_sync ? damaged_[0]
-                                   : std::any_of(damaged_.begin(), damaged_.begin() + layer + 1,
-                                                 [](bool damaged) { return damaged; });
-  if (!now.non_reference) damaged_[layer] = lost;
-  return lost;
+FramePlace Vp8Depacketizer::place(const Vp8Descriptor& frame) noexcept {
+  return {.picture_id = frame.picture_id,
+          .picture_id_mask = static_cast<std::uint16_t>(frame.long_picture_id ? 0x7FFF : 0x7F),
+          .tl0picidx = frame.tl0picidx,
+          .temporal_layer = frame.temporal_layer,
+          .layer_sync = frame.layer_sync,
+          .non_reference = frame.non_reference};
 }
 
 Vp8Depacketizer::Start Vp8Depacketizer::inspect(const MediaPacket& packet) {
@@ -107,12 +69,12 @@ void Vp8Depacketizer::finish() {
   const auto header = parse_vp8_frame_header(buffer());
   if (!header) {
     drop(Dropped::Reason::malformed, "not a VP8 frame");
-    references_.missing(unit_);
+    references_.missing(place(unit_));
     return;
   }
   Frame frame;
   frame.kind = header->keyframe ? FrameKind::key : FrameKind::delta;
-  frame.reference_lost = references_.whole(unit_, header->keyframe);
+  frame.reference_lost = references_.whole(place(unit_), header->keyframe);
   frame.discardable = unit_.non_reference;
   frame.temporal_layer = unit_.temporal_layer.value_or(0);
   frame.data = buffer();

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <array>
 #include <optional>
 
+#include "codec/temporal_references.hpp"
 #include "codec/video_depacketizer.hpp"
 
 namespace rtpx {
@@ -33,30 +33,6 @@ struct Vp8FrameHeader {
 /// nullopt: too short, or a keyframe without its start code or size.
 [[nodiscard]] std::optional<Vp8FrameHeader> parse_vp8_frame_header(Bytes frame) noexcept;
 
-/// Says of each frame whether a frame that it may refer to is missing, as exactly as the payload descriptor
-/// tells: picture ids tell whether anything is missing, TL0PICIDX whether it was of layer 0, N whether it
-/// matters.
-class Vp8References {
- public:
-  /// `packets` sequence numbers are missing before the next frame.
-  void gap(std::int64_t packets) noexcept { missing_packets_ += packets; }
-  /// Unknown many are missing: only a 15-bit picture id that goes on says otherwise.
-  void restart() noexcept { gap(0x7FFF); }
-  /// A frame that did not come out whole. `descriptor`: from whatever of it was received, if anything.
-  void missing(const Vp8Descriptor& descriptor) noexcept;
-  /// The next frame that is whole, in order. True: its reference is lost.
-  [[nodiscard]] bool whole(const Vp8Descriptor& descriptor, bool keyframe) noexcept;
-
- private:
-  void account_for_gap(const Vp8Descriptor& descriptor, bool whole) noexcept;
-  void remember(const Vp8Descriptor& descriptor) noexcept;
-
-  std::int64_t missing_packets_ = 0;         // since the last whole frame
-  std::optional<std::uint16_t> picture_id_;  // of the last frame heard of
-  std::optional<std::uint8_t> tl0picidx_;
-  std::array<bool, 4> damaged_{};  // the last frame of this temporal layer did not decode cleanly
-};
-
 class Vp8Depacketizer final : public VideoDepacketizer {
  public:
   Vp8Depacketizer(DepacketizerOptions options, OnFrame on_frame, OnDropped on_dropped)
@@ -67,13 +43,15 @@ class Vp8Depacketizer final : public VideoDepacketizer {
   void begin() override { unit_ = packet_; }
   bool add(const MediaPacket& packet) override;
   void finish() override;
-  void broken() override { references_.missing(unit_); }
+  void broken() override { references_.missing(place(unit_)); }
   void lost(std::int64_t packets) override { references_.gap(packets); }
   void restart() override { references_.restart(); }
 
+  static FramePlace place(const Vp8Descriptor& frame) noexcept;
+
   Vp8Descriptor packet_;  // of the packet inspected last
   Vp8Descriptor unit_;    // of the open unit's first packet
-  Vp8References references_;
+  TemporalReferences references_;
 };
 
 }  // namespace rtpx

@@ -79,13 +79,34 @@ INSTANTIATE_TEST_SUITE_P(H265, Recording,
                          testing::Values(Expected{"public/realjimmy-sample-captures/1920x1080_H.265.pcapng",
                                                   "video/H265", 96, 193, 7, 1920, 1080, 1}));
 
-TEST(RecordingTwin, Vp8FramesEqualTheSendersOwn) {
-  RTPX_NEEDS_CAPTURE(folder, "public/membraneframework-membrane_rtp_vp8_plugin");
-  Depacketized out("video/VP8");
-  out.push_all(MediaPackets(folder / "input_vp8.pcap", 96));
+INSTANTIATE_TEST_SUITE_P(Vp9, Recording,
+                         testing::Values(Expected{"browser/vp9_opus/video_1.rtpx", "video/VP9", 98, 571, 4,
+                                                  640, 480, 0, 0, 0, 2},
+                                         // K-SVC: 320x180 alone for two pictures, then three layers
+                                         Expected{"browser/vp9svc_opus/video_1.rtpx", "video/VP9", 98, 401, 2,
+                                                  1280, 720, 0, 0, 0, 1},
+                                         // No keyframe anywhere: nothing is decodable
+                                         Expected{"public/algesten-str0m/contiguous_vp9.pcap", "video/VP9",
+                                                  98, 0, 0, 0, 0, 1, 15}));
+
+std::vector<std::string> frames_of(const char* mime_type, const MediaPackets& packets) {
+  Depacketized out(mime_type);
+  out.push_all(packets);
   std::vector<std::string> frames;
   for (const auto& frame : out.frames) frames.push_back(frame.bytes);
-  EXPECT_EQ(frames, read_ivf(folder / "input_vp8.ivf"));
+  return frames;
+}
+
+TEST(RecordingTwin, Vp8FramesEqualTheSendersOwn) {
+  RTPX_NEEDS_CAPTURE(folder, "public/membraneframework-membrane_rtp_vp8_plugin");
+  EXPECT_EQ(frames_of("video/VP8", MediaPackets(folder / "input_vp8.pcap", 96)),
+            read_ivf(folder / "input_vp8.ivf"));
+}
+
+TEST(RecordingTwin, Vp9FramesEqualTheSendersOwn) {
+  RTPX_NEEDS_CAPTURE(folder, "public/membraneframework-membrane_rtp_vp9_plugin");
+  EXPECT_EQ(frames_of("video/VP9", MediaPackets(folder / "input_vp9.pcap", 96)),
+            read_ivf(folder / "input_vp9.ivf"));
 }
 
 }  // namespace
