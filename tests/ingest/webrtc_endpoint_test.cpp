@@ -1,0 +1,479 @@
+// A real endpoint and a small real publisher on the loopback interface.
+#include "ingest/webrtc/endpoint.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "rtp/packet.hpp"
+#include "storage/record_reader.hpp"
+#include "support/captures.hpp"
+#include "support/webrtc_publisher.hpp"
+
+namespace rtpx {
+namespace {
+
+using namespace std::chrono_literals;
+using test::browser_offer;
+using test::make_rtp;
+using test::WebRtcPublisher;
+
+struct Received {
+  std::size_t track;
+  std::uint8_t rid_index;
+  std::vector<std::byte> bytes;
+  ReceiveClock::time_point arrival;
+};
+
+class Collector final : public PacketSink {
+ public:
+  void on_rtp(std::size_t track, std::uint8_t rid, Bytes packet,
+              ReceiveClock::time_point at) noexcept override {
+    const std::lock_guard lock(mutex_);
+    rtp_.push_back({track, rid, {packet.begin(), packet.end()}, at});
+  }
+  void on_rtcp(std::size_t track, Bytes packet, ReceiveClock::time_point at) noexcept override {
+    const std::lock_guard lock(mutex_);
+    rtcp_.push_back({track, 0, {packet.begin(), packet.end()}, at});
+  }
+  std::vector<Received> rtp() const {
+    const std::lock_guard lock(mutex_);
+    return rtp_;
+  }
+  std::vector<Received> rtcp() const {
+    const std::lock_guard lock(mutex_);
+    return rtcp_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<Received> rtp_, rtcp_;
+};
+
+/// An endpoint whose sessions all write into one collector, and what their handlers said.
+class EndpointTest : public testing::Test {
+ protected:
+  void start(WebRtcEndpoint::Options options = {}) {
+    options.udp_port = 0;
+    if (options.advertise.empty()) options.listen = {"127.0.0.1"};
+    auto made = WebRtcEndpoint::start(std::move(options));
+    ASSERT_TRUE(made) << made.error().message;
+    endpoint = *std::move(made);
+  }
+  void TearDown() override { endpoint.reset(); }
+
+  Result<AcceptedSession> accept(const std::string& offer) {
+    SessionHandlers handlers;
+    handlers.open = [this](const std::string&, std::span<const MediaStreamTrack>) { return sink; };
+    handlers.connected = [this](const std::string&) { ++connected; };
+    handlers.ended = [this](const std::string& id, SessionEnd reason, const SessionStats& last) {
+      const std::lock_guard lock(mutex);
+      ends[id] = reason;
+      last_stats = last;
+    };
+    return endpoint->accept(offer, handlers);
+  }
+  std::optional<SessionEnd> end_of(const std::string& id) {
+    const std::lock_guard lock(mutex);
+    const auto found = ends.find(id);
+    return found == ends.end() ? std::nullopt : std::optional(found->second);
+  }
+  bool wait_for(const std::function<bool()>& done) {
+    for (int i = 0; i < 1000 && !done(); ++i) std::this_thread::sleep_for(5ms);
+    return done();
+  }
+
+  std::shared_ptr<Collector> sink = std::make_shared<Collector>();
+  std::atomic<int> connected = 0;
+  std::mutex mutex;
+  std::map<std::string, SessionEnd> ends;
+  SessionStats last_stats;
+  std::unique_ptr<WebRtcEndpoint> endpoint;
+};
+
+TEST_F(EndpointTest, MediaOfTwoTracksArrivesWholeAndInOrder) {
+  start();
+  WebRtcPublisher publisher(browser_offer());
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session) << session.error().message;
+  ASSERT_EQ(session->tracks.size(), 2U);
+  EXPECT_EQ(session->tracks[0].id, "audio-track");
+  EXPECT_EQ(session->tracks[1].streams, std::vector<std::string>{"stream"});
+  ASSERT_TRUE(publisher.connect(session->answer_sdp));
+
+  std::vector<std::vector<std::byte>> sent;
+  for (std::uint16_t i = 0; i < 200; ++i) {
+    sent.push_back(make_rtp(111, i, i * 960U, 1001, 80));
+    sent.push_back(make_rtp(96, static_cast<std::uint16_t>(65500 + i), i * 3000U, 2001, 1000));
+    publisher.send(sent[sent.size() - 2]);
+    publisher.send(sent.back());
+    if (i % 20 == 0) publisher.poll(1ms);
+  }
+  ASSERT_TRUE(publisher.poll_until([&] { return sink->rtp().size() == sent.size(); })) << sink->rtp().size();
+  const auto received = sink->rtp();
+  for (std::size_t i = 0; i < sent.size(); ++i) {
+    EXPECT_EQ(received[i].bytes, sent[i]) << i;
+    EXPECT_EQ(received[i].track, i % 2) << i;
+    if (i > 0) {
+      EXPECT_GE(received[i].arrival, received[i - 1].arrival);
+    }
+  }
+  EXPECT_EQ(connected, 1);
+  const auto stats = endpoint->stats(session->id);
+  ASSERT_TRUE(stats);
+  EXPECT_EQ(stats->tracks[1].streams.at(0).packets, 200U);
+  EXPECT_EQ(stats->tracks[1].streams.at(0).lost, 0U);
+  EXPECT_EQ(stats->tracks[1].codec, "video/VP8");
+}
+
+TEST_F(EndpointTest, AKeyframeIsAskedForAtTheStartOfEachVideoLayer) {
+  start();
+  WebRtcPublisher publisher(browser_offer(true));
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  const char* const rids[] = {"q", "h", "f"};
+  for (std::uint32_t layer = 0; layer < 3; ++layer)
+    publisher.send(make_rtp(96, 1, 1, 300 + layer, 100, {{4, "1"}, {10, rids[layer]}}));
+  publisher.send(make_rtp(111, 1, 1, 1001, 50));
+  ASSERT_TRUE(publisher.poll_until([&] { return publisher.keyframe_requests.size() >= 3; }));
+  EXPECT_THAT(publisher.keyframe_requests, testing::UnorderedElementsAre(300, 301, 302));
+}
+
+TEST_F(EndpointTest, LostPacketsAreAskedForAndComeBackByRtx) {
+  start();
+  WebRtcPublisher publisher(browser_offer());
+  publisher.rtx[2001] = {2002, 97};
+  publisher.drop = [](const std::vector<std::byte>& rtp) {
+    return load_be<std::uint16_t>(rtp.data() + 2) % 10 == 5;
+  };
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  for (std::uint16_t i = 0; i < 300; ++i) {
+    publisher.send(make_rtp(96, i, i * 3000U, 2001, 900));
+    if (i % 10 == 0) publisher.poll(5ms);
+  }
+  const auto repaired = [&] {
+    std::set<std::uint16_t> originals;
+    for (const Received& one : sink->rtp()) {
+      const auto packet = parse_rtp(one.bytes);
+      if (packet->ssrc == 2002) originals.insert(load_be<std::uint16_t>(packet->payload.data()));
+    }
+    return originals.size();
+  };
+  ASSERT_TRUE(publisher.poll_until([&] { return repaired() == 30; })) << repaired();
+  ASSERT_TRUE(
+      wait_for([&] { return endpoint->stats(session->id)->tracks[1].streams.at(0).recovered == 30; }));
+  const StreamStats stream = endpoint->stats(session->id)->tracks[1].streams.at(0);
+  EXPECT_EQ(stream.lost, 30U);
+  EXPECT_EQ(stream.unrepaired, 0U);
+  EXPECT_GE(stream.nacks_sent, 30U);
+  EXPECT_EQ(stream.repair_packets, 30U);
+}
+
+TEST_F(EndpointTest, LostAudioIsAskedForAlthoughNackWasNotNegotiated) {
+  start();
+  WebRtcPublisher publisher(browser_offer());
+  publisher.drop = [](const std::vector<std::byte>& rtp) {
+    return load_be<std::uint16_t>(rtp.data() + 2) == 7;
+  };
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  for (std::uint16_t i = 0; i < 20; ++i) publisher.send(make_rtp(111, i, i * 960U, 1001, 60));
+  ASSERT_TRUE(publisher.poll_until([&] { return sink->rtp().size() == 20; }));
+  EXPECT_EQ(publisher.nacked.front(), (std::pair<std::uint32_t, std::uint16_t>(1001, 7)));
+}
+
+TEST_F(EndpointTest, WhatCannotBeRepairedBringsAKeyframeRequest) {
+  start();
+  WebRtcPublisher publisher(browser_offer());
+  publisher.answer_nacks = false;
+  publisher.drop = [](const std::vector<std::byte>& rtp) {
+    return load_be<std::uint16_t>(rtp.data() + 2) == 50;
+  };
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  for (std::uint16_t i = 0; i < 100; ++i) publisher.send(make_rtp(96, i, i * 3000U, 2001, 100));
+  ASSERT_TRUE(publisher.poll_until([&] { return publisher.keyframe_requests.size() >= 2; }));
+  EXPECT_GE(std::ranges::count(publisher.nacked, std::pair<std::uint32_t, std::uint16_t>(2001, 50)), 2);
+}
+
+TEST_F(EndpointTest, TransportFeedbackNamesEveryPacketThatArrivedAndThatDidNot) {
+  start();
+  WebRtcPublisher publisher(browser_offer());
+  publisher.answer_nacks = false;
+  publisher.drop = [](const std::vector<std::byte>& rtp) {
+    return load_be<std::uint16_t>(rtp.data() + 2) == 3;
+  };
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  for (std::uint16_t i = 0; i < 10; ++i)
+    publisher.send(make_rtp(96, i, i, 2001, 100, {{3, std::string{'\0', static_cast<char>(100 + i)}}}));
+  std::map<std::uint16_t, bool> seen;
+  ASSERT_TRUE(publisher.poll_until([&] {
+    for (const auto& report : publisher.transport_cc)
+      for (const auto& status : report.statuses)
+        seen[status.sequence] = seen[status.sequence] || status.received;
+    return seen.size() == 10;
+  }));
+  for (const auto& [sequence, received] : seen) EXPECT_EQ(received, sequence != 103) << sequence;
+}
+
+TEST_F(EndpointTest, LayersAreToldApartByRidEvenWhereTheFirstPacketsHaveNone) {
+  start();
+  WebRtcPublisher publisher(browser_offer(true));
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  publisher.send(make_rtp(96, 1, 1, 300, 100, {{4, "1"}}));
+  publisher.send(make_rtp(96, 2, 1, 300, 100));
+  publisher.send(make_rtp(96, 3, 1, 300, 100, {{4, "1"}, {10, "f"}}));
+  publisher.send(make_rtp(97, 1, 1, 301, 100, {{4, "1"}, {11, "f"}}));
+  publisher.send(make_rtp(96, 4, 1, 300, 100));
+  ASSERT_TRUE(publisher.poll_until([&] { return sink->rtp().size() == 5; }));
+  const auto received = sink->rtp();
+  for (const Received& one : received) EXPECT_EQ(one.rid_index, 2);
+  EXPECT_EQ(parse_rtp(received[0].bytes)->sequence_number, 1);
+  EXPECT_EQ(parse_rtp(received[4].bytes)->sequence_number, 4);
+}
+
+TEST_F(EndpointTest, SenderReportsGoToTheTracksTheyAreAbout) {
+  start();
+  WebRtcPublisher publisher(browser_offer());
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  rtcp::Buffer report(28);
+  report[0] = std::byte{0x80};
+  report[1] = std::byte{200};
+  report[3] = std::byte{6};
+  store_be<std::uint32_t>(report.data() + 4, 2001);
+  publisher.send_rtcp(report);
+  ASSERT_TRUE(publisher.poll_until([&] { return !sink->rtcp().empty(); }));
+  EXPECT_EQ(sink->rtcp().front().track, 1U);
+  EXPECT_EQ(sink->rtcp().front().bytes, report);
+}
+
+TEST_F(EndpointTest, CloseNotifyEndsTheSessionAtOnce) {
+  start();
+  WebRtcPublisher publisher(browser_offer());
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  publisher.send(make_rtp(111, 1, 1, 1001, 10));
+  publisher.close();
+  ASSERT_TRUE(wait_for([&] { return end_of(session->id).has_value(); }));
+  EXPECT_EQ(end_of(session->id), SessionEnd::close_notify);
+  EXPECT_EQ(last_stats.packets, 1U);
+  EXPECT_FALSE(endpoint->stats(session->id));
+  EXPECT_EQ(endpoint->stats().sessions, 0U);
+}
+
+TEST_F(EndpointTest, ByeForAllStreamsEndsTheSession) {
+  start();
+  WebRtcPublisher publisher(browser_offer());
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  publisher.send(make_rtp(111, 1, 1, 1001, 10));
+  publisher.send(make_rtp(96, 1, 1, 2001, 10));
+  rtcp::Buffer bye;
+  rtcp::write_receiver_report(bye, 1001, {});
+  rtcp::write_bye(bye, 1001);
+  publisher.send_rtcp(bye);
+  publisher.poll(1200ms);
+  EXPECT_FALSE(end_of(session->id)) << "the video did not say BYE";
+  bye.clear();
+  rtcp::write_receiver_report(bye, 2001, {});
+  rtcp::write_bye(bye, 2001);
+  publisher.send_rtcp(bye);
+  ASSERT_TRUE(publisher.poll_until([&] { return end_of(session->id).has_value(); }));
+  EXPECT_EQ(end_of(session->id), SessionEnd::bye);
+}
+
+TEST_F(EndpointTest, SilenceEndsTheSessionButConnectivityChecksKeepItAlive) {
+  start({.silence_timeout = 400ms});
+  WebRtcPublisher publisher(browser_offer());
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  for (int i = 0; i < 8; ++i) {
+    publisher.send_check();
+    publisher.poll(100ms);
+  }
+  EXPECT_FALSE(end_of(session->id));
+  ASSERT_TRUE(wait_for([&] { return end_of(session->id).has_value(); }));
+  EXPECT_EQ(end_of(session->id), SessionEnd::silence);
+}
+
+TEST_F(EndpointTest, APublisherThatNeverComesEndsTheSession) {
+  start({.connect_timeout = 200ms});
+  WebRtcPublisher publisher(browser_offer());
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session);
+  ASSERT_TRUE(wait_for([&] { return end_of(session->id).has_value(); }));
+  EXPECT_EQ(end_of(session->id), SessionEnd::never_connected);
+}
+
+TEST_F(EndpointTest, ACertificateOtherThanTheOffersIsRefused) {
+  start();
+  const auto other = DtlsContext::create();
+  ASSERT_TRUE(other);
+  WebRtcPublisher honest(browser_offer());
+  WebRtcPublisher thief(browser_offer(), *other);
+  const auto session = accept(honest.offer());
+  ASSERT_TRUE(session);
+  (void)thief.connect(session->answer_sdp);
+  ASSERT_TRUE(wait_for([&] { return end_of(session->id).has_value(); }));
+  EXPECT_EQ(end_of(session->id), SessionEnd::wrong_fingerprint);
+  EXPECT_EQ(connected, 0);
+  EXPECT_TRUE(sink->rtp().empty());
+}
+
+TEST_F(EndpointTest, ClosingByTheServerTellsThePublisher) {
+  start();
+  WebRtcPublisher publisher(browser_offer());
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  ASSERT_TRUE(endpoint->close(session->id));
+  EXPECT_TRUE(publisher.poll_until([&] { return publisher.dtls_state() == Dtls::State::closed; }));
+  EXPECT_EQ(end_of(session->id), SessionEnd::closed);
+  EXPECT_EQ(endpoint->close(session->id).error().code, Errc::not_found);
+}
+
+TEST_F(EndpointTest, TheEndpointsOwnEndIsAnEndOfEverySession) {
+  start();
+  WebRtcPublisher publisher(browser_offer());
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  endpoint.reset();
+  EXPECT_EQ(end_of(session->id), SessionEnd::shutdown);
+}
+
+TEST_F(EndpointTest, AnIceRestartKeepsMediaFlowing) {
+  start();
+  WebRtcPublisher publisher(browser_offer());
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  const auto trickle = endpoint->patch(session->id, "a=candidate:1 1 udp 1 192.0.2.1 5000 typ host\r\n");
+  ASSERT_TRUE(trickle);
+  EXPECT_FALSE(trickle->sdp_fragment);
+  EXPECT_EQ(trickle->ice_tag, session->ice_tag);
+  const auto restart =
+      endpoint->patch(session->id, "a=ice-ufrag:new1\r\na=ice-pwd:0123456789012345678901234\r\n");
+  ASSERT_TRUE(restart && restart->sdp_fragment);
+  EXPECT_NE(restart->ice_tag, session->ice_tag);
+  EXPECT_THAT(*restart->sdp_fragment, testing::HasSubstr("a=ice-ufrag:" + restart->ice_tag));
+  EXPECT_THAT(*restart->sdp_fragment, testing::HasSubstr("a=candidate:"));
+  publisher.send(make_rtp(111, 1, 1, 1001, 10));
+  publisher.send_check();  // still with the old credentials: good until the new ones are used
+  ASSERT_TRUE(publisher.poll_until([&] { return publisher.stun_successes == 2; }));
+  EXPECT_TRUE(publisher.poll_until([&] { return sink->rtp().size() == 1; }));
+  EXPECT_EQ(endpoint->patch("nobody", "a=ice-ufrag:x\r\n").error().code, Errc::not_found);
+  EXPECT_EQ(endpoint->patch(session->id, "<html>").error().code, Errc::malformed);
+}
+
+TEST_F(EndpointTest, HostileDatagramsChangeNothing) {
+  start();
+  WebRtcPublisher publisher(browser_offer()), stranger(browser_offer());
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  stranger.take_answer(session->answer_sdp);
+  std::uint32_t seed = 1;
+  const auto random = [&] { return seed = seed * 1664525U + 1013904223U, seed >> 8; };
+  for (int i = 0; i < 4000; ++i) {
+    std::vector<std::byte> junk(random() % 200);
+    for (std::byte& b : junk) b = static_cast<std::byte>(random());
+    if (!junk.empty())
+      junk[0] = static_cast<std::byte>(i % 4 == 0   ? random() % 4
+                                       : i % 4 == 1 ? 20 + random() % 44
+                                                    : 128 + random() % 64);
+    (i % 2 == 0 ? publisher : stranger).send_raw(junk);
+    if (i % 50 == 0) publisher.poll(1ms);
+  }
+  for (std::uint16_t i = 0; i < 50; ++i) publisher.send(make_rtp(111, i, i, 1001, 10));
+  EXPECT_TRUE(publisher.poll_until([&] { return sink->rtp().size() == 50; })) << sink->rtp().size();
+  EXPECT_FALSE(end_of(session->id));
+  EXPECT_GT(endpoint->stats().unknown_source, 0U);
+  EXPECT_GT(endpoint->stats().stun_refused, 0U);
+}
+
+TEST_F(EndpointTest, AWrongPasswordIsRefusedAndAnUnknownUserHearsNothing) {
+  start();
+  WebRtcPublisher publisher(browser_offer());
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session);
+  std::string forged = session->answer_sdp;
+  const std::size_t at = forged.find("a=ice-pwd:") + 10;
+  forged.replace(at, 4, "XXXX");
+  publisher.take_answer(forged);
+  publisher.send_check();
+  ASSERT_TRUE(publisher.poll_until([&] { return publisher.stun_error.has_value(); }));
+  EXPECT_EQ(publisher.stun_error, 401);
+  EXPECT_EQ(endpoint->stats(session->id)->remote_address, "");
+}
+
+TEST_F(EndpointTest, LimitsOfSessionsAreErrorsThatSaySo) {
+  start({.max_sessions = 3, .max_unconnected = 2});
+  std::vector<std::unique_ptr<WebRtcPublisher>> publishers;
+  for (int i = 0; i < 2; ++i) {
+    publishers.push_back(std::make_unique<WebRtcPublisher>(browser_offer()));
+    ASSERT_TRUE(accept(publishers.back()->offer()));
+  }
+  WebRtcPublisher third(browser_offer());
+  const auto refused = accept(third.offer());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::denied);
+  EXPECT_THAT(refused.error().message, testing::HasSubstr("2"));
+}
+
+TEST_F(EndpointTest, ABitRateOverTheLimitIsCutAndCounted) {
+  start({.max_bits_per_second = 80'000});
+  WebRtcPublisher publisher(browser_offer());
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session);
+  EXPECT_THAT(session->answer_sdp, testing::HasSubstr("b=AS:80\r\n"));
+  ASSERT_TRUE(publisher.connect(session->answer_sdp));
+  for (std::uint16_t i = 0; i < 100; ++i) publisher.send(make_rtp(96, i, i, 2001, 1000));
+  ASSERT_TRUE(wait_for([&] { return endpoint->stats(session->id)->over_limit > 0; }));
+  publisher.poll(50ms);
+  EXPECT_LT(sink->rtp().size(), 30U);
+}
+
+TEST_F(EndpointTest, ABundleOfARealBrowserIsTakenPacketForPacket) {
+  RTPX_NEEDS_CAPTURE(folder, "browser/vp8_simulcast3");
+  start();
+  WebRtcPublisher publisher(test::read_file(folder / "offer.sdp"));
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session) << session.error().message;
+  ASSERT_TRUE(publisher.connect(session->answer_sdp));
+  EXPECT_EQ(session->tracks.at(1).rids, (std::vector<std::string>{"q", "h", "f"}));
+  publisher.history = 0;
+  publisher.answer_nacks = false;
+  const auto reader = RecordReader::open({folder / "video_1.rtpx"});
+  ASSERT_TRUE(reader);
+  std::vector<std::pair<std::uint8_t, std::vector<std::byte>>> sent;
+  for (auto record = (*reader)->next(); record && *record; record = (*reader)->next()) {
+    sent.emplace_back((*record)->header.rid_index,
+                      std::vector<std::byte>((*record)->packet.begin(), (*record)->packet.end()));
+    publisher.send(sent.back().second);
+    if (sent.size() % 100 == 0) publisher.poll(1ms);
+  }
+  ASSERT_GT(sent.size(), 1000U);
+  ASSERT_TRUE(publisher.poll_until([&] { return sink->rtp().size() == sent.size(); }))
+      << sink->rtp().size() << " of " << sent.size();
+  const auto received = sink->rtp();
+  std::map<std::uint32_t, std::vector<std::vector<std::byte>>> by_ssrc_sent, by_ssrc_received;
+  for (const auto& [rid, bytes] : sent)
+    by_ssrc_sent[load_be<std::uint32_t>(bytes.data() + 8)].push_back(bytes);
+  for (const Received& one : received)
+    by_ssrc_received[load_be<std::uint32_t>(one.bytes.data() + 8)].push_back(one.bytes);
+  EXPECT_EQ(by_ssrc_sent, by_ssrc_received);
+  std::map<std::uint32_t, std::uint8_t> rid_sent, rid_received;
+  for (const auto& [rid, bytes] : sent) rid_sent[load_be<std::uint32_t>(bytes.data() + 8)] = rid;
+  for (const Received& one : received)
+    rid_received[load_be<std::uint32_t>(one.bytes.data() + 8)] = one.rid_index;
+  EXPECT_EQ(rid_sent, rid_received);
+}
+
+}  // namespace
+}  // namespace rtpx
