@@ -1,0 +1,46 @@
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <mutex>
+#include <string>
+
+#include "s3/client.hpp"
+#include "s3/queue_file.hpp"
+
+namespace rtpx::s3 {
+
+/// Brings one file of a recording into its object, going on from whatever an earlier process left: the state on disk
+/// is always a step behind the server, never ahead of it. A file may be grown into its object part by part while it is
+/// recorded. Thread-safe; calls wait for each other.
+class ObjectUpload {
+ public:
+  ObjectUpload(Client& client, std::filesystem::path folder, std::string file, S3Url object);
+
+  /// Called with bytes that have newly reached the server, on any thread.
+  using OnBytes = std::function<void(std::uint64_t)>;
+
+  /// Stores the parts that `bytes` of a growing file fill.
+  [[nodiscard]] Result<void> grow(std::uint64_t bytes, CallContext context);
+  /// Stores the whole file as it is now, and compares size and checksum of the object.
+  [[nodiscard]] Result<ObjectState> finish(CallContext context, const OnBytes& on_bytes);
+
+ private:
+  [[nodiscard]] Result<void> put_at_once(std::uint64_t bytes, CallContext context, const OnBytes& on_bytes);
+  [[nodiscard]] Result<void> open_upload(CallContext context);
+  [[nodiscard]] Result<void> abort_strangers(CallContext context);
+  [[nodiscard]] Result<void> put_parts(std::uint64_t bytes, CallContext context, const OnBytes& on_bytes);
+  [[nodiscard]] Result<void> complete(CallContext context);
+  [[nodiscard]] Result<void> verify(CallContext context);
+  [[nodiscard]] Result<void> put_multipart(std::uint64_t bytes, CallContext context, const OnBytes& on_bytes);
+  [[nodiscard]] Result<void> save() { return save_object_state(folder_, state_); }
+  void start_anew(std::uint64_t bytes);
+
+  Client& client_;
+  std::filesystem::path folder_, path_;
+  std::mutex mutex_;
+  ObjectState state_;
+};
+
+}  // namespace rtpx::s3

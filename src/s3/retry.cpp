@@ -1,0 +1,35 @@
+#include "s3/retry.hpp"
+
+#include <algorithm>
+
+namespace rtpx::s3 {
+namespace {
+
+constexpr std::chrono::milliseconds kFirstDelay{100};
+constexpr std::chrono::milliseconds kLongestDelay{20'000};
+
+}  // namespace
+
+RetryBudget::RetryBudget(std::chrono::milliseconds give_up_after) : give_up_after_(give_up_after) {}
+
+void RetryBudget::succeeded() {
+  const std::lock_guard lock(mutex_);
+  last_success_ = Clock::now();
+  failures_ = 0;
+}
+
+bool RetryBudget::wait(std::stop_token stop) {
+  std::unique_lock lock(mutex_);
+  const auto now = Clock::now();
+  if (give_up_after_.count() > 0 && now - last_success_ >= give_up_after_) return false;
+  const auto full = std::min(kLongestDelay, kFirstDelay * (1LL << std::min(failures_, 12)));
+  ++failures_;
+  const std::chrono::milliseconds delay(
+      std::uniform_int_distribution<std::int64_t>(full.count() / 2, full.count())(random_));
+  auto until = now + delay;
+  if (give_up_after_.count() > 0) until = std::min(until, last_success_ + give_up_after_);
+  sleeping_.wait_until(lock, stop, until, [] { return false; });
+  return !stop.stop_requested();
+}
+
+}  // namespace rtpx::s3

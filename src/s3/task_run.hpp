@@ -1,0 +1,50 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "s3/client.hpp"
+#include "s3/object_upload.hpp"
+#include "s3/queue_file.hpp"
+
+namespace rtpx::s3 {
+
+/// The object uploads of a process, so that a growing file and its end meet in one. Thread-safe.
+class ObjectUploads {
+ public:
+  explicit ObjectUploads(Client& client) : client_(client) {}
+  [[nodiscard]] std::shared_ptr<ObjectUpload> of(const std::filesystem::path& folder, const std::string& file,
+                                                 const S3Url& object);
+  void forget(const std::filesystem::path& folder, const std::string& file);
+
+ private:
+  Client& client_;
+  std::mutex mutex_;
+  std::map<std::filesystem::path, std::shared_ptr<ObjectUpload>> uploads_;
+};
+
+/// `base_path/<recording folder>/<file>`.
+[[nodiscard]] S3Url object_of(const std::string& bucket, const std::string& base_path, const std::filesystem::path& folder,
+                              const std::string& file);
+
+/// `manifest` with the locations of files in `folder` replaced by their s3:// URLs.
+[[nodiscard]] Manifest with_urls(Manifest manifest, const std::string& bucket, const std::string& base_path,
+                                 const std::filesystem::path& folder);
+
+struct TaskOutcome {
+  Manifest manifest;                ///< s3:// for what is stored, the local location for what is not
+  std::vector<ObjectState> stored;
+  std::optional<Error> error;       ///< of the first file that could not be stored
+};
+
+/// Stores the files of a task in turn, then the manifest of the whole recording, then forgets the task. `whole` is what
+/// is published as manifest.json. One file that fails does not stop the others.
+[[nodiscard]] TaskOutcome run_task(Client& client, ObjectUploads& uploads, const std::filesystem::path& folder,
+                                   const TaskState& task, const Manifest& whole, CallContext context,
+                                   const std::function<void(const std::string& file, std::uint64_t bytes)>& on_bytes);
+
+}  // namespace rtpx::s3

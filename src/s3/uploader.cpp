@@ -1,0 +1,153 @@
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "rtpx/s3.hpp"
+#include "s3/names.hpp"
+#include "s3/task_run.hpp"
+
+namespace rtpx {
+namespace s3 {
+namespace {
+
+namespace fs = std::filesystem;
+
+UploadTaskRef next_ref() {
+  static std::atomic<std::uint64_t> last = 0;
+  return {++last};
+}
+
+/// Tasks run one after another on one thread; growing files are served by another, so that an end never waits for
+/// them longer than a part.
+class S3Uploader final : public Uploader {
+ public:
+  explicit S3Uploader(S3UploadConfig config)
+      : config_(std::move(config)), client_(config_.overrides), uploads_(client_),
+        tasks_thread_([this](std::stop_token stop) { run_tasks(stop); }),
+        growth_thread_([this](std::stop_token stop) { run_growth(stop); }) {}
+
+  ~S3Uploader() override {
+    tasks_thread_.request_stop();
+    growth_thread_.request_stop();
+    tasks_thread_.join();
+    growth_thread_.join();
+    for (Job& job : jobs_) answer(job, {job.task.manifest, {}, Error{Errc::cancelled, "The uploader was stopped; the upload goes on at the next start."}});
+  }
+
+  UploadTaskRef upload(Task task, Done done) override {
+    Job job;
+    job.ref = next_ref();
+    job.folder = fs::absolute(task.folder);
+    job.done = std::move(done);
+    job.whole = std::move(task.whole);
+    job.task.bucket = config_.bucket_name;
+    job.task.base_path = config_.base_path;
+    job.task.upload_manifest = config_.upload_manifest;
+    job.task.delete_after_upload = config_.delete_after_upload;
+    for (const fs::path& file : task.files) job.task.files.push_back(file.string());
+    job.task.manifest = std::move(task.manifest);
+    const UploadTaskRef ref = job.ref;
+    if (auto saved = save_task(job.folder, job.task); !saved) job.failed_before = saved.error();
+    push(std::move(job));
+    return ref;
+  }
+
+  void file_growing(const fs::path& file, std::uint64_t bytes) override {
+    const std::lock_guard lock(mutex_);
+    growth_[fs::absolute(file)] = bytes;
+    changed_.notify_all();
+  }
+
+  void resume(const fs::path& base_folder, Done done) override {
+    for (const fs::path& folder : folders_with_tasks(fs::absolute(base_folder)))
+      for (TaskState& task : load_tasks(folder)) {
+        if (task.bucket != config_.bucket_name) continue;  // another uploader's
+        Job job;
+        job.ref = next_ref();
+        job.folder = folder;
+        job.done = done;
+        job.task = std::move(task);
+        if (auto whole = read_manifest(folder)) job.whole = std::move(*whole);
+        push(std::move(job));
+      }
+  }
+
+ private:
+  struct Job {
+    UploadTaskRef ref;
+    fs::path folder;
+    TaskState task;
+    Manifest whole;
+    Done done;
+    std::optional<Error> failed_before;
+  };
+
+  void push(Job job) {
+    const std::lock_guard lock(mutex_);
+    jobs_.push_back(std::move(job));
+    changed_.notify_all();
+  }
+
+  static void answer(Job& job, TaskOutcome outcome) {
+    if (!job.done) return;
+    if (outcome.error) job.done(job.ref, event::UploadFailed{job.ref, std::move(outcome.manifest), *outcome.error});
+    else job.done(job.ref, event::UploadComplete{job.ref, std::move(outcome.manifest)});
+  }
+
+  void run_tasks(std::stop_token stop) {
+    while (auto job = next_job(stop)) {
+      if (job->failed_before) {
+        answer(*job, {job->task.manifest, {}, job->failed_before});
+        continue;
+      }
+      RetryBudget budget(config_.retry_for);
+      const Manifest& whole = job->whole.empty() ? job->task.manifest : job->whole;
+      answer(*job, run_task(client_, uploads_, job->folder, job->task, whole, {budget, stop}, {}));
+    }
+  }
+
+  std::optional<Job> next_job(std::stop_token stop) {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait(lock, stop, [&] { return !jobs_.empty(); })) return std::nullopt;
+    Job job = std::move(jobs_.front());
+    jobs_.pop_front();
+    return job;
+  }
+
+  void run_growth(std::stop_token stop) {
+    for (;;) {
+      std::unique_lock lock(mutex_);
+      if (!changed_.wait(lock, stop, [&] { return !growth_.empty(); })) return;
+      const auto [file, bytes] = *growth_.begin();
+      growth_.erase(growth_.begin());
+      lock.unlock();
+      // A few tries now; what does not get through goes with the end of the track.
+      RetryBudget budget(std::chrono::seconds(5));
+      const std::string name = file.filename();
+      const auto object = object_of(config_.bucket_name, config_.base_path, file.parent_path(), name);
+      (void)uploads_.of(file.parent_path(), name, object)->grow(bytes, {budget, stop});
+    }
+  }
+
+  S3UploadConfig config_;
+  Client client_;
+  ObjectUploads uploads_;
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::deque<Job> jobs_;
+  std::map<fs::path, std::uint64_t> growth_;  // file to its bytes on disk
+  std::jthread tasks_thread_, growth_thread_;
+};
+
+}  // namespace
+}  // namespace s3
+
+Result<std::shared_ptr<Uploader>> make_s3_uploader(const S3UploadConfig& config) {
+  if (auto ok = s3::check_bucket_name(config.bucket_name); !ok) return std::unexpected(ok.error());
+  if (auto ok = s3::check_key(config.base_path); !ok) return std::unexpected(ok.error());
+  return std::make_shared<s3::S3Uploader>(config);
+}
+
+}  // namespace rtpx
