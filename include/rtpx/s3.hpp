@@ -45,7 +45,7 @@ struct S3Config {
 /// Upstream's s3_upload_config.
 struct S3UploadConfig {
   std::string bucket_name;
-  std::string base_path;         ///< prefix of the keys: `base_path/<recording folder>/<file>`
+  std::string base_path;  ///< prefix of the keys: `base_path/<recording folder>/<file>`
   bool upload_manifest = true;
   S3Config overrides;
   /// Remove local media files once the object's size and checksum have been verified.
@@ -54,10 +54,10 @@ struct S3UploadConfig {
   std::chrono::seconds retry_for{0};
 };
 
-/// An Uploader that stores into S3 with a durable queue in each recording's folder (`.rtpx-upload/`): what a crash
-/// or a night without network interrupts goes on with Uploader::resume(). Destroying it stops the transfers under
-/// way, which keep their state on disk.
-/// Errors: invalid_argument (bucket name or base path against AWS's rules), denied (no credentials).
+/// An Uploader that stores into S3 with a durable queue in each recording's folder (`.rtpx-upload/`): what a
+/// crash or a night without network interrupts goes on with Uploader::resume(). Destroying it stops the
+/// transfers under way, which keep their state on disk. Errors: invalid_argument (bucket name or base path
+/// against AWS's rules), denied (no credentials).
 [[nodiscard]] Result<std::shared_ptr<Uploader>> make_s3_uploader(const S3UploadConfig& config);
 
 /// Errors: denied (no credentials), invalid_argument.
@@ -81,7 +81,7 @@ struct S3TransferOptions {
   S3Config config;
   std::chrono::seconds retry_for{30};  ///< give up after this long without one successful request; 0: never
   bool delete_after_upload = false;
-  std::uint64_t max_bytes = 0;         ///< downloads: refuse more than this; 0: what the disk has free
+  std::uint64_t max_bytes = 0;  ///< downloads: refuse more than this; 0: what the disk has free
   std::function<void(const S3Progress&)> progress;  ///< on any thread, one call at a time
   std::stop_token stop;
 };
@@ -89,19 +89,23 @@ struct S3TransferOptions {
 struct S3TransferReport {
   std::vector<std::string> objects;  ///< s3:// URLs stored, or fetched
   std::uint64_t bytes = 0;           ///< moved in this call
-  std::vector<std::string> unverified;  ///< objects whose checksum the server does not tell: only the size was compared
+  std::vector<std::string>
+      unverified;  ///< objects whose checksum the server does not tell: only the size was compared
 };
 
-/// Stores a recording's files under `prefix/<folder name>/`, its manifest last. Waits. What an earlier call left
-/// unfinished is gone on with. Errors: not_found, network, denied, io, cancelled; the queue stays for a resume.
-[[nodiscard]] Result<S3TransferReport> upload_recording(const std::filesystem::path& folder, const S3Url& prefix,
+/// Stores a recording's files under `prefix/<folder name>/`, its manifest last. Waits. What an earlier call
+/// left unfinished is gone on with. Errors: not_found, network, denied, io, cancelled; the queue stays for a
+/// resume.
+[[nodiscard]] Result<S3TransferReport> upload_recording(const std::filesystem::path& folder,
+                                                        const S3Url& prefix,
                                                         const S3TransferOptions& options);
 /// Finishes every unfinished upload of `folder`, a recording or a folder of recordings. Waits.
 [[nodiscard]] Result<S3TransferReport> resume_uploads(const std::filesystem::path& folder,
                                                       const S3TransferOptions& options);
-/// Fetches every object below `prefix` (a recording, or the URL of its manifest.json) into `folder`. Waits; goes on
-/// where an earlier call stopped. Errors: not_found, network, denied, no_space, io, cancelled.
-[[nodiscard]] Result<S3TransferReport> download_recording(const S3Url& prefix, const std::filesystem::path& folder,
+/// Fetches every object below `prefix` (a recording, or the URL of its manifest.json) into `folder`. Waits;
+/// goes on where an earlier call stopped. Errors: not_found, network, denied, no_space, io, cancelled.
+[[nodiscard]] Result<S3TransferReport> download_recording(const S3Url& prefix,
+                                                          const std::filesystem::path& folder,
                                                           const S3TransferOptions& options);
 
 struct S3Object {
@@ -111,6 +115,7 @@ struct S3Object {
   std::string etag;
 };
 /// Every object below `prefix`, in key order.
-[[nodiscard]] Result<std::vector<S3Object>> list_objects(const S3Url& prefix, const S3TransferOptions& options);
+[[nodiscard]] Result<std::vector<S3Object>> list_objects(const S3Url& prefix,
+                                                         const S3TransferOptions& options);
 
 }  // namespace rtpx

@@ -21,7 +21,9 @@ std::string unquote(std::string etag) {
   return etag;
 }
 
-bool worth_retrying(long status) { return status == 408 || status == 429 || status >= 500; }
+bool worth_retrying(long status) {
+  return status == 408 || status == 429 || status >= 500;
+}
 
 /// The <Code> of an error document; empty when it is none.
 std::string error_code(const std::string& body) {
@@ -38,8 +40,9 @@ Result<void> digest_body(const std::variant<std::string, FileRange>& body, Diges
   }
   const auto& range = std::get<FileRange>(body);
   const auto failed = [&](int error) {
-    return fail(Errc::io, "Cannot read " + range.file.string() + ": " +
-                              (error != 0 ? std::strerror(error) : "it is shorter than when the upload began") + ".");
+    return fail(Errc::io,
+                "Cannot read " + range.file.string() + ": " +
+                    (error != 0 ? std::strerror(error) : "it is shorter than when the upload began") + ".");
   };
   const int file = ::open(range.file.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return failed(errno);
@@ -84,14 +87,17 @@ Result<HttpResponse> Client::send_once(const Call& call, std::stop_token stop) {
   if (!credentials) return std::unexpected(credentials.error());
   const std::size_t scheme_end = config_.endpoint.find("://");
   if (scheme_end == std::string::npos)
-    return fail(Errc::invalid_argument, "The S3 endpoint \"" + config_.endpoint + "\" is no URL; write https://HOST[:PORT].");
+    return fail(Errc::invalid_argument,
+                "The S3 endpoint \"" + config_.endpoint + "\" is no URL; write https://HOST[:PORT].");
   const std::string scheme = config_.endpoint.substr(0, scheme_end);
   const std::string authority = config_.endpoint.substr(scheme_end + 3);
 
   SignedParts parts;
   parts.method = call.method;
   parts.host = *config_.path_style ? authority : call.object.bucket + "." + authority;
-  parts.encoded_path = "/" + uri_encode(*config_.path_style ? call.object.bucket + "/" + call.object.key : call.object.key, true);
+  parts.encoded_path =
+      "/" +
+      uri_encode(*config_.path_style ? call.object.bucket + "/" + call.object.key : call.object.key, true);
   parts.query = call.query;
   parts.headers = call.headers;
   const auto* text = std::get_if<std::string>(&call.body);
@@ -135,28 +141,38 @@ Error Client::explain(const Call& call, const HttpResponse& answer) const {
   const std::string where = call.object.text() + " at " + config_.endpoint;
   const auto is = [&](std::string_view name) { return code == name; };
   if (is("SignatureDoesNotMatch"))
-    return {Errc::denied, "The secret key is wrong: " + config_.endpoint + " does not accept the signature. Check AWS_SECRET_ACCESS_KEY."};
+    return {Errc::denied,
+            "The secret key is wrong, or does not belong to the access key: " + config_.endpoint +
+                " does not accept the signature. Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."};
   if (is("InvalidAccessKeyId"))
-    return {Errc::denied, "The access key is not known to " + config_.endpoint + ". Check AWS_ACCESS_KEY_ID."};
-  if (is("AuthorizationHeaderMalformed") || is("PermanentRedirect") || is("InvalidRegion") || answer.status == 301 || answer.status == 307) {
+    return {Errc::denied,
+            "The access key is not known to " + config_.endpoint + ". Check AWS_ACCESS_KEY_ID."};
+  if (is("AuthorizationHeaderMalformed") || is("PermanentRedirect") || is("InvalidRegion") ||
+      answer.status == 301 || answer.status == 307) {
     pugi::xml_document xml;
     xml.load_buffer(answer.body.data(), answer.body.size());
     std::string right = answer.header("x-amz-bucket-region");
     if (right.empty()) right = xml.child("Error").child_value("Region");
-    return {Errc::denied, "The region \"" + config_.region + "\" is wrong for bucket " + bucket + " at " + config_.endpoint +
-                              (right.empty() ? "." : "; it is \"" + right + "\".") + " Set AWS_REGION."};
+    return {Errc::denied, "The region \"" + config_.region + "\" is wrong for bucket " + bucket + " at " +
+                              config_.endpoint + (right.empty() ? "." : "; it is \"" + right + "\".") +
+                              " Set AWS_REGION."};
   }
   if (is("RequestTimeTooSkewed"))
-    return {Errc::denied, "The clock of this machine differs too much from that of " + config_.endpoint + ". Set it right."};
+    return {Errc::denied, "The clock of this machine differs too much from that of " + config_.endpoint +
+                              ". Set it right."};
   if (is("ExpiredToken") || is("InvalidToken"))
     return {Errc::denied, "The session token is not valid, or not any more. Get new credentials."};
   if (is("NoSuchBucket"))
-    return {Errc::not_found, "There is no bucket " + bucket + " at " + config_.endpoint + ". Create it, or check the name."};
+    return {Errc::not_found,
+            "There is no bucket " + bucket + " at " + config_.endpoint + ". Create it, or check the name."};
   if (is("AccessDenied") || answer.status == 403)
-    return {Errc::denied, "These credentials may not " + call.method + " " + where + (code.empty() ? "" : " (" + code + ")") +
+    return {Errc::denied, "These credentials may not " + call.method + " " + where +
+                              (code.empty() ? "" : " (" + code + ")") +
                               ". Check the key, its permissions and the region."};
-  if (answer.status == 404) return {Errc::not_found, "There is no " + where + "." + (code.empty() ? "" : " (" + code + ")")};
-  const std::string what = code.empty() ? "HTTP " + std::to_string(answer.status) : code + ", HTTP " + std::to_string(answer.status);
+  if (answer.status == 404)
+    return {Errc::not_found, "There is no " + where + "." + (code.empty() ? "" : " (" + code + ")")};
+  const std::string what = code.empty() ? "HTTP " + std::to_string(answer.status)
+                                        : code + ", HTTP " + std::to_string(answer.status);
   return {answer.status >= 500 || answer.status == 429 || answer.status == 408 ? Errc::network : Errc::io,
           config_.endpoint + " refused " + call.method + " " + call.object.text() + " (" + what + ")."};
 }
@@ -187,15 +203,23 @@ Result<std::string> Client::put_body(Call& call, Md5& md5, CallContext context) 
   }
 }
 
-Result<std::string> Client::put(const S3Url& object, const std::variant<std::string, FileRange>& body, Md5& md5,
-                                CallContext context, std::function<void(std::uint64_t)> on_sent) {
+Result<std::string> Client::put(const S3Url& object, const std::variant<std::string, FileRange>& body,
+                                Md5& md5, CallContext context, std::function<void(std::uint64_t)> on_sent) {
   Call call{"PUT", object, {}, {}, body, "UNSIGNED-PAYLOAD", {}, std::move(on_sent)};
   return put_body(call, md5, context);
 }
 
-Result<std::string> Client::put_part(const S3Url& object, const std::string& upload_id, int part, const FileRange& range,
-                                     Md5& md5, CallContext context, std::function<void(std::uint64_t)> on_sent) {
-  Call call{"PUT", object, {{"partNumber", std::to_string(part)}, {"uploadId", upload_id}}, {}, range, "UNSIGNED-PAYLOAD", {}, std::move(on_sent)};
+Result<std::string> Client::put_part(const S3Url& object, const std::string& upload_id, int part,
+                                     const FileRange& range, Md5& md5, CallContext context,
+                                     std::function<void(std::uint64_t)> on_sent) {
+  Call call{"PUT",
+            object,
+            {{"partNumber", std::to_string(part)}, {"uploadId", upload_id}},
+            {},
+            range,
+            "UNSIGNED-PAYLOAD",
+            {},
+            std::move(on_sent)};
   return put_body(call, md5, context);
 }
 
@@ -210,19 +234,21 @@ Result<std::string> Client::create_upload(const S3Url& object, CallContext conte
   pugi::xml_document xml;
   xml.load_buffer(answer->body.data(), answer->body.size());
   std::string id = xml.child("InitiateMultipartUploadResult").child_value("UploadId");
-  if (id.empty()) return fail(Errc::malformed, config_.endpoint + " began no multipart upload of " + object.text() + ".");
+  if (id.empty())
+    return fail(Errc::malformed, config_.endpoint + " began no multipart upload of " + object.text() + ".");
   return id;
 }
 
-Result<void> Client::complete_upload(const S3Url& object, const std::string& upload_id, const std::vector<std::string>& etags,
-                                     CallContext context) {
+Result<void> Client::complete_upload(const S3Url& object, const std::string& upload_id,
+                                     const std::vector<std::string>& etags, CallContext context) {
   Call call;
   call.method = "POST";
   call.object = object;
   call.query = {{"uploadId", upload_id}};
   std::string body = "<CompleteMultipartUpload>";
   for (std::size_t i = 0; i < etags.size(); ++i)
-    body += "<Part><PartNumber>" + std::to_string(i + 1) + "</PartNumber><ETag>\"" + etags[i] + "\"</ETag></Part>";
+    body += "<Part><PartNumber>" + std::to_string(i + 1) + "</PartNumber><ETag>\"" + etags[i] +
+            "\"</ETag></Part>";
   body += "</CompleteMultipartUpload>";
   call.payload_hash = hex(sha256(body));
   call.body = body;
@@ -290,15 +316,16 @@ Result<ObjectInfo> Client::head(const S3Url& object, CallContext context) {
   return info;
 }
 
-Result<void> Client::get(const S3Url& object, std::uint64_t from, std::uint64_t length, const std::string& etag,
-                         std::function<bool(Bytes)> sink, CallContext context) {
+Result<void> Client::get(const S3Url& object, std::uint64_t from, std::uint64_t length,
+                         const std::string& etag, std::function<bool(Bytes)> sink, CallContext context) {
   std::uint64_t done = 0;
   bool refused = false;
   while (done < length) {
     Call call;
     call.method = "GET";
     call.object = object;
-    call.headers = {{"range", "bytes=" + std::to_string(from + done) + "-" + std::to_string(from + length - 1)}};
+    call.headers = {
+        {"range", "bytes=" + std::to_string(from + done) + "-" + std::to_string(from + length - 1)}};
     if (!etag.empty()) call.headers["if-match"] = "\"" + etag + "\"";
     call.on_body = [&](Bytes piece) {
       refused = piece.size() > length - done || !sink(piece);
@@ -314,13 +341,15 @@ Result<void> Client::get(const S3Url& object, std::uint64_t from, std::uint64_t 
       context.budget.succeeded();
       continue;
     }
-    if (answer && !worth_retrying(answer->status) && answer->status / 100 != 2) return std::unexpected(explain(call, *answer));
+    if (answer && !worth_retrying(answer->status) && answer->status / 100 != 2)
+      return std::unexpected(explain(call, *answer));
     if (!answer && answer.error().code != Errc::network) return std::unexpected(answer.error());
     if (done > before) context.budget.succeeded();
     if (!context.budget.wait(context.stop)) {
       if (context.stop.stop_requested()) return fail(Errc::cancelled, "The transfer was cancelled.");
-      return fail(Errc::network, "Cannot fetch " + object.text() + " from " + config_.endpoint + ": " +
-                                     (answer ? "HTTP " + std::to_string(answer->status) : answer.error().message) + ".");
+      return fail(Errc::network,
+                  "Cannot fetch " + object.text() + " from " + config_.endpoint + ": " +
+                      (answer ? "HTTP " + std::to_string(answer->status) : answer.error().message) + ".");
     }
   }
   return {};

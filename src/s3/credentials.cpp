@@ -50,7 +50,8 @@ std::optional<std::string> environment(const char* name) {
   return value;
 }
 
-std::optional<std::string> ini_value(const std::string& text, const std::string& profile, const std::string& key) {
+std::optional<std::string> ini_value(const std::string& text, const std::string& profile,
+                                     const std::string& key) {
   std::istringstream lines(text);
   bool inside = false;
   for (std::string line; std::getline(lines, line);) {
@@ -63,7 +64,8 @@ std::optional<std::string> ini_value(const std::string& text, const std::string&
       continue;
     }
     const auto equals = line.find('=');
-    if (inside && equals != line.npos && trim(line.substr(0, equals)) == key) return trim(line.substr(equals + 1));
+    if (inside && equals != line.npos && trim(line.substr(0, equals)) == key)
+      return trim(line.substr(equals + 1));
   }
   return std::nullopt;
 }
@@ -71,7 +73,8 @@ std::optional<std::string> ini_value(const std::string& text, const std::string&
 S3Config complete(S3Config config) {
   const std::string shared = read_text(aws_file("AWS_CONFIG_FILE", "config"));
   const std::string profile = profile_of(config);
-  const auto first_of = [&](std::string& field, std::initializer_list<const char*> variables, const char* key) {
+  const auto first_of = [&](std::string& field, std::initializer_list<const char*> variables,
+                            const char* key) {
     for (const char* variable : variables)
       if (field.empty()) field = environment(variable).value_or("");
     if (field.empty() && key != nullptr) field = ini_value(shared, profile, key).value_or("");
@@ -108,17 +111,19 @@ Result<S3Credentials> CredentialSource::get() {
   }
   return fail(Errc::denied,
               "No S3 credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give profile \"" +
-                  profile_of(config_) + "\" in " + aws_file("AWS_SHARED_CREDENTIALS_FILE", "credentials").string() +
-                  ".");
+                  profile_of(config_) + "\" in " +
+                  aws_file("AWS_SHARED_CREDENTIALS_FILE", "credentials").string() + ".");
 }
 
 std::optional<S3Credentials> CredentialSource::from_shared_file() const {
   const std::string profile = profile_of(config_);
-  for (const auto& file : {aws_file("AWS_SHARED_CREDENTIALS_FILE", "credentials"), aws_file("AWS_CONFIG_FILE", "config")}) {
+  for (const auto& file :
+       {aws_file("AWS_SHARED_CREDENTIALS_FILE", "credentials"), aws_file("AWS_CONFIG_FILE", "config")}) {
     const std::string text = read_text(file);
     const auto id = ini_value(text, profile, "aws_access_key_id");
     const auto secret = ini_value(text, profile, "aws_secret_access_key");
-    if (id && secret) return S3Credentials{*id, *secret, ini_value(text, profile, "aws_session_token").value_or("")};
+    if (id && secret)
+      return S3Credentials{*id, *secret, ini_value(text, profile, "aws_session_token").value_or("")};
   }
   return std::nullopt;
 }
@@ -129,43 +134,54 @@ Result<std::optional<CredentialSource::Temporary>> CredentialSource::from_web_id
   const auto role = environment("AWS_ROLE_ARN");
   if (!token_file || !role) return std::nullopt;
   HttpRequest request;
-  request.url = environment("AWS_ENDPOINT_URL_STS").value_or("https://sts." + config_.region + ".amazonaws.com") + "/?" +
-                canonical_query({{"Action", "AssumeRoleWithWebIdentity"},
-                                 {"Version", "2011-06-15"},
-                                 {"RoleArn", *role},
-                                 {"RoleSessionName", environment("AWS_ROLE_SESSION_NAME").value_or("rtpx")},
-                                 {"WebIdentityToken", trim(read_text(*token_file))}});
+  request.url =
+      environment("AWS_ENDPOINT_URL_STS").value_or("https://sts." + config_.region + ".amazonaws.com") +
+      "/?" +
+      canonical_query({{"Action", "AssumeRoleWithWebIdentity"},
+                       {"Version", "2011-06-15"},
+                       {"RoleArn", *role},
+                       {"RoleSessionName", environment("AWS_ROLE_SESSION_NAME").value_or("rtpx")},
+                       {"WebIdentityToken", trim(read_text(*token_file))}});
   auto answer = http_.perform(request);
   if (!answer) return std::unexpected(answer.error());
   pugi::xml_document xml;
   xml.load_string(answer->body.c_str());
-  const auto node = xml.child("AssumeRoleWithWebIdentityResponse").child("AssumeRoleWithWebIdentityResult").child("Credentials");
+  const auto node = xml.child("AssumeRoleWithWebIdentityResponse")
+                        .child("AssumeRoleWithWebIdentityResult")
+                        .child("Credentials");
   if (answer->status != 200 || !node)
     return fail(Errc::denied, "The token service refused the web identity of " + *token_file + " (HTTP " +
                                   std::to_string(answer->status) + ").");
-  return Temporary{{node.child_value("AccessKeyId"), node.child_value("SecretAccessKey"), node.child_value("SessionToken")},
+  return Temporary{{node.child_value("AccessKeyId"), node.child_value("SecretAccessKey"),
+                    node.child_value("SessionToken")},
                    parse_time(node.child_value("Expiration"))};
 }
 
 /// The endpoint that container services offer: JSON over HTTP.
 Result<std::optional<CredentialSource::Temporary>> CredentialSource::from_container() {
   HttpRequest request;
-  if (const auto relative = environment("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")) request.url = "http://169.254.170.2" + *relative;
-  else if (const auto full = environment("AWS_CONTAINER_CREDENTIALS_FULL_URI")) request.url = *full;
-  else return std::nullopt;
+  if (const auto relative = environment("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"))
+    request.url = "http://169.254.170.2" + *relative;
+  else if (const auto full = environment("AWS_CONTAINER_CREDENTIALS_FULL_URI"))
+    request.url = *full;
+  else
+    return std::nullopt;
   auto token = environment("AWS_CONTAINER_AUTHORIZATION_TOKEN");
   if (const auto file = environment("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")) token = trim(read_text(*file));
   if (token) request.headers.push_back("Authorization: " + *token);
   auto answer = http_.perform(request);
   if (!answer) return std::unexpected(answer.error());
   const auto json = nlohmann::json::parse(answer->body, nullptr, false);
-  if (answer->status != 200 || !json.is_object() || !json.contains("AccessKeyId") || !json["AccessKeyId"].is_string() ||
-      !json.contains("SecretAccessKey") || !json["SecretAccessKey"].is_string())
-    return fail(Errc::denied, "The container's credential endpoint gave none (HTTP " + std::to_string(answer->status) + ").");
+  if (answer->status != 200 || !json.is_object() || !json.contains("AccessKeyId") ||
+      !json["AccessKeyId"].is_string() || !json.contains("SecretAccessKey") ||
+      !json["SecretAccessKey"].is_string())
+    return fail(Errc::denied, "The container's credential endpoint gave none (HTTP " +
+                                  std::to_string(answer->status) + ").");
   const auto text = [&](const char* key) {
     return json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : std::string();
   };
-  return Temporary{{text("AccessKeyId"), text("SecretAccessKey"), text("Token")}, parse_time(text("Expiration"))};
+  return Temporary{{text("AccessKeyId"), text("SecretAccessKey"), text("Token")},
+                   parse_time(text("Expiration"))};
 }
 
 }  // namespace rtpx::s3

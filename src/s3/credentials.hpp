@@ -20,8 +20,8 @@ namespace rtpx::s3 {
 /// Fills endpoint, region, path style and CA file from the environment and the shared config file.
 [[nodiscard]] S3Config complete(S3Config config);
 
-/// Where credentials come from, in the AWS tools' order: explicit, environment, shared file, web identity, container.
-/// Temporary ones are fetched again before they end. Thread-safe.
+/// Where credentials come from, in the AWS tools' order: explicit, environment, shared file, web identity,
+/// container. Temporary ones are fetched again before they end. Thread-safe.
 class CredentialSource {
  public:
   CredentialSource(S3Config config, Http& http);

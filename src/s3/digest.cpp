@@ -17,8 +17,8 @@ Sha256 sha256(std::string_view text) {
 
 Sha256 hmac_sha256(std::string_view key, std::string_view text) {
   Sha256 out{};
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()),
-       text.size(), out.data(), nullptr);
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+       reinterpret_cast<const unsigned char*>(text.data()), text.size(), out.data(), nullptr);
   return out;
 }
 
@@ -82,9 +82,13 @@ Sha256 Digests::sha256() {
   return out;
 }
 
-std::uint32_t Digests::crc32c() const { return state_->crc32c; }
+std::uint32_t Digests::crc32c() const {
+  return state_->crc32c;
+}
 
-std::string simple_etag(const Md5& digest) { return hex(digest); }
+std::string simple_etag(const Md5& digest) {
+  return hex(digest);
+}
 
 std::string multipart_etag(const std::vector<Md5>& parts) {
   Digests digests(static_cast<unsigned>(Digests::Want::md5));

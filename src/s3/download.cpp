@@ -29,7 +29,8 @@ Arrived load_arrived(const fs::path& path, const ObjectInfo& info, std::uint64_t
   const auto text = read_whole_file(real_file_system(), path, 64U << 20);
   if (!text) return fresh;
   const json value = json::parse(*text, nullptr, false);
-  if (!value.is_object() || value.value("etag", "") != info.etag || value.value("bytes", std::uint64_t{0}) != info.bytes ||
+  if (!value.is_object() || value.value("etag", "") != info.etag ||
+      value.value("bytes", std::uint64_t{0}) != info.bytes ||
       value.value("range_bytes", std::uint64_t{0}) != range_bytes || info.etag.empty())
     return fresh;
   if (const auto ranges = value.find("ranges"); ranges != value.end() && ranges->is_array())
@@ -39,11 +40,12 @@ Arrived load_arrived(const fs::path& path, const ObjectInfo& info, std::uint64_t
 }
 
 Result<void> save_arrived(const fs::path& path, const Arrived& arrived) {
-  return write_file_atomically(real_file_system(), path, as_bytes(json{{"etag", arrived.etag},
-                                                                       {"bytes", arrived.bytes},
-                                                                       {"range_bytes", arrived.range_bytes},
-                                                                       {"ranges", arrived.ranges}}
-                                                                      .dump()));
+  return write_file_atomically(real_file_system(), path,
+                               as_bytes(json{{"etag", arrived.etag},
+                                             {"bytes", arrived.bytes},
+                                             {"range_bytes", arrived.range_bytes},
+                                             {"ranges", arrived.ranges}}
+                                            .dump()));
 }
 
 /// The ETag that `file` would have, with parts of `part_bytes` (0: put at once).
@@ -55,7 +57,8 @@ Result<std::string> etag_of(const File& file, std::uint64_t bytes, std::uint64_t
     Digests digests(static_cast<unsigned>(Digests::Want::md5));
     const std::uint64_t end = std::min(bytes, from + step);
     for (std::uint64_t at = from; at < end;) {
-      const auto got = file.pread(std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), end - at)), at);
+      const auto got =
+          file.pread(std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), end - at)), at);
       if (!got) return std::unexpected(got.error());
       if (*got == 0) return fail(Errc::io, "A downloaded file became shorter while it was checked.");
       digests.add(Bytes(buffer.data(), *got));
@@ -79,12 +82,14 @@ Result<bool> verify(const File& file, const S3Url& object, const ObjectInfo& inf
   const auto etag = etag_of(file, info.bytes, part_bytes);
   if (!etag) return std::unexpected(etag.error());
   if (*etag != info.etag)
-    return fail(Errc::io, "What arrived of " + object.text() + " has checksum " + *etag + ", the object's is " + info.etag + ". Download it again.");
+    return fail(Errc::io, "What arrived of " + object.text() + " has checksum " + *etag +
+                              ", the object's is " + info.etag + ". Download it again.");
   return true;
 }
 
-Result<void> fetch_ranges(Client& client, const S3Url& object, File& file, Arrived& arrived, const fs::path& state_path,
-                          CallContext context, const std::function<void(std::uint64_t)>& on_bytes) {
+Result<void> fetch_ranges(Client& client, const S3Url& object, File& file, Arrived& arrived,
+                          const fs::path& state_path, CallContext context,
+                          const std::function<void(std::uint64_t)>& on_bytes) {
   std::vector<std::uint64_t> missing;
   for (std::uint64_t n = 0; n * arrived.range_bytes < arrived.bytes; ++n)
     if (!arrived.ranges.contains(n)) missing.push_back(n);
@@ -109,14 +114,17 @@ Result<void> fetch_ranges(Client& client, const S3Url& object, File& file, Arriv
           },
           context);
       const std::lock_guard lock(mutex);
-      if (got) arrived.ranges.insert(missing[i]);
-      else if (!error) error = write_error ? *write_error : got.error();
+      if (got)
+        arrived.ranges.insert(missing[i]);
+      else if (!error)
+        error = write_error ? *write_error : got.error();
       if (error) next = missing.size();
     }
   };
   {
     std::vector<std::jthread> workers;
-    const auto wanted = std::min<std::size_t>(missing.size(), static_cast<std::size_t>(client.config().parallel));
+    const auto wanted =
+        std::min<std::size_t>(missing.size(), static_cast<std::size_t>(client.config().parallel));
     for (std::size_t i = 1; i < wanted; ++i) workers.emplace_back(work);
     work();
   }
@@ -127,8 +135,9 @@ Result<void> fetch_ranges(Client& client, const S3Url& object, File& file, Arriv
 
 }  // namespace
 
-Result<bool> download_object(Client& client, const S3Url& object, const fs::path& file, std::uint64_t max_bytes,
-                             CallContext context, const std::function<void(std::uint64_t)>& on_bytes) {
+Result<bool> download_object(Client& client, const S3Url& object, const fs::path& file,
+                             std::uint64_t max_bytes, CallContext context,
+                             const std::function<void(std::uint64_t)>& on_bytes) {
   FileSystem& files = real_file_system();
   const auto info = client.head(object, context);
   if (!info) return std::unexpected(info.error());

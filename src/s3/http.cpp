@@ -114,7 +114,8 @@ int on_seek(void* transfer, curl_off_t offset, int origin) {
 }  // namespace
 
 struct Http::Engine {
-  explicit Engine(Options given) : options(std::move(given)), multi(curl_multi_init()), thread([this] { run(); }) {}
+  explicit Engine(Options given)
+      : options(std::move(given)), multi(curl_multi_init()), thread([this] { run(); }) {}
 
   ~Engine() {
     {

@@ -25,9 +25,10 @@ struct FileRange {
 struct HttpRequest {
   std::string method = "GET";
   std::string url;
-  std::vector<std::string> headers;            ///< "Name: value"
+  std::vector<std::string> headers;  ///< "Name: value"
   std::variant<std::string, FileRange> body;
-  /// Takes a 2xx answer's body piece by piece; false ends the transfer. Unset: the body is collected, up to 16 MiB.
+  /// Takes a 2xx answer's body piece by piece; false ends the transfer. Unset: the body is collected, up to
+  /// 16 MiB.
   std::function<bool(Bytes)> on_body;
   std::function<void(std::uint64_t)> on_sent;  ///< bytes of the body sent so far
 };
@@ -56,8 +57,8 @@ class Http {
   Http(const Http&) = delete;
   Http& operator=(const Http&) = delete;
 
-  /// Any HTTP status is an answer. Errors: network (the message names what failed, never a header), io (reading the
-  /// body's file), cancelled.
+  /// Any HTTP status is an answer. Errors: network (the message names what failed, never a header), io
+  /// (reading the body's file), cancelled.
   [[nodiscard]] Result<HttpResponse> perform(const HttpRequest& request, std::stop_token stop = {});
 
  private:

@@ -9,7 +9,9 @@ namespace rtpx {
 namespace s3 {
 namespace {
 
-bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+bool is_lower_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
 
 bool looks_like_ipv4(std::string_view name) {
   return std::ranges::count(name, '.') == 3 &&
@@ -19,7 +21,11 @@ bool looks_like_ipv4(std::string_view name) {
 bool is_utf8(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t length = lead < 0x80 ? 1 : lead >> 5 == 6 ? 2 : lead >> 4 == 14 ? 3 : lead >> 3 == 30 ? 4 : 0;
+    const std::size_t length = lead < 0x80       ? 1
+                               : lead >> 5 == 6  ? 2
+                               : lead >> 4 == 14 ? 3
+                               : lead >> 3 == 30 ? 4
+                                                 : 0;
     if (length == 0 || i + length > text.size()) return false;
     for (std::size_t k = 1; k < length; ++k)
       if (static_cast<unsigned char>(text[i + k]) >> 6 != 2) return false;
@@ -68,7 +74,8 @@ Result<void> check_bucket_name(std::string_view name) {
 
 Result<void> check_key(std::string_view key) {
   const auto refuse = [&](const char* rule) {
-    return fail(Errc::invalid_argument, "\"" + std::string(key.substr(0, 200)) + "\" is no object key: " + rule);
+    return fail(Errc::invalid_argument,
+                "\"" + std::string(key.substr(0, 200)) + "\" is no object key: " + rule);
   };
   if (key.size() > 1024) return refuse("it is longer than 1024 bytes");
   if (!is_utf8(key)) return refuse("it is not UTF-8");

@@ -53,8 +53,10 @@ Result<ObjectState> ObjectUpload::finish(CallContext context, const OnBytes& on_
   state_.bytes = bytes;
   if (state_.parts.size() * state_.part_bytes > bytes) state_.parts.clear();  // not the file it was
 
-  const bool at_once = state_.upload_id.empty() && !state_.upload_wanted && bytes <= client_.config().part_bytes;
-  if (auto stored = at_once ? put_at_once(bytes, context, on_bytes) : put_multipart(bytes, context, on_bytes); !stored)
+  const bool at_once =
+      state_.upload_id.empty() && !state_.upload_wanted && bytes <= client_.config().part_bytes;
+  if (auto stored = at_once ? put_at_once(bytes, context, on_bytes) : put_multipart(bytes, context, on_bytes);
+      !stored)
     return std::unexpected(stored.error());
   if (auto verified = verify(context); !verified) return std::unexpected(verified.error());
   return state_;
@@ -71,7 +73,8 @@ Result<void> ObjectUpload::put_at_once(std::uint64_t bytes, CallContext context,
   return {};
 }
 
-/// The intent is on disk before the server is asked, so that an upload whose id was lost in a crash is found again.
+/// The intent is on disk before the server is asked, so that an upload whose id was lost in a crash is found
+/// again.
 Result<void> ObjectUpload::open_upload(CallContext context) {
   if (!state_.upload_id.empty()) return {};
   if (state_.upload_wanted)
@@ -91,7 +94,8 @@ Result<void> ObjectUpload::abort_strangers(CallContext context) {
   if (!open) return std::unexpected(open.error());
   for (const OpenUpload& upload : *open) {
     if (upload.key != state_.object.key || upload.upload_id == state_.upload_id) continue;
-    if (auto aborted = client_.abort_upload(state_.object, upload.upload_id, context); !aborted) return aborted;
+    if (auto aborted = client_.abort_upload(state_.object, upload.upload_id, context); !aborted)
+      return aborted;
   }
   return {};
 }
@@ -125,7 +129,8 @@ Result<void> ObjectUpload::put_parts(std::uint64_t bytes, CallContext context, c
   };
   {
     std::vector<std::jthread> workers;
-    const auto wanted = std::min<std::size_t>(missing.size(), static_cast<std::size_t>(client_.config().parallel));
+    const auto wanted =
+        std::min<std::size_t>(missing.size(), static_cast<std::size_t>(client_.config().parallel));
     for (std::size_t i = 1; i < wanted; ++i) workers.emplace_back(work);
     work();
   }
@@ -136,12 +141,13 @@ Result<void> ObjectUpload::put_parts(std::uint64_t bytes, CallContext context, c
 Result<void> ObjectUpload::put_multipart(std::uint64_t bytes, CallContext context, const OnBytes& on_bytes) {
   for (int lost = 0;; ++lost) {
     if (auto opened = open_upload(context); !opened) return opened;
-    if (on_bytes && lost == 0) on_bytes(std::min<std::uint64_t>(bytes, state_.parts.size() * state_.part_bytes));
+    if (on_bytes && lost == 0)
+      on_bytes(std::min<std::uint64_t>(bytes, state_.parts.size() * state_.part_bytes));
     auto stored = put_parts(bytes, context, on_bytes);
     if (stored) stored = complete(context);
     if (stored) return {};
-    // The server no longer knows the upload id: aborted by a lifecycle rule, or completed by a call whose answer was
-    // lost. verify() tells which; else begin again.
+    // The server no longer knows the upload id: aborted by a lifecycle rule, or completed by a call whose
+    // answer was lost. verify() tells which; else begin again.
     if (stored.error().code != Errc::not_found || lost == kLostUploads) return stored;
     if (verify(context)) return {};
     state_.upload_id.clear();
@@ -169,9 +175,10 @@ Result<void> ObjectUpload::verify(CallContext context) {
     start_anew(planned);
     state_.upload_id.clear();
     (void)save();
-    return fail(Errc::io, "The object " + state_.object.text() + " (" + std::to_string(info->bytes) + " bytes, ETag " +
-                              info->etag + ") is not what was sent (" + std::to_string(planned) + " bytes, ETag " +
-                              expected + "). The local file stays.");
+    return fail(Errc::io, "The object " + state_.object.text() + " (" + std::to_string(info->bytes) +
+                              " bytes, ETag " + info->etag + ") is not what was sent (" +
+                              std::to_string(planned) + " bytes, ETag " + expected +
+                              "). The local file stays.");
   }
   state_.done = true;
   state_.verified = comparable;

@@ -11,9 +11,9 @@
 
 namespace rtpx::s3 {
 
-/// Brings one file of a recording into its object, going on from whatever an earlier process left: the state on disk
-/// is always a step behind the server, never ahead of it. A file may be grown into its object part by part while it is
-/// recorded. Thread-safe; calls wait for each other.
+/// Brings one file of a recording into its object, going on from whatever an earlier process left: the state
+/// on disk is always a step behind the server, never ahead of it. A file may be grown into its object part by
+/// part while it is recorded. Thread-safe; calls wait for each other.
 class ObjectUpload {
  public:
   ObjectUpload(Client& client, std::filesystem::path folder, std::string file, S3Url object);

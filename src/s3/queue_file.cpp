@@ -76,7 +76,8 @@ std::vector<fs::path> queue_files(const fs::path& folder, std::string_view prefi
   const auto entries = real_file_system().list(folder / kQueueFolder);
   if (!entries) return out;
   for (const auto& entry : *entries)
-    if (entry.name.starts_with(prefix) && entry.name.ends_with(".json")) out.push_back(folder / kQueueFolder / entry.name);
+    if (entry.name.starts_with(prefix) && entry.name.ends_with(".json"))
+      out.push_back(folder / kQueueFolder / entry.name);
   return out;
 }
 
@@ -95,18 +96,17 @@ Result<void> save_object_state(const fs::path& folder, const ObjectState& state)
   json parts = json::array();
   for (const auto& [number, part] : state.parts)
     parts.push_back({{"number", number}, {"etag", part.etag}, {"md5", hex(part.md5)}});
-  return save(object_state_path(folder, state.file),
-              {{"version", kQueueVersion},
-               {"bucket", state.object.bucket},
-               {"key", state.object.key},
-               {"file", state.file},
-               {"bytes", state.bytes},
-               {"part_bytes", state.part_bytes},
-               {"upload_id", state.upload_id},
-               {"upload_wanted", state.upload_wanted},
-               {"done", state.done},
-               {"verified", state.verified},
-               {"parts", parts}});
+  return save(object_state_path(folder, state.file), {{"version", kQueueVersion},
+                                                      {"bucket", state.object.bucket},
+                                                      {"key", state.object.key},
+                                                      {"file", state.file},
+                                                      {"bytes", state.bytes},
+                                                      {"part_bytes", state.part_bytes},
+                                                      {"upload_id", state.upload_id},
+                                                      {"upload_wanted", state.upload_wanted},
+                                                      {"done", state.done},
+                                                      {"verified", state.verified},
+                                                      {"parts", parts}});
 }
 
 std::vector<ObjectState> load_object_states(const fs::path& folder) {
@@ -150,7 +150,8 @@ std::vector<fs::path> folders_with_tasks(const fs::path& folder) {
   if (!queue_files(folder, "task-").empty()) out.push_back(folder);
   if (const auto entries = real_file_system().list(folder))
     for (const auto& entry : *entries)
-      if (entry.is_directory && !queue_files(folder / entry.name, "task-").empty()) out.push_back(folder / entry.name);
+      if (entry.is_directory && !queue_files(folder / entry.name, "task-").empty())
+        out.push_back(folder / entry.name);
   return out;
 }
 

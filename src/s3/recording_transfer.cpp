@@ -17,7 +17,9 @@ using namespace s3;
 /// Adds up what moves and tells the caller, one call at a time.
 class ProgressMeter {
  public:
-  ProgressMeter(const S3TransferOptions& options, std::uint64_t total) : options_(options) { progress_.total_bytes = total; }
+  ProgressMeter(const S3TransferOptions& options, std::uint64_t total) : options_(options) {
+    progress_.total_bytes = total;
+  }
   void add(const std::string& object, std::uint64_t bytes) {
     const std::lock_guard lock(mutex_);
     progress_.bytes += bytes;
@@ -54,14 +56,16 @@ std::uint64_t bytes_of(const fs::path& folder, const std::vector<std::string>& f
   return sum;
 }
 
-Result<S3TransferReport> run(Client& client, const fs::path& folder, const TaskState& task, const S3TransferOptions& options) {
+Result<S3TransferReport> run(Client& client, const fs::path& folder, const TaskState& task,
+                             const S3TransferOptions& options) {
   const auto whole = read_manifest(folder);
   if (!whole) return std::unexpected(whole.error());
   ObjectUploads uploads(client);
   RetryBudget budget(options.retry_for);
   ProgressMeter meter(options, bytes_of(folder, task.files));
-  const TaskOutcome outcome = run_task(client, uploads, folder, task, *whole, {budget, options.stop},
-                                       [&](const std::string& file, std::uint64_t bytes) { meter.add(file, bytes); });
+  const TaskOutcome outcome =
+      run_task(client, uploads, folder, task, *whole, {budget, options.stop},
+               [&](const std::string& file, std::uint64_t bytes) { meter.add(file, bytes); });
   if (outcome.error) return std::unexpected(*outcome.error);
   S3TransferReport report;
   report.bytes = meter.bytes();
@@ -69,7 +73,8 @@ Result<S3TransferReport> run(Client& client, const fs::path& folder, const TaskS
     report.objects.push_back(state.object.text());
     if (!state.verified) report.unverified.push_back(state.object.text());
   }
-  if (task.upload_manifest) report.objects.push_back(object_of(task.bucket, task.base_path, folder, "manifest.json").text());
+  if (task.upload_manifest)
+    report.objects.push_back(object_of(task.bucket, task.base_path, folder, "manifest.json").text());
   return report;
 }
 
@@ -81,7 +86,8 @@ void append(S3TransferReport& to, S3TransferReport from) {
 
 }  // namespace
 
-Result<S3TransferReport> upload_recording(const fs::path& given, const S3Url& prefix, const S3TransferOptions& options) {
+Result<S3TransferReport> upload_recording(const fs::path& given, const S3Url& prefix,
+                                          const S3TransferOptions& options) {
   const fs::path folder = fs::absolute(given).lexically_normal();
   const auto manifest = read_manifest(folder);
   if (!manifest) return std::unexpected(manifest.error());
@@ -112,7 +118,8 @@ Result<S3TransferReport> resume_uploads(const fs::path& given, const S3TransferO
   return report;
 }
 
-Result<S3TransferReport> download_recording(const S3Url& prefix, const fs::path& folder, const S3TransferOptions& options) {
+Result<S3TransferReport> download_recording(const S3Url& prefix, const fs::path& folder,
+                                            const S3TransferOptions& options) {
   Client client(options.config);
   RetryBudget budget(options.retry_for);
   const CallContext context{budget, options.stop};
@@ -126,11 +133,12 @@ Result<S3TransferReport> download_recording(const S3Url& prefix, const fs::path&
   std::uint64_t total = 0;
   for (const S3Object& object : *objects) total += object.bytes;
   if (objects->empty()) return fail(Errc::not_found, "There is nothing below " + below.text() + ".");
-  const auto free = real_file_system().free_bytes(folder.has_parent_path() ? fs::absolute(folder).parent_path() : ".");
+  const auto free =
+      real_file_system().free_bytes(folder.has_parent_path() ? fs::absolute(folder).parent_path() : ".");
   const std::uint64_t room = options.max_bytes != 0 ? options.max_bytes : free ? *free : UINT64_MAX;
   if (total > room)
-    return fail(Errc::no_space, below.text() + " has " + std::to_string(total) + " bytes, and " + std::to_string(room) +
-                                    " may be used in " + folder.string() + ".");
+    return fail(Errc::no_space, below.text() + " has " + std::to_string(total) + " bytes, and " +
+                                    std::to_string(room) + " may be used in " + folder.string() + ".");
   ProgressMeter meter(options, total);
   S3TransferReport report;
   for (const S3Object& object : *objects) {
@@ -138,7 +146,8 @@ Result<S3TransferReport> download_recording(const S3Url& prefix, const fs::path&
     if (name.empty() || name.ends_with('/')) continue;
     if (auto safe = check_key(name); !safe) return std::unexpected(safe.error());
     const S3Url url{below.bucket, object.key};
-    auto got = download_object(client, url, folder / name, 0, context, [&](std::uint64_t bytes) { meter.add(name, bytes); });
+    auto got = download_object(client, url, folder / name, 0, context,
+                               [&](std::uint64_t bytes) { meter.add(name, bytes); });
     if (!got) return std::unexpected(got.error());
     report.objects.push_back(url.text());
     if (!*got) report.unverified.push_back(url.text());

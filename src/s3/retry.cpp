@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kFirstDelay{100};
 constexpr std::chrono::milliseconds kLongestDelay{20'000};
+constexpr int kFewestTries = 10;  // within a limited patience
 
 }  // namespace
 
@@ -22,7 +23,9 @@ bool RetryBudget::wait(std::stop_token stop) {
   std::unique_lock lock(mutex_);
   const auto now = Clock::now();
   if (give_up_after_.count() > 0 && now - last_success_ >= give_up_after_) return false;
-  const auto full = std::min(kLongestDelay, kFirstDelay * (1LL << std::min(failures_, 12)));
+  const auto cap =
+      give_up_after_.count() > 0 ? std::min(kLongestDelay, give_up_after_ / kFewestTries) : kLongestDelay;
+  const auto full = std::min<std::chrono::milliseconds>(cap, kFirstDelay * (1LL << std::min(failures_, 12)));
   ++failures_;
   const std::chrono::milliseconds delay(
       std::uniform_int_distribution<std::int64_t>(full.count() / 2, full.count())(random_));

@@ -8,8 +8,8 @@
 
 namespace rtpx::s3 {
 
-/// One budget of patience for an upload or download, shared by its parts: exponential back-off with jitter from
-/// the last success, giving up after so long without one. Thread-safe.
+/// One budget of patience for an upload or download, shared by its parts: exponential back-off with jitter
+/// from the last success, giving up after so long without one. Thread-safe.
 class RetryBudget {
  public:
   /// `give_up_after` 0: never.

@@ -32,8 +32,8 @@ std::string canonical_query(const std::map<std::string, std::string>& query) {
   return out;
 }
 
-std::vector<std::string> sign(const SignedParts& parts, const S3Credentials& credentials, const std::string& region,
-                              std::chrono::sys_seconds now) {
+std::vector<std::string> sign(const SignedParts& parts, const S3Credentials& credentials,
+                              const std::string& region, std::chrono::sys_seconds now) {
   const std::string day = utc(now, "%Y%m%d");
   const std::string time = utc(now, "%Y%m%dT%H%M%SZ");
   auto headers = parts.headers;
@@ -47,8 +47,9 @@ std::vector<std::string> sign(const SignedParts& parts, const S3Credentials& cre
     canonical_headers += name + ":" + value + "\n";
     names += (names.empty() ? "" : ";") + name;
   }
-  const std::string canonical = parts.method + "\n" + parts.encoded_path + "\n" + canonical_query(parts.query) +
-                                "\n" + canonical_headers + "\n" + names + "\n" + parts.payload_hash;
+  const std::string canonical = parts.method + "\n" + parts.encoded_path + "\n" +
+                                canonical_query(parts.query) + "\n" + canonical_headers + "\n" + names +
+                                "\n" + parts.payload_hash;
   const std::string scope = day + "/" + region + "/s3/aws4_request";
   const std::string to_sign = "AWS4-HMAC-SHA256\n" + time + "\n" + scope + "\n" + hex(sha256(canonical));
   const std::string signature =

@@ -11,11 +11,11 @@ namespace rtpx::s3 {
 /// What a signature covers.
 struct SignedParts {
   std::string method;
-  std::string host;                          ///< with the port where it is not the scheme's own
-  std::string encoded_path;                  ///< percent-encoded once, begins with '/'
-  std::map<std::string, std::string> query;  ///< decoded
+  std::string host;                            ///< with the port where it is not the scheme's own
+  std::string encoded_path;                    ///< percent-encoded once, begins with '/'
+  std::map<std::string, std::string> query;    ///< decoded
   std::map<std::string, std::string> headers;  ///< lower-case names; host and the dates are added
-  std::string payload_hash;                  ///< hex SHA-256, or "UNSIGNED-PAYLOAD"
+  std::string payload_hash;                    ///< hex SHA-256, or "UNSIGNED-PAYLOAD"
 };
 
 /// "a=1&b=": sorted and encoded, as both the URL and the signature need it.

@@ -11,7 +11,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_remote(const std::string& location) { return location.find("://") != location.npos && !location.starts_with("file://"); }
+bool is_remote(const std::string& location) {
+  return location.find("://") != location.npos && !location.starts_with("file://");
+}
 
 /// Applies `change` to each location of a track.
 template <typename Change>
@@ -22,13 +24,18 @@ void for_each_location(ManifestTrack& track, Change&& change) {
   for (std::string& location : track.more_locations) change(location);
 }
 
-std::string file_of(const std::string& location) { return fs::path(location).filename(); }
+std::string file_of(const std::string& location) {
+  return fs::path(location).filename();
+}
 
-bool is_media(const std::string& file) { return file.ends_with(".rtpx") || file.ends_with(".rtcpx"); }
+bool is_media(const std::string& file) {
+  return file.ends_with(".rtpx") || file.ends_with(".rtcpx");
+}
 
 }  // namespace
 
-std::shared_ptr<ObjectUpload> ObjectUploads::of(const fs::path& folder, const std::string& file, const S3Url& object) {
+std::shared_ptr<ObjectUpload> ObjectUploads::of(const fs::path& folder, const std::string& file,
+                                                const S3Url& object) {
   const std::lock_guard lock(mutex_);
   auto& upload = uploads_[folder / file];
   if (!upload) upload = std::make_shared<ObjectUpload>(client_, folder, file, object);
@@ -40,12 +47,14 @@ void ObjectUploads::forget(const fs::path& folder, const std::string& file) {
   uploads_.erase(folder / file);
 }
 
-S3Url object_of(const std::string& bucket, const std::string& base_path, const fs::path& folder, const std::string& file) {
+S3Url object_of(const std::string& bucket, const std::string& base_path, const fs::path& folder,
+                const std::string& file) {
   const fs::path name = folder.has_filename() ? folder.filename() : folder.parent_path().filename();
   return {bucket, join_key(join_key(base_path, name.string()), file)};
 }
 
-Manifest with_urls(Manifest manifest, const std::string& bucket, const std::string& base_path, const fs::path& folder) {
+Manifest with_urls(Manifest manifest, const std::string& bucket, const std::string& base_path,
+                   const fs::path& folder) {
   for (auto& [id, track] : manifest)
     for_each_location(track, [&](std::string& location) {
       if (!is_remote(location)) location = object_of(bucket, base_path, folder, file_of(location)).text();
@@ -84,7 +93,8 @@ TaskOutcome run_task(Client& client, ObjectUploads& uploads, const fs::path& fol
   if (!outcome.error && task.upload_manifest) {
     Md5 md5{};
     const std::string text = serialize_manifest(with_urls(whole, task.bucket, task.base_path, folder));
-    auto put = client.put(object_of(task.bucket, task.base_path, folder, "manifest.json"), text, md5, context);
+    auto put =
+        client.put(object_of(task.bucket, task.base_path, folder, "manifest.json"), text, md5, context);
     if (!put) outcome.error = put.error();
   }
   if (outcome.error) return outcome;

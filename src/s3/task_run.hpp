@@ -28,23 +28,24 @@ class ObjectUploads {
 };
 
 /// `base_path/<recording folder>/<file>`.
-[[nodiscard]] S3Url object_of(const std::string& bucket, const std::string& base_path, const std::filesystem::path& folder,
-                              const std::string& file);
+[[nodiscard]] S3Url object_of(const std::string& bucket, const std::string& base_path,
+                              const std::filesystem::path& folder, const std::string& file);
 
 /// `manifest` with the locations of files in `folder` replaced by their s3:// URLs.
 [[nodiscard]] Manifest with_urls(Manifest manifest, const std::string& bucket, const std::string& base_path,
                                  const std::filesystem::path& folder);
 
 struct TaskOutcome {
-  Manifest manifest;                ///< s3:// for what is stored, the local location for what is not
+  Manifest manifest;  ///< s3:// for what is stored, the local location for what is not
   std::vector<ObjectState> stored;
-  std::optional<Error> error;       ///< of the first file that could not be stored
+  std::optional<Error> error;  ///< of the first file that could not be stored
 };
 
-/// Stores the files of a task in turn, then the manifest of the whole recording, then forgets the task. `whole` is what
-/// is published as manifest.json. One file that fails does not stop the others.
-[[nodiscard]] TaskOutcome run_task(Client& client, ObjectUploads& uploads, const std::filesystem::path& folder,
-                                   const TaskState& task, const Manifest& whole, CallContext context,
-                                   const std::function<void(const std::string& file, std::uint64_t bytes)>& on_bytes);
+/// Stores the files of a task in turn, then the manifest of the whole recording, then forgets the task.
+/// `whole` is what is published as manifest.json. One file that fails does not stop the others.
+[[nodiscard]] TaskOutcome run_task(
+    Client& client, ObjectUploads& uploads, const std::filesystem::path& folder, const TaskState& task,
+    const Manifest& whole, CallContext context,
+    const std::function<void(const std::string& file, std::uint64_t bytes)>& on_bytes);
 
 }  // namespace rtpx::s3

@@ -19,12 +19,14 @@ UploadTaskRef next_ref() {
   return {++last};
 }
 
-/// Tasks run one after another on one thread; growing files are served by another, so that an end never waits for
-/// them longer than a part.
+/// Tasks run one after another on one thread; growing files are served by another, so that an end never waits
+/// for them longer than a part.
 class S3Uploader final : public Uploader {
  public:
   explicit S3Uploader(S3UploadConfig config)
-      : config_(std::move(config)), client_(config_.overrides), uploads_(client_),
+      : config_(std::move(config)),
+        client_(config_.overrides),
+        uploads_(client_),
         tasks_thread_([this](std::stop_token stop) { run_tasks(stop); }),
         growth_thread_([this](std::stop_token stop) { run_growth(stop); }) {}
 
@@ -33,7 +35,11 @@ class S3Uploader final : public Uploader {
     growth_thread_.request_stop();
     tasks_thread_.join();
     growth_thread_.join();
-    for (Job& job : jobs_) answer(job, {job.task.manifest, {}, Error{Errc::cancelled, "The uploader was stopped; the upload goes on at the next start."}});
+    for (Job& job : jobs_)
+      answer(job,
+             {job.task.manifest,
+              {},
+              Error{Errc::cancelled, "The uploader was stopped; the upload goes on at the next start."}});
   }
 
   UploadTaskRef upload(Task task, Done done) override {
@@ -92,8 +98,10 @@ class S3Uploader final : public Uploader {
 
   static void answer(Job& job, TaskOutcome outcome) {
     if (!job.done) return;
-    if (outcome.error) job.done(job.ref, event::UploadFailed{job.ref, std::move(outcome.manifest), *outcome.error});
-    else job.done(job.ref, event::UploadComplete{job.ref, std::move(outcome.manifest)});
+    if (outcome.error)
+      job.done(job.ref, event::UploadFailed{job.ref, std::move(outcome.manifest), *outcome.error});
+    else
+      job.done(job.ref, event::UploadComplete{job.ref, std::move(outcome.manifest)});
   }
 
   void run_tasks(std::stop_token stop) {

@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""An HTTP relay on loopback that misbehaves as told, until standard input closes.
+
+usage: fault_proxy.py LISTEN_PORT UPSTREAM_PORT
+Commands, a line each on standard input, answered by "ok":
+  pass            relay everything
+  refuse          close the listening port (connections are refused)
+  hang            take requests and never answer
+  status N COUNT  answer the next COUNT requests with HTTP N
+  match TEXT N COUNT   the same, for requests whose first line contains TEXT
+  cut BYTES COUNT the next COUNT uploads lose their connection after BYTES
+Every first line of a request is appended to standard output as "> METHOD TARGET".
+"""
+import asyncio
+import sys
+
+LISTEN, UPSTREAM = int(sys.argv[1]), int(sys.argv[2])
+
+
+class Faults:
+    hang = False
+    status, status_text, status_left = 0, "", 0
+    cut_bytes, cut_left = 0, 0
+
+
+faults = Faults()
+
+
+async def pump(reader, writer, limit=None):
+    sent = 0
+    try:
+        while data := await reader.read(65536):
+            sent += len(data)
+            if limit is not None and sent > limit:
+                break
+            writer.write(data)
+            await writer.drain()
+    except (ConnectionError, asyncio.IncompleteReadError):
+        pass
+    finally:
+        try:
+            writer.close()
+        except ConnectionError:
+            pass
+
+
+async def serve(reader, writer):
+    """One request a connection: the answer says so, and clients open another."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, ConnectionError, asyncio.LimitOverrunError):
+        writer.close()
+        return
+    first = head.split(b"\r\n", 1)[0].decode("latin-1")
+    print(">", first, flush=True)
+    if faults.hang:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            return
+    if faults.status_left > 0 and faults.status_text in first:
+        faults.status_left -= 1
+        body = b"<Error><Code>SlowDown</Code></Error>"
+        writer.write(b"HTTP/1.1 %d Fault\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % (faults.status, len(body)) + body)
+        await writer.drain()
+        writer.close()
+        return
+    limit = None
+    if faults.cut_left > 0 and first.startswith("PUT"):
+        faults.cut_left -= 1
+        limit = faults.cut_bytes
+    try:
+        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", UPSTREAM)
+    except OSError:
+        writer.close()
+        return
+    lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"connection:")]
+    lines.insert(1, b"Connection: close")
+    up_writer.write(b"\r\n".join(lines))
+    sending = asyncio.create_task(pump(reader, up_writer, limit))
+    if limit is not None:
+        await sending
+        writer.close()
+        up_writer.close()
+        return
+    await pump(up_reader, writer)
+    sending.cancel()
+
+
+async def main():
+    async def listen():
+        return await asyncio.start_server(serve, "127.0.0.1", LISTEN, limit=1 << 20)
+
+    server = await listen()
+    commands = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
+    print("ready", flush=True)
+    while line := await commands.readline():
+        words = line.decode().split()
+        faults.hang = words[0] == "hang"
+        if words[0] == "refuse" and server:
+            server.close()
+            await server.wait_closed()
+            server = None
+        if words[0] != "refuse" and server is None:
+            server = await listen()
+        if words[0] == "pass":
+            faults.status_left = faults.cut_left = 0
+        if words[0] == "status":
+            faults.status, faults.status_text, faults.status_left = int(words[1]), "", int(words[2])
+        if words[0] == "match":
+            faults.status, faults.status_text, faults.status_left = int(words[2]), words[1], int(words[3])
+        if words[0] == "cut":
+            faults.cut_bytes, faults.cut_left = int(words[1]), int(words[2])
+        print("ok", flush=True)
+
+
+asyncio.run(main())

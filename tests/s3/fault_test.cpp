@@ -1,0 +1,252 @@
+// What goes wrong between us and the server: each a test. Nothing lost, nothing twice, no orphan, no partial
+// file.
+#include <gtest/gtest.h>
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <future>
+#include <thread>
+
+#include "s3/client.hpp"
+#include "s3/queue_file.hpp"
+#include "s3/recording.hpp"
+#include "s3/swift.hpp"
+
+namespace rtpx {
+namespace {
+
+using namespace std::chrono_literals;
+using test::make_recording;
+using test::read_file;
+using test::SwiftServer;
+using test::TempDir;
+
+constexpr std::size_t kVideo = (22U << 20) + 11;
+
+class S3Faults : public ::testing::Test {
+ protected:
+  void TearDown() override {
+    if (auto* swift = SwiftServer::get()) swift->relay("pass");
+  }
+
+  S3TransferOptions through_relay(SwiftServer* swift, std::chrono::seconds retry_for = 20s) {
+    S3TransferOptions options;
+    options.config = swift->relay_config();
+    options.config.part_bytes = 5U << 20;
+    options.retry_for = retry_for;
+    return options;
+  }
+
+  void expect_whole_and_no_orphan(SwiftServer* swift, const std::string& bucket) {
+    s3::Client client(swift->config());
+    s3::RetryBudget budget(10s);
+    const auto open = client.open_uploads({bucket, ""}, {budget, {}});
+    ASSERT_TRUE(open) << open.error().message;
+    EXPECT_TRUE(open->empty()) << "no multipart upload is left open";
+    S3TransferOptions options;
+    options.config = swift->config();
+    const auto listed = list_objects({bucket, ""}, options);
+    ASSERT_TRUE(listed);
+    EXPECT_EQ(listed->size(), 5U) << "each file once, and the manifest";
+    const auto down = download_recording({bucket, "r"}, dir_ / "check", options);
+    ASSERT_TRUE(down) << down.error().message;
+    EXPECT_TRUE(read_file(dir_ / "check" / "video.rtpx") == read_file(dir_ / "r" / "video.rtpx"));
+  }
+
+  TempDir dir_;
+};
+
+TEST_F(S3Faults, AStormOf503IsWaitedOut) {
+  RTPX_NEEDS_SWIFT(swift);
+  make_recording(dir_ / "r", 100, kVideo);
+  const std::string bucket = swift->make_bucket();
+  swift->relay("status 503 8");
+  const auto up = upload_recording(dir_ / "r", {bucket, ""}, through_relay(swift));
+  ASSERT_TRUE(up) << up.error().message;
+  expect_whole_and_no_orphan(swift, bucket);
+}
+
+TEST_F(S3Faults, APartThatFailsThreeTimesIsTriedAgain) {
+  RTPX_NEEDS_SWIFT(swift);
+  make_recording(dir_ / "r", 100, kVideo);
+  const std::string bucket = swift->make_bucket();
+  swift->relay("match partNumber=2 500 3");
+  ASSERT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, through_relay(swift)));
+  expect_whole_and_no_orphan(swift, bucket);
+}
+
+TEST_F(S3Faults, ConnectionsCutInTheMiddleOfAPartAreTriedAgain) {
+  RTPX_NEEDS_SWIFT(swift);
+  make_recording(dir_ / "r", 100, kVideo);
+  const std::string bucket = swift->make_bucket();
+  swift->relay("cut 1000000 4");
+  ASSERT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, through_relay(swift)));
+  expect_whole_and_no_orphan(swift, bucket);
+}
+
+TEST_F(S3Faults, AServerAwayForTwoSecondsIsWaitedFor) {
+  RTPX_NEEDS_SWIFT(swift);
+  make_recording(dir_ / "r", 100, kVideo);
+  const std::string bucket = swift->make_bucket();
+  swift->relay("refuse");
+  auto up = std::async(std::launch::async, [&] {
+    return upload_recording(dir_ / "r", {bucket, ""}, through_relay(swift));
+  });
+  std::this_thread::sleep_for(2s);
+  swift->relay("pass");
+  const auto done = up.get();
+  ASSERT_TRUE(done) << done.error().message;
+  expect_whole_and_no_orphan(swift, bucket);
+}
+
+TEST_F(S3Faults, AHungServerIsNoticedAndThenTriedAgain) {
+  RTPX_NEEDS_SWIFT(swift);
+  make_recording(dir_ / "r", 100, 2000);
+  const std::string bucket = swift->make_bucket();
+  swift->relay("hang");
+  auto up = std::async(std::launch::async, [&] {
+    return upload_recording(dir_ / "r", {bucket, ""}, through_relay(swift));
+  });
+  std::this_thread::sleep_for(1s);
+  swift->relay("pass");
+  const auto done = up.get();
+  ASSERT_TRUE(done) << done.error().message;
+  expect_whole_and_no_orphan(swift, bucket);
+}
+
+TEST_F(S3Faults, AfterRetryForTheErrorNamesEndpointAndObjectAndTheQueueStays) {
+  RTPX_NEEDS_SWIFT(swift);
+  make_recording(dir_ / "r", 100, kVideo);
+  const std::string bucket = swift->make_bucket();
+  swift->relay("refuse");
+  const auto up = upload_recording(dir_ / "r", {bucket, ""}, through_relay(swift, 1s));
+  ASSERT_FALSE(up);
+  EXPECT_EQ(up.error().code, Errc::network);
+  EXPECT_NE(up.error().message.find(swift->relay_config().endpoint), std::string::npos) << up.error().message;
+  EXPECT_NE(up.error().message.find("s3://" + bucket + "/r/"), std::string::npos) << up.error().message;
+
+  swift->relay("pass");
+  const auto resumed = resume_uploads(dir_.path(), through_relay(swift));
+  ASSERT_TRUE(resumed) << resumed.error().message;
+  expect_whole_and_no_orphan(swift, bucket);
+}
+
+TEST_F(S3Faults, ARefusalIsNotTriedAgain) {
+  RTPX_NEEDS_SWIFT(swift);
+  make_recording(dir_ / "r", 100, 100);
+  auto options = through_relay(swift, 0s);  // patience without end
+  options.config.credentials->secret_access_key = "wrong";
+  EXPECT_EQ(upload_recording(dir_ / "r", {swift->make_bucket(), ""}, options).error().code, Errc::denied);
+}
+
+TEST_F(S3Faults, AStopLeavesTheQueueAndResumeMovesOnlyTheRest) {
+  RTPX_NEEDS_SWIFT(swift);
+  make_recording(dir_ / "r", 100, kVideo);
+  const std::string bucket = swift->make_bucket();
+  std::stop_source stop;
+  auto options = through_relay(swift);
+  options.config.parallel = 1;
+  options.stop = stop.get_token();
+  options.progress = [&](const S3Progress& p) {
+    if (p.bytes > 10U << 20) stop.request_stop();
+  };
+  ASSERT_EQ(upload_recording(dir_ / "r", {bucket, ""}, options).error().code, Errc::cancelled);
+  const auto state = s3::load_object_state(dir_ / "r", "video.rtpx");
+  ASSERT_TRUE(state);
+  EXPECT_GE(state->parts.size(), 2U) << "finished parts are on disk";
+  ASSERT_FALSE(state->upload_id.empty());
+
+  ASSERT_TRUE(resume_uploads(dir_ / "r", through_relay(swift)));
+  expect_whole_and_no_orphan(swift, bucket);
+}
+
+TEST_F(S3Faults, AnUploadBegunWithoutItsIdOnDiskIsAborted) {
+  RTPX_NEEDS_SWIFT(swift);
+  make_recording(dir_ / "r", 100, kVideo);
+  const std::string bucket = swift->make_bucket();
+  // As a crash between the server's answer and our next write leaves it: wanted, and no id.
+  s3::Client client(swift->config());
+  s3::RetryBudget budget(10s);
+  s3::ObjectState state;
+  state.object = {bucket, "r/video.rtpx"};
+  state.file = "video.rtpx";
+  state.upload_wanted = true;
+  ASSERT_TRUE(client.create_upload(state.object, {budget, {}}));
+  ASSERT_TRUE(s3::save_object_state(dir_ / "r", state));
+  ASSERT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, through_relay(swift)));
+  expect_whole_and_no_orphan(swift, bucket);
+}
+
+TEST_F(S3Faults, AMultipartUploadThatTheServerForgotBeginsAgain) {
+  RTPX_NEEDS_SWIFT(swift);
+  make_recording(dir_ / "r", 100, kVideo);
+  const std::string bucket = swift->make_bucket();
+  s3::ObjectState state;
+  state.object = {bucket, "r/video.rtpx"};
+  state.file = "video.rtpx";
+  state.upload_wanted = true;
+  state.upload_id = "bm8tc3VjaC11cGxvYWQ";
+  state.part_bytes = 5U << 20;
+  ASSERT_TRUE(s3::save_object_state(dir_ / "r", state));
+  const auto up = upload_recording(dir_ / "r", {bucket, ""}, through_relay(swift));
+  ASSERT_TRUE(up) << up.error().message;
+  expect_whole_and_no_orphan(swift, bucket);
+}
+
+TEST_F(S3Faults, ADownloadThatIsCutGoesOnWhereItWas) {
+  RTPX_NEEDS_SWIFT(swift);
+  make_recording(dir_ / "r", 100, kVideo);
+  const std::string bucket = swift->make_bucket();
+  ASSERT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, through_relay(swift)));
+  std::stop_source stop;
+  auto options = through_relay(swift);
+  options.config.parallel = 1;
+  options.stop = stop.get_token();
+  options.progress = [&](const S3Progress& p) {
+    if (p.bytes > 12U << 20) stop.request_stop();
+  };
+  ASSERT_FALSE(download_recording({bucket, "r"}, dir_ / "back", options));
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "back" / "video.rtpx"))
+      << "no partial file under its final name";
+  std::uint64_t first = 0;
+  auto again = through_relay(swift);
+  again.config.parallel = 1;
+  again.progress = [&](const S3Progress& p) {
+    if (first == 0 && p.object == "video.rtpx") first = p.bytes;
+  };
+  ASSERT_TRUE(download_recording({bucket, "r"}, dir_ / "back", again));
+  EXPECT_GE(first, 10U << 20) << "whole ranges of the first try were kept";
+  EXPECT_TRUE(read_file(dir_ / "back" / "video.rtpx") == read_file(dir_ / "r" / "video.rtpx"));
+}
+
+TEST_F(S3Faults, ATlsServerWithAnUnknownAuthorityIsRefused) {
+  const std::string cert = (dir_ / "cert.pem").string(), key = (dir_ / "key.pem").string();
+  ASSERT_EQ(std::system(("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext "
+                         "subjectAltName=IP:127.0.0.1 -keyout " +
+                         key + " -out " + cert + " 2>/dev/null")
+                            .c_str()),
+            0);
+  const int port = 20007 + ::getpid() % 4000 * 8;
+  test::Child server({"openssl", "s_server", "-quiet", "-www", "-accept", "127.0.0.1:" + std::to_string(port),
+                      "-cert", cert, "-key", key});
+  std::this_thread::sleep_for(500ms);
+  S3TransferOptions options;
+  options.config.endpoint = "https://127.0.0.1:" + std::to_string(port);
+  options.config.credentials = S3Credentials{"a", "b", ""};
+  options.config.ca_file = "/etc/ssl/certs/ca-certificates.crt";
+  options.retry_for = 1s;
+  const auto refused = list_objects({"bucket", ""}, options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::network);
+  EXPECT_NE(refused.error().message.find("certificate"), std::string::npos) << refused.error().message;
+  options.config.ca_file = cert;
+  const auto trusted = list_objects({"bucket", ""}, options);
+  EXPECT_TRUE(trusted || trusted.error().message.find("certificate") == std::string::npos)
+      << "with its certificate as CA the connection is made";
+  server.kill(SIGTERM);
+}
+
+}  // namespace
+}  // namespace rtpx

@@ -1,0 +1,32 @@
+#include "s3/recording.hpp"
+
+#include <random>
+
+#include "rtpx/manifest.hpp"
+#include "support/captures.hpp"
+
+namespace rtpx::test {
+
+std::string noise(std::size_t bytes, unsigned seed) {
+  std::mt19937 random(seed);
+  std::string out(bytes, '\0');
+  for (char& c : out) c = static_cast<char>(random());
+  return out;
+}
+
+void make_recording(const std::filesystem::path& folder, std::size_t audio_bytes, std::size_t video_bytes) {
+  std::filesystem::create_directories(folder);
+  Manifest manifest;
+  manifest["audio"].location = "audio.rtpx";
+  manifest["audio"].rtcp_location = "audio.rtcpx";
+  manifest["audio"].kind = MediaKind::audio;
+  manifest["video"].location = "video.rtpx";
+  for (auto& [id, track] : manifest) track.rid_map[std::nullopt] = 0;
+  write_file(folder / "audio.rtpx", noise(audio_bytes, 1));
+  write_file(folder / "audio.rtcpx", "");
+  write_file(folder / "video.rtpx", noise(video_bytes, 2));
+  write_file(folder / "recording.json", "{}");
+  write_file(folder / "manifest.json", serialize_manifest(manifest));
+}
+
+}  // namespace rtpx::test

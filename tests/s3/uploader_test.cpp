@@ -1,0 +1,162 @@
+// The Uploader as the Recorder sees it.
+#include <gtest/gtest.h>
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <future>
+#include <thread>
+
+#include "s3/client.hpp"
+#include "s3/queue_file.hpp"
+#include "s3/recording.hpp"
+#include "s3/swift.hpp"
+
+namespace rtpx {
+namespace {
+
+using namespace std::chrono_literals;
+using test::make_recording;
+using test::noise;
+using test::read_file;
+using test::SwiftServer;
+using test::TempDir;
+using test::write_file;
+
+using Answer = std::variant<event::UploadComplete, event::UploadFailed>;
+
+struct Waiting {
+  std::promise<Answer> promise;
+  Uploader::Done done = [this](UploadTaskRef, Answer answer) { promise.set_value(std::move(answer)); };
+  Answer get() { return promise.get_future().get(); }
+};
+
+S3UploadConfig config_for(const S3Config& service, const std::string& bucket) {
+  S3UploadConfig config;
+  config.bucket_name = bucket;
+  config.base_path = "base";
+  config.overrides = service;
+  config.overrides.part_bytes = 5U << 20;
+  return config;
+}
+
+Uploader::Task task_for(const std::filesystem::path& folder, const std::string& track,
+                        std::vector<std::filesystem::path> files) {
+  Uploader::Task task;
+  task.folder = folder;
+  task.files = std::move(files);
+  task.whole = *read_manifest(folder);
+  task.manifest = {{track, task.whole.at(track)}};
+  return task;
+}
+
+TEST(S3Uploader, AnEndedTrackIsStoredAndTheManifestIsTheWholeRecordings) {
+  RTPX_NEEDS_SWIFT(swift);
+  TempDir dir;
+  make_recording(dir / "r", 500, 600);
+  const std::string bucket = swift->make_bucket();
+  auto uploader = make_s3_uploader(config_for(swift->config(), bucket));
+  ASSERT_TRUE(uploader);
+  Waiting waiting;
+  (*uploader)->upload(task_for(dir / "r", "audio", {"audio.rtpx", "audio.rtcpx"}), waiting.done);
+  const Answer answer = waiting.get();
+  const auto* complete = std::get_if<event::UploadComplete>(&answer);
+  ASSERT_NE(complete, nullptr);
+  EXPECT_EQ(complete->manifest.size(), 1U);
+  EXPECT_EQ(complete->manifest.at("audio").location, "s3://" + bucket + "/base/r/audio.rtpx");
+
+  s3::Client client(swift->config());
+  s3::RetryBudget budget(10s);
+  const auto text = client.get_text({bucket, "base/r/manifest.json"}, {budget, {}});
+  ASSERT_TRUE(text);
+  EXPECT_EQ(parse_manifest(*text)->size(), 2U);
+}
+
+TEST(S3Uploader, BucketAndPathAreCheckedBeforeAnythingStarts) {
+  S3UploadConfig config;
+  config.bucket_name = "Not A Bucket";
+  EXPECT_EQ(make_s3_uploader(config).error().code, Errc::invalid_argument);
+  config.bucket_name = "bucket";
+  config.base_path = "../up";
+  EXPECT_EQ(make_s3_uploader(config).error().code, Errc::invalid_argument);
+}
+
+TEST(S3Uploader, FailureKeepsTheLocalLocationAndTheQueue) {
+  RTPX_NEEDS_SWIFT(swift);
+  TempDir dir;
+  make_recording(dir / "r", 500, 600);
+  auto config = config_for(swift->config(), "rtpx-no-such-bucket");
+  auto uploader = make_s3_uploader(config);
+  Waiting waiting;
+  (*uploader)->upload(task_for(dir / "r", "audio", {"audio.rtpx"}), waiting.done);
+  const Answer answer = waiting.get();
+  const auto* failed = std::get_if<event::UploadFailed>(&answer);
+  ASSERT_NE(failed, nullptr);
+  EXPECT_EQ(failed->manifest.at("audio").location, "audio.rtpx");
+  EXPECT_EQ(s3::load_tasks(dir / "r").size(), 1U);
+  const std::string queue = read_file(dir / "r" / s3::kQueueFolder / "task-1.json");
+  EXPECT_EQ(queue.find("SKTEST"), std::string::npos) << "no secret in the queue";
+}
+
+TEST(S3Uploader, AGrowingFileIsStoredPartByPartWhileItGrows) {
+  RTPX_NEEDS_SWIFT(swift);
+  TempDir dir;
+  make_recording(dir / "r", 500, 13U << 20);
+  const std::string bucket = swift->make_bucket();
+  auto uploader = make_s3_uploader(config_for(swift->config(), bucket));
+  (*uploader)->file_growing(dir / "r" / "video.rtpx", 13U << 20);
+  for (int i = 0; i < 200; ++i) {
+    const auto state = s3::load_object_state(dir / "r", "video.rtpx");
+    if (state && state->parts.size() == 2) break;
+    std::this_thread::sleep_for(50ms);
+  }
+  ASSERT_EQ(s3::load_object_state(dir / "r", "video.rtpx")->parts.size(), 2U);
+  write_file(dir / "r" / "video.rtpx", read_file(dir / "r" / "video.rtpx") + noise(1000, 9));
+  Waiting waiting;
+  (*uploader)->upload(task_for(dir / "r", "video", {"video.rtpx"}), waiting.done);
+  ASSERT_TRUE(std::holds_alternative<event::UploadComplete>(waiting.get()));
+  S3TransferOptions options;
+  options.config = swift->config();
+  ASSERT_TRUE(download_recording({bucket, "base/r"}, dir / "back", options));
+  EXPECT_TRUE(read_file(dir / "back" / "video.rtpx") == read_file(dir / "r" / "video.rtpx"));
+}
+
+TEST(S3Uploader, WhatAKilledProcessLeftIsFinishedAtTheNextStart) {
+  RTPX_NEEDS_SWIFT(swift);
+  TempDir dir;
+  make_recording(dir / "r", 500, 40U << 20);
+  const std::string bucket = swift->make_bucket();
+  const auto relay = swift->relay_config();
+  const int child = ::fork();
+  if (child == 0) {  // a process of its own: no thread of ours is in it yet
+    ::execl("/proc/self/exe", "s3_test", "--upload-until-killed", (dir / "r").c_str(), bucket.c_str(),
+            relay.endpoint.c_str(), static_cast<char*>(nullptr));
+    ::_exit(127);
+  }
+  for (int i = 0; i < 400; ++i) {
+    const auto state = s3::load_object_state(dir / "r", "video.rtpx");
+    if (state && state->parts.size() >= 2) break;
+    std::this_thread::sleep_for(20ms);
+  }
+  ::kill(child, SIGKILL);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFSIGNALED(status)) << "it was killed before it had finished";
+  ASSERT_EQ(s3::load_tasks(dir / "r").size(), 1U);
+
+  auto uploader = make_s3_uploader(config_for(swift->config(), bucket));
+  Waiting waiting;
+  (*uploader)->resume(dir.path(), waiting.done);
+  const Answer answer = waiting.get();
+  ASSERT_TRUE(std::holds_alternative<event::UploadComplete>(answer));
+  s3::Client client(swift->config());
+  s3::RetryBudget budget(10s);
+  EXPECT_TRUE(client.open_uploads({bucket, ""}, {budget, {}})->empty());
+  const auto info = client.head({bucket, "base/r/video.rtpx"}, {budget, {}});
+  ASSERT_TRUE(info);
+  EXPECT_EQ(info->bytes, 40U << 20);
+}
+
+}  // namespace
+}  // namespace rtpx
