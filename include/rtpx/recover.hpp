@@ -13,8 +13,8 @@
 namespace rtpx {
 
 struct RecoverOptions {
-  /// Where to write a repaired copy (new or empty); the recording itself is then not touched. Empty: in place, and
-  /// each file that is changed is first kept beside it as NAME.damaged.
+  /// Where to write a repaired copy (new or empty); the recording itself is then not touched. Empty: in
+  /// place, and each file that is changed is first kept beside it as NAME.damaged.
   std::filesystem::path output;
   std::stop_token stop;
 };
@@ -24,34 +24,35 @@ struct RecoveredFile {
   std::string track_id;
   std::filesystem::path file;  ///< as it is now
   bool rtcp = false;
-  bool changed = false;        ///< stretches were cut out
-  std::uint64_t records = 0;   ///< that it holds now
+  bool changed = false;       ///< stretches were cut out
+  std::uint64_t records = 0;  ///< that it holds now
   std::uint64_t bytes_before = 0, bytes = 0;
   struct Cut {
-    std::uint64_t offset = 0, length = 0;  ///< in the file as it was
-    bool tail = false;                     ///< a torn write rather than damage
+    std::uint64_t offset = 0, length = 0;         ///< in the file as it was
+    bool tail = false;                            ///< a torn write rather than damage
     std::optional<std::int64_t> receive_time_ms;  ///< of the record before it
   };
   std::vector<Cut> cuts;
-  std::uint64_t suspect_records = 0;  ///< kept although their checksum disagrees: any of them may hold wrong bytes
+  std::uint64_t suspect_records =
+      0;  ///< kept although their checksum disagrees: any of them may hold wrong bytes
 };
 
 struct RecoverReport {
-  std::filesystem::path folder;              ///< of the recovered recording
+  std::filesystem::path folder;  ///< of the recovered recording
   std::vector<RecoveredFile> files;
-  std::vector<std::string> rebuilt_tracks;   ///< ids whose manifest entry was made from the files
-  std::vector<std::string> ended_tracks;     ///< ids that had not been ended
-  std::vector<std::filesystem::path> kept;   ///< NAME.damaged of files that were changed
-  std::vector<std::string> notes;            ///< for a person: all that was found and done, in order
-  std::filesystem::path report;              ///< recovery.json, the same for programs; empty when nothing was wrong
+  std::vector<std::string> rebuilt_tracks;  ///< ids whose manifest entry was made from the files
+  std::vector<std::string> ended_tracks;    ///< ids that had not been ended
+  std::vector<std::filesystem::path> kept;  ///< NAME.damaged of files that were changed
+  std::vector<std::string> notes;           ///< for a person: all that was found and done, in order
+  std::filesystem::path report;  ///< recovery.json, the same for programs; empty when nothing was wrong
   /// False: the recording was whole, nothing was written (in place).
   [[nodiscard]] bool changed() const noexcept { return !report.empty(); }
 };
 
-/// Makes a whole recording of what a crash or damage left: cuts torn tails and damaged stretches out of the record
-/// files, rebuilds a missing or broken manifest from the files (track ids from index and file names, codecs
-/// recognised by their payload), ends what was not ended (end_reason "recovered"). Works on upstream's recordings
-/// too. Running it again changes nothing. Not to be run on a recording that is being written.
+/// Makes a whole recording of what a crash or damage left: cuts torn tails and damaged stretches out of the
+/// record files, rebuilds a missing or broken manifest from the files (track ids from index and file names,
+/// codecs recognised by their payload), ends what was not ended (end_reason "recovered"). Works on upstream's
+/// recordings too. Running it again changes nothing. Not to be run on a recording that is being written.
 /// `recording` is a folder, or the manifest.json in it.
 /// Errors: not_found, already_exists (output), io, no_space, unsupported (newer version), cancelled.
 [[nodiscard]] Result<RecoverReport> recover(const std::filesystem::path& recording,

@@ -26,9 +26,9 @@ struct VerifiedRange {
   Proof proof = Proof::proven;
   std::uint64_t offset = 0, length = 0;         ///< in the file
   std::optional<std::int64_t> receive_time_ms;  ///< about where it begins, on the recording's monotonic clock
-  std::optional<UtcTime> utc;                   ///< the same on the wall clock, where the manifest has the anchor
-  bool tail = false;  ///< unproven to the end of a file whose track was not ended: what a crash leaves
-  std::string reason; ///< for a person; empty for proven ones
+  std::optional<UtcTime> utc;  ///< the same on the wall clock, where the manifest has the anchor
+  bool tail = false;   ///< unproven to the end of a file whose track was not ended: what a crash leaves
+  std::string reason;  ///< for a person; empty for proven ones
 };
 
 /// One .rtpx or .rtcpx file.
@@ -43,8 +43,10 @@ struct VerifiedFile {
 
 struct VerifyReport {
   std::vector<VerifiedFile> files;
-  std::vector<std::string> notes;     ///< for a person: tails of tracks that were not ended, a recording without index
-  std::vector<std::string> problems;  ///< other damage: manifest or index that cannot be read, files not there
+  std::vector<std::string>
+      notes;  ///< for a person: tails of tracks that were not ended, a recording without index
+  std::vector<std::string>
+      problems;  ///< other damage: manifest or index that cannot be read, files not there
 
   /// 0 when all is proven, or when only tails of tracks that were not ended are unproven; else 1.
   [[nodiscard]] int exit_code() const noexcept;
@@ -55,9 +57,10 @@ struct VerifyOptions {
   std::stop_token stop;
 };
 
-/// Reads a whole recording (its folder, or its manifest.json) and compares it with the checksums of its index.
-/// Changes nothing. A damaged manifest or index is a finding, not an error.
-/// Errors: not_found when there is no recording; io; unsupported for newer versions; cancelled.
-[[nodiscard]] Result<VerifyReport> verify(const std::filesystem::path& recording, const VerifyOptions& options = {});
+/// Reads a whole recording (its folder, or its manifest.json) and compares it with the checksums of its
+/// index. Changes nothing. A damaged manifest or index is a finding, not an error. Errors: not_found when
+/// there is no recording; io; unsupported for newer versions; cancelled.
+[[nodiscard]] Result<VerifyReport> verify(const std::filesystem::path& recording,
+                                          const VerifyOptions& options = {});
 
 }  // namespace rtpx

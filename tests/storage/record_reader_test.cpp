@@ -8,6 +8,7 @@
 
 #include "rtp/packet.hpp"
 #include "support/captures.hpp"
+#include "support/damage.hpp"
 #include "support/record_files.hpp"
 
 namespace rtpx {
@@ -245,59 +246,15 @@ TEST_F(RecordReaderTest, MissingFilesAndPipesAreErrors) {
   EXPECT_EQ(RecordReader::open({"/dev/zero"}).error().code, Errc::io);
 }
 
-/// Flipped bits, zeroed, removed and duplicated ranges, truncation.
-struct Damage {
-  std::string bytes;
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> hit;  // ranges of the healthy file
-};
-
-Damage damage(const RecordFile& file, std::mt19937& random) {
-  Damage out{file.text(), {}};
-  std::uint64_t limit = out.bytes.size();  // damage from the back, so that offsets stay the healthy file's
-  for (int strokes = 1 + static_cast<int>(random() % 4); strokes > 0 && limit > 2000; --strokes) {
-    const std::uint64_t from = limit - 1 - random() % (limit / 2);
-    const std::uint64_t length = std::min<std::uint64_t>(1 + random() % 3000, limit - from);
-    switch (random() % 5) {
-      case 0:
-        out.bytes[from] ^= static_cast<char>(1U << random() % 8);
-        out.hit.emplace_back(from, from + 1);
-        break;
-      case 1:
-        std::fill_n(out.bytes.begin() + static_cast<long>(from), length, '\0');
-        out.hit.emplace_back(from, from + length);
-        break;
-      case 2:
-        out.bytes.erase(from, length);
-        out.hit.emplace_back(from, from + length);
-        break;
-      case 3:
-        out.bytes.insert(from, file.text().substr(from, length));
-        out.hit.emplace_back(from, from + 1);
-        break;
-      default:
-        out.bytes.resize(from);
-        out.hit.clear();
-        out.hit.emplace_back(from, file.bytes.size());
-        break;
-    }
-    limit = from;
-  }
-  return out;
-}
-
 TEST_F(RecordReaderTest, EveryRecordOutsideRandomDamageIsFound) {
-  const char* wanted = std::getenv("RTPX_SEEDS");
-  const unsigned seeds = wanted != nullptr ? static_cast<unsigned>(std::atoi(wanted)) : 100;
-  for (unsigned seed = 0; seed < seeds; ++seed) {
+  for (unsigned seed = 0; seed < test::seeds(); ++seed) {
     std::mt19937 random(seed);
     const RecordFile file = record_file(50 + random() % 400, seed);
-    const Damage damaged = damage(file, random);
+    const test::Damaged damaged = test::damage(file.text(), random);
     const Read got = read(damaged.bytes);
     const std::set<std::size_t> numbers = found(file, got);
     for (std::size_t i = 0; i < file.records(); ++i) {
-      const bool hit = std::ranges::any_of(damaged.hit, [&](const auto& range) {
-        return range.first < file.offsets[i + 1] && range.second > file.offsets[i];
-      });
+      const bool hit = damaged.touches(file.offsets[i], file.offsets[i + 1]);
       EXPECT_TRUE(hit || numbers.contains(i)) << "seed " << seed << " record " << i;
     }
     EXPECT_LE(got.packets.size(), file.records() * 2) << seed;

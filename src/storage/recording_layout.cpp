@@ -1,0 +1,207 @@
+#include "storage/recording_layout.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "util/file_name.hpp"
+
+namespace rtpx {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kMaxIndexBytes = 4ULL << 30;
+
+FileSystem& files() {
+  return real_file_system();
+}
+
+bool is_there(const fs::path& path) {
+  const auto info = files().stat(path);
+  return info && *info && !(*info)->is_directory;
+}
+
+/// Puts a layout together step by step.
+class Reader {
+ public:
+  Result<RecordingLayout> read(const fs::path& recording) {
+    const auto info = files().stat(recording);
+    if (!info) return std::unexpected(info.error());
+    const bool folder = *info && (*info)->is_directory;
+    if (!*info) return fail(Errc::not_found, "There is no recording " + recording.string());
+    out_.folder = folder ? recording : recording.parent_path();
+    manifest_file_ = folder ? recording / "manifest.json" : recording;
+    if (const auto done = read_info(); !done) return std::unexpected(done.error());
+    if (const auto done = read_tracks(); !done) return std::unexpected(done.error());
+    if (const auto done = read_indexes(); !done) return std::unexpected(done.error());
+    if (const auto done = add_the_rest(); !done) return std::unexpected(done.error());
+    if (out_.files.empty() && !out_.manifest_present)
+      return fail(Errc::not_found, out_.folder.string() + " holds neither a manifest nor record files");
+    connect();
+    return std::move(out_);
+  }
+
+ private:
+  Result<void> read_info() {
+    auto info = read_recording_info(files(), out_.folder);
+    if (info) {
+      out_.info = std::move(*info);
+    } else if (info.error().code == Errc::malformed) {
+      out_.problems.push_back(info.error().message);
+    } else if (info.error().code != Errc::not_found) {
+      return std::unexpected(info.error());
+    }
+    return {};
+  }
+
+  Result<void> read_tracks() {
+    out_.manifest_present = is_there(manifest_file_);
+    auto manifest = read_manifest(manifest_file_);
+    if (!manifest) {
+      if (manifest.error().code != Errc::malformed && manifest.error().code != Errc::not_found)
+        return std::unexpected(manifest.error());
+      out_.problems.push_back(manifest.error().message);
+      return {};
+    }
+    out_.manifest = std::move(*manifest);
+    for (const auto& [id, track] : *out_.manifest) {
+      add(id, track.location, IndexContent::rtp);
+      for (const std::string& location : track.more_locations) add(id, location, IndexContent::rtp);
+      if (!out_.files.empty()) out_.files.back().last_of_track = true;
+      if (track.rtcp_location) {
+        add(id, *track.rtcp_location, IndexContent::rtcp);
+        out_.files.back().last_of_track = true;
+      }
+    }
+    return {};
+  }
+
+  void add(const std::string& id, const std::string& location, IndexContent content) {
+    LayoutFile file;
+    file.track_id = id;
+    file.content = content;
+    file.in_manifest = true;
+    const fs::path beside = out_.folder / fs::path(location).filename();
+    if (const auto path = resolve_location(location, out_.folder)) {
+      file.path = *path;
+      file.present = true;
+    } else {
+      file.path = beside;
+      file.present = path.error().code == Errc::unsupported && beside.has_filename() && is_there(beside);
+      if (!file.present) out_.problems.push_back("Track \"" + id + "\": " + path.error().message);
+    }
+    seen_.insert(file.path.lexically_normal());
+    out_.files.push_back(std::move(file));
+  }
+
+  Result<void> read_indexes() {
+    std::set<fs::path> folders = {out_.folder};
+    for (const LayoutFile& file : out_.files) folders.insert(file.path.parent_path());
+    for (const fs::path& folder : folders) {
+      const fs::path path = folder / kIndexFileName;
+      if (!is_there(path)) continue;
+      const auto bytes = read_whole_file(files(), path, kMaxIndexBytes);
+      if (!bytes) return std::unexpected(bytes.error());
+      auto index = parse_index(as_bytes(*bytes));
+      if (!index) {
+        index.error().message = path.string() + ": " + index.error().message;
+        if (index.error().code != Errc::malformed) return std::unexpected(index.error());
+        out_.problems.push_back(index.error().message);
+        out_.indexes[folder];  // there was one: an empty one proves nothing
+        continue;
+      }
+      if (index->damaged_bytes > 0) {
+        const std::string text = std::to_string(index->damaged_bytes) + " bytes of " + path.string();
+        if (index->torn)
+          out_.notes.push_back(text + " are damaged; its end is torn");
+        else
+          out_.problems.push_back(text + " are damaged");
+      }
+      out_.indexes[folder] = std::move(*index);
+    }
+    for (const auto& [id, track] : out_.manifest.value_or(Manifest()))
+      if (track.index_location && out_.indexes.empty()) {
+        out_.problems.push_back("There is no index, though the manifest names " + *track.index_location);
+        break;
+      }
+    if (out_.indexes.empty())
+      out_.notes.push_back("The recording has no checksums: nothing of it can be proven");
+    return {};
+  }
+
+  /// Record files that the manifest does not name.
+  Result<void> add_the_rest() {
+    const auto entries = files().list(out_.folder);
+    if (!entries) return std::unexpected(entries.error());
+    for (const DirectoryEntry& entry : *entries) {
+      const fs::path path = out_.folder / entry.name;
+      const bool rtcp = path.extension() == ".rtcpx";
+      if (entry.is_directory || (!rtcp && path.extension() != ".rtpx") || !is_there(path)) continue;
+      if (!seen_.insert(path.lexically_normal()).second) continue;
+      LayoutFile file;
+      file.track_id = decode_file_name(path.stem().string());
+      file.path = path;
+      file.content = rtcp ? IndexContent::rtcp : IndexContent::rtp;
+      file.present = true;
+      file.last_of_track = true;
+      if (out_.manifest)
+        (rtcp ? out_.notes : out_.problems).push_back("The manifest does not name " + path.string());
+      out_.files.push_back(std::move(file));
+    }
+    return {};
+  }
+
+  void connect() {
+    for (LayoutFile& file : out_.files) {
+      const auto index = out_.indexes.find(file.path.parent_path());
+      if (index == out_.indexes.end()) continue;
+      file.has_index = true;
+      for (const auto& [number, indexed] : index->second.files) {
+        if (indexed.name != file.path.filename()) continue;
+        file.indexed = &indexed;
+        if (!file.in_manifest && !indexed.track_id.empty()) file.track_id = indexed.track_id;
+      }
+    }
+    find_nameless();
+  }
+
+  /// Where the entry with a file's name is damaged and only one file and one nameless list of blocks are left
+  /// in a folder, they belong together.
+  void find_nameless() {
+    for (const auto& [folder, index] : out_.indexes) {
+      std::vector<const IndexedFile*> nameless;
+      for (const auto& [number, indexed] : index.files)
+        if (indexed.name.empty()) nameless.push_back(&indexed);
+      std::vector<LayoutFile*> unknown;
+      for (LayoutFile& file : out_.files)
+        if (file.indexed == nullptr && file.present && file.path.parent_path() == folder)
+          unknown.push_back(&file);
+      if (nameless.size() == 1 && unknown.size() == 1) unknown[0]->indexed = nameless[0];
+    }
+  }
+
+  RecordingLayout out_;
+  fs::path manifest_file_;
+  std::set<fs::path> seen_;
+};
+
+}  // namespace
+
+const ManifestTrack* RecordingLayout::track(const std::string& id) const {
+  if (!manifest) return nullptr;
+  const auto at = manifest->find(id);
+  return at == manifest->end() ? nullptr : &at->second;
+}
+
+bool RecordingLayout::ended(const LayoutFile& file) const {
+  if (!file.last_of_track || (file.indexed != nullptr && file.indexed->end)) return true;
+  const ManifestTrack* entry = track(file.track_id);
+  return entry != nullptr && entry->ended_at && entry->end_reason != "recovered";
+}
+
+Result<RecordingLayout> read_layout(const fs::path& recording) {
+  return Reader().read(recording);
+}
+
+}  // namespace rtpx

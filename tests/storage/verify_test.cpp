@@ -1,0 +1,227 @@
+#include "rtpx/verify.hpp"
+
+#include <gtest/gtest.h>
+
+#include "support/captures.hpp"
+#include "support/damage.hpp"
+#include "support/made_recording.hpp"
+#include "util/crc32c.hpp"
+#include "util/utc_time.hpp"
+
+namespace rtpx {
+namespace {
+
+namespace fs = std::filesystem;
+using test::Damaged;
+using test::MadeRecording;
+using test::TempDir;
+using test::write_file;
+
+VerifyReport checked(const fs::path& folder) {
+  auto report = verify(folder);
+  EXPECT_TRUE(report) << report.error().message;
+  return report ? *report : VerifyReport();
+}
+
+/// What a report says of bytes [from, to) of a file: the worst of it.
+Proof worst(const VerifyReport& report, const fs::path& file, std::uint64_t from, std::uint64_t to) {
+  Proof out = Proof::proven;
+  for (const VerifiedFile& verified : report.files) {
+    if (verified.file != file) continue;
+    for (const VerifiedRange& range : verified.ranges)
+      if (range.offset < to && range.offset + range.length > from) out = std::max(out, range.proof);
+  }
+  return out;
+}
+
+TEST(Verify, AWholeRecordingIsProven) {
+  const TempDir dir;
+  const MadeRecording made(dir.path(), 1, {.rtcp = true});
+  const VerifyReport report = checked(dir.path());
+  EXPECT_EQ(report.exit_code(), 0);
+  ASSERT_EQ(report.files.size(), 4U);
+  for (const VerifiedFile& file : report.files) {
+    ASSERT_EQ(file.ranges.size(), 1U);
+    EXPECT_EQ(file.ranges[0].proof, Proof::proven);
+    EXPECT_EQ(file.proven_bytes, fs::file_size(file.file));
+    EXPECT_EQ(file.ranges[0].utc, parse_utc("2026-11-22T12:00:00Z"));
+  }
+  EXPECT_TRUE(report.notes.empty());
+  EXPECT_EQ(checked(dir / "manifest.json").exit_code(), 0);
+}
+
+TEST(Verify, OneFlippedBitIsFoundWithTrackOffsetAndTime) {
+  const TempDir dir;
+  const MadeRecording made(dir.path(), 2);
+  std::string bytes = made.files.at("t1.rtpx").text();
+  bytes[20000] ^= 4;
+  write_file(dir / "t1.rtpx", bytes);
+  const VerifyReport report = checked(dir.path());
+  EXPECT_EQ(report.exit_code(), 1);
+  const VerifiedFile& file = report.files.at(1);
+  EXPECT_EQ(file.track_id, "t1");
+  ASSERT_EQ(file.ranges.size(), 3U);
+  EXPECT_EQ(file.ranges[1].proof, Proof::damaged);
+  EXPECT_EQ(file.ranges[1].offset, 16000U);
+  EXPECT_EQ(file.ranges[1].length, 8000U);
+  EXPECT_EQ(file.ranges[1].receive_time_ms, made.blocks.at("t1.rtpx")[2].first_time_ms);
+  ASSERT_TRUE(file.ranges[1].utc);
+  EXPECT_GT(*file.ranges[1].utc, *parse_utc("2026-11-22T12:00:00Z"));
+  EXPECT_EQ(file.damaged_bytes, 8000U);
+}
+
+TEST(Verify, TheTailOfATrackThatWasNotEndedIsOnlyNoted) {
+  const TempDir dir;
+  MadeRecording made(dir.path(), 3, {.tracks = 1, .ended = false});
+  write_file(dir / "t0.rtpx", made.files.at("t0.rtpx").text() + "more, not synced yet");
+  VerifyReport report = checked(dir.path());
+  EXPECT_EQ(report.exit_code(), 0);
+  EXPECT_EQ(report.notes.size(), 1U);
+  EXPECT_TRUE(report.files.at(0).ranges.back().tail);
+  EXPECT_EQ(report.files.at(0).unproven_bytes, 20U);
+
+  made.manifest.at("t0").ended_at = UtcTime{};  // the same, of a track that was ended
+  write_file(dir / "manifest.json", serialize_manifest(made.manifest));
+  EXPECT_EQ(checked(dir.path()).exit_code(), 1);
+}
+
+TEST(Verify, AnUnprovenStretchInTheMiddleIsNotATail) {
+  const TempDir dir;
+  const MadeRecording made(dir.path(), 4, {.tracks = 1, .ended = false});
+  std::string index = made.index_text;
+  index[made.index_entry_ends[4] + 10] ^= 1;  // the fourth block's entry
+  write_file(dir / "index.rtpxi", index);
+  const VerifyReport report = checked(dir.path());
+  EXPECT_EQ(report.exit_code(), 1);
+  ASSERT_EQ(report.files.at(0).ranges.size(), 3U);
+  EXPECT_EQ(report.files[0].ranges[1].proof, Proof::unproven);
+  EXPECT_EQ(report.files[0].ranges[1].offset, 24000U);
+  EXPECT_FALSE(report.files[0].ranges[1].tail);
+  EXPECT_EQ(report.problems.size(), 1U);
+}
+
+TEST(Verify, MissingBytesAreDamaged) {
+  const TempDir dir;
+  const MadeRecording made(dir.path(), 5);
+  write_file(dir / "t0.rtpx", made.files.at("t0.rtpx").text().substr(0, 30000));
+  const VerifyReport report = checked(dir.path());
+  EXPECT_EQ(report.exit_code(), 1);
+  EXPECT_EQ(report.files.at(0).ranges.back().proof, Proof::damaged);
+  EXPECT_EQ(report.files[0].ranges.back().offset, 24000U);
+  fs::remove(dir / "t1.rtpx");
+  EXPECT_EQ(checked(dir.path()).problems.size(), 1U);
+}
+
+TEST(Verify, WithoutManifestTheIndexNamesTheTracks) {
+  const TempDir dir;
+  const MadeRecording made(dir.path(), 6);
+  write_file(dir / "manifest.json", "{");
+  const VerifyReport report = checked(dir.path());
+  EXPECT_EQ(report.exit_code(), 1);
+  EXPECT_EQ(report.problems.size(), 1U);
+  ASSERT_EQ(report.files.size(), 2U);
+  EXPECT_EQ(report.files[1].track_id, "t1");
+  EXPECT_EQ(report.files[1].unproven_bytes + report.files[1].damaged_bytes, 0U);
+}
+
+TEST(Verify, RecordingsWithoutChecksumsAreUnproven) {
+  const TempDir dir;
+  const MadeRecording made(dir.path(), 7, {.tracks = 1, .index = false});
+  VerifyReport report = checked(dir.path());
+  EXPECT_EQ(report.exit_code(), 1);
+  EXPECT_EQ(report.files.at(0).unproven_bytes, report.files[0].bytes);
+  EXPECT_EQ(report.files[0].damaged_bytes, 0U);
+
+  std::string bytes = made.files.at("t0.rtpx").text();
+  bytes[made.files.at("t0.rtpx").offsets[50] + 9] = 'x';  // a size
+  write_file(dir / "t0.rtpx", bytes);
+  report = checked(dir.path());
+  EXPECT_GT(report.files.at(0).damaged_bytes, 0U);
+}
+
+TEST(Verify, ANewerVersionIsRefused) {
+  const TempDir dir;
+  const MadeRecording made(dir.path(), 8);
+  write_file(dir / "recording.json", R"({"format":{"major":9,"minor":0}})");
+  EXPECT_EQ(verify(dir.path()).error().code, Errc::unsupported);
+}
+
+TEST(Verify, NothingThereIsNotFound) {
+  const TempDir dir;
+  EXPECT_EQ(verify(dir.path()).error().code, Errc::not_found);
+  EXPECT_EQ(verify(dir / "none").error().code, Errc::not_found);
+}
+
+TEST(Verify, CanBeCancelledAndTellsItsProgress) {
+  const TempDir dir;
+  const MadeRecording made(dir.path(), 9);
+  std::stop_source stop;
+  std::uint64_t last = 0, total = 0;
+  ASSERT_TRUE(verify(dir.path(),
+                     {.progress = [&](std::uint64_t done, std::uint64_t all) { last = done, total = all; }}));
+  EXPECT_EQ(last, total);
+  stop.request_stop();
+  EXPECT_EQ(verify(dir.path(), {.stop = stop.get_token()}).error().code, Errc::cancelled);
+}
+
+/// A block is healthy when its bytes are where and what they were.
+TEST(Verify, RandomDamageIsFoundAndNothingHealthyIsBlamed) {
+  for (unsigned seed = 0; seed < test::seeds(); ++seed) {
+    const TempDir dir;
+    std::mt19937 random(seed);
+    const MadeRecording made(dir.path(), seed,
+                             {.records = 150 + random() % 200, .block_bytes = 2000 + random() % 9000});
+    std::map<std::string, std::string> now;
+    for (const auto& [name, file] : made.files) {
+      now[name] = random() % 3 == 0 ? file.text() : test::damage(file.text(), random).bytes;
+      write_file(dir / name, now[name]);
+    }
+    const bool hit_index = random() % 2 == 0;
+    const Damaged index =
+        hit_index ? test::damage(made.index_text, random) : Damaged{made.index_text, {}, false};
+    write_file(dir / "index.rtpxi", index.bytes);
+    const bool hit_manifest = random() % 3 == 0;
+    if (hit_manifest) write_file(dir / "manifest.json", test::damage(made.manifest_text, random).bytes);
+
+    const auto report = verify(dir.path());
+    ASSERT_TRUE(report) << "seed " << seed << ": " << report.error().message;
+    bool any = false;
+    for (const auto& [name, file] : made.files)
+      for (const IndexBlock& block : made.blocks.at(name)) {
+        const std::uint64_t end = block.offset + block.length;
+        const bool healthy =
+            end <= now[name].size() &&
+            now[name].compare(block.offset, block.length, file.text(), block.offset, block.length) == 0;
+        any = any || !healthy;
+        const Proof proof = worst(*report, dir / name, block.offset, end);
+        if (healthy) {
+          EXPECT_TRUE(proof == Proof::proven || (hit_index && proof == Proof::unproven))
+              << "seed " << seed << " " << name << " " << block.offset;
+        } else if (!hit_manifest) {
+          EXPECT_TRUE(proof == Proof::damaged || (hit_index && proof != Proof::proven) ||
+                      (hit_index && block.offset >= now[name].size()))
+              << "seed " << seed << " " << name << " " << block.offset << " " << to_string(proof);
+        }
+      }
+    if (any || hit_index) {
+      EXPECT_EQ(report->exit_code(), 1) << seed;
+    }
+  }
+}
+
+TEST(VerifyCaptures, UpstreamsRecordingsAreUnprovenAndADamagedOneIsSeen) {
+  RTPX_NEEDS_CAPTURE(edge, "edge");
+  const VerifyReport healthy = checked(edge / "ext1");
+  EXPECT_EQ(healthy.exit_code(), 1);
+  for (const VerifiedFile& file : healthy.files) {
+    EXPECT_EQ(file.damaged_bytes, 0U);
+    EXPECT_EQ(file.unproven_bytes, file.bytes);
+  }
+  const VerifyReport damaged = checked(edge / "corrupt_len");
+  EXPECT_GT(damaged.files.at(0).damaged_bytes, 0U);
+  const VerifyReport empty = checked(edge / "empty");
+  EXPECT_EQ(empty.files.size(), 2U);
+}
+
+}  // namespace
+}  // namespace rtpx
