@@ -7,6 +7,8 @@ namespace rtpx::timeline {
 namespace {
 
 constexpr double kWindow = 10e9;  // ns of arrivals looked at on either side of a break
+constexpr double kFewPackets = 2e9;
+constexpr double kSureJump = 250e6;
 
 /// The earliest arrival among points of [begin, end).
 double earliest(const std::vector<Knot>& arrivals, double begin, double end) {
@@ -37,15 +39,16 @@ std::vector<ClockJump> clock_jumps(const SegmentClock::Samples& samples, const s
   std::vector<ClockJump> jumps;
   for (std::size_t i = 0; i < samples.breaks.size(); ++i) {
     const double x = x_of(samples, samples.breaks[i].rtp_time);
-    const double from = i == 0 ? 0 : x_of(samples, samples.breaks[i - 1].rtp_time);
-    const double to =
-        i + 1 < samples.breaks.size() ? x_of(samples, samples.breaks[i + 1].rtp_time) : x + kWindow;
-    const double before = earliest(arrivals, std::max(from, x - kWindow), x);
-    const double after = earliest(arrivals, x, std::min(to, x + kWindow));
-    const double moved = after - before;
+    const double from = std::max(i == 0 ? 0 : x_of(samples, samples.breaks[i - 1].rtp_time), x - kWindow);
+    const double next = i + 1 < samples.breaks.size() ? x_of(samples, samples.breaks[i + 1].rtp_time)
+                                                      : x_of(samples, samples.last_rtp_time);
+    const double to = std::min(next, x + kWindow);
+    const double moved = earliest(arrivals, x, to + 1) - earliest(arrivals, from, x);
     const double seen = samples.breaks[i].moved_ns;
-    // A stall of the network shows at the break only: those after it come sooner again.
-    if (std::isfinite(moved) && moved * seen > 0 && std::abs(moved) > 0.6 * std::abs(seen))
+    // A stall of the network shows at the break only: those after it come sooner again. Jitter does so too,
+    // unless there are few packets to tell.
+    const bool sure = std::abs(moved) > kSureJump || (x - from > kFewPackets && to - x > kFewPackets);
+    if (std::isfinite(moved) && sure && moved * seen > 0 && std::abs(moved) > 0.6 * std::abs(seen))
       jumps.push_back({x, moved});
   }
   return jumps;

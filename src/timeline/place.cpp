@@ -16,8 +16,9 @@ struct Placing {
   const SegmentClock::Samples* samples = nullptr;
   ClockFit fit;
   ClockSource source = ClockSource::arrival;
-  std::string clock;   // whose NTP clock the curve speaks of; empty: arrival
-  double transit = 0;  // earliest arrivals minus NTP time, ns
+  std::string clock;      // whose NTP clock the curve speaks of; empty: arrival
+  double transit = 0;     // earliest arrivals minus NTP time, ns
+  std::size_t order = 0;  // among the inputs
 };
 
 Origin origin_of(const std::vector<SegmentInput>& segments) {
@@ -138,7 +139,8 @@ void to_receive_time(std::vector<Placing>& placings, const Origin& origin) {
 /// Segments of one track follow each other as they came: one that would begin inside the one before catches
 /// up.
 void keep_track_order(std::vector<Placing*>& track) {
-  std::ranges::stable_sort(track, {}, [](const Placing* p) { return p->samples->first_receive_ms; });
+  std::ranges::sort(track, {},
+                    [](const Placing* p) { return std::pair(p->samples->first_receive_ms, p->order); });
   const Placing* before = nullptr;
   double end = 0;
   for (Placing* p : track) {
@@ -174,7 +176,8 @@ SegmentMap map_of(const Placing& placing, double zero) {
   };
   for (std::size_t i = 0; i < curve.size(); ++i) {
     const bool last = i + 1 == curve.size();
-    if (!last && curve[i + 1].x <= curve[i].x) continue;  // a cut: the next knot begins the piece
+    if (!last && curve[i + 1].x <= curve[i].x) continue;      // a cut: the next knot begins the piece
+    if (last && i > 0 && curve[i - 1].x < curve[i].x) break;  // the piece before goes on
     add(curve[i], last ? 0 : (curve[i + 1].offset - curve[i].offset) / (curve[i + 1].x - curve[i].x));
   }
   if (map.pieces.empty()) add({0, 0}, 0);
@@ -190,7 +193,10 @@ Timeline place_segments(const std::vector<SegmentInput>& segments) {
   const Origin origin = origin_of(segments);
   std::vector<Placing> placings;
   placings.reserve(segments.size());
-  for (const SegmentInput& input : segments) placings.push_back(fit_segment(input, origin));
+  for (const SegmentInput& input : segments) {
+    placings.push_back(fit_segment(input, origin));
+    placings.back().order = placings.size();
+  }
   part_false_clocks(placings);
   to_receive_time(placings, origin);
 

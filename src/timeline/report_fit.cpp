@@ -26,8 +26,9 @@ struct Level {
   std::vector<Point> points;
   double shift = 0;  // taken out: the NTP clock was stepped, not the RTP clock
   Line line;
-  double cut_x = 0;   // where it begins (not of the first)
-  bool hard = false;  // a cut there, not a slide
+  double cut_x = -std::numeric_limits<double>::infinity();  // where it begins
+  std::vector<ClockJump> before;  // more jumps before that one, between which there were no reports
+  bool hard = false;              // a cut there, not a slide
 };
 
 bool agrees(const Level& level, const Point& point) {
@@ -104,17 +105,27 @@ double earliest_between(const std::vector<Knot>& arrivals, double from, double t
   return offsets.empty() ? std::numeric_limits<double>::quiet_NaN() : low_quantile(offsets);
 }
 
-/// The jump that arrivals show and that fits what the reports moved by.
-const ClockJump* matching_jump(const std::vector<ClockJump>& jumps, const Level& before, const Level& after,
-                               double moved) {
-  const ClockJump* best = nullptr;
+double tolerance(double moved) {
+  return 150e6 + 0.02 * std::abs(moved);
+}
+
+/// The jumps that arrivals show between two levels and that make up what the reports moved by: one, or all.
+std::vector<ClockJump> matching_jumps(const std::vector<ClockJump>& jumps, const Level& before,
+                                      const Level& after, double moved) {
+  std::vector<ClockJump> between;
+  double sum = 0;
   for (const ClockJump& jump : jumps) {
     if (jump.x < before.points.front().x || jump.x > after.points.front().x + 1e9) continue;
-    const double off = std::abs(jump.moved - moved);
-    if (off > std::max(60e6, 0.25 * std::abs(moved))) continue;
-    if (best == nullptr || off < std::abs(best->moved - moved)) best = &jump;
+    if (std::isfinite(before.cut_x) && jump.x <= before.cut_x) continue;
+    between.push_back(jump);
+    sum += jump.moved;
   }
-  return best;
+  const auto off = [&](const ClockJump& jump) { return std::abs(jump.moved - moved); };
+  const auto best = std::ranges::min_element(between, {}, off);
+  if (best == between.end()) return {};
+  if (off(*best) <= tolerance(moved) && off(*best) <= 0.5 * std::abs(moved)) return {*best};
+  if (std::abs(sum - moved) <= tolerance(moved)) return between;
+  return {};
 }
 
 /// Where between two levels the earliest arrivals step up: the x that leaves least of them on the wrong side.
@@ -140,9 +151,11 @@ void place_cut(const Level& before, Level& after, const std::vector<ClockJump>& 
   const double from = before.points.back().x;
   const double to = after.points.front().x;
   const double moved = after.points.front().offset - before.points.back().offset;
-  if (const ClockJump* jump = matching_jump(jumps, before, after, moved)) {
-    after.cut_x = jump->x;
+  if (auto found = matching_jumps(jumps, before, after, moved); !found.empty()) {
+    after.cut_x = found.back().x;
     after.hard = std::abs(moved) > kSmallJump;
+    found.pop_back();
+    after.before = std::move(found);
     return;
   }
   const double low =
@@ -198,7 +211,8 @@ Curve curve_of(const std::vector<Level>& levels, double end) {
   double from = 0;
   for (std::size_t i = 0; i < levels.size(); ++i) {
     const Level* next = i + 1 < levels.size() ? &levels[i + 1] : nullptr;
-    double to = next != nullptr ? std::max(next->cut_x, from) : std::max(end, from);
+    double to = next == nullptr ? end : next->before.empty() ? next->cut_x : next->before.front().x;
+    to = std::max(to, from);
     double next_from = to;
     if (next != nullptr && !next->hard) {
       const double half = std::abs(next->line.at(to) - levels[i].line.at(to)) / kSlide / 2;
@@ -207,6 +221,15 @@ Curve curve_of(const std::vector<Level>& levels, double end) {
     }
     add_bends(curve, levels[i], from, to);
     from = next_from;
+    if (next == nullptr) break;
+    double moved = 0;
+    for (std::size_t j = 0; j < next->before.size(); ++j) {  // runs without reports: moved as arrivals say
+      moved += next->before[j].moved;
+      const double until = j + 1 < next->before.size() ? next->before[j + 1].x : next->cut_x;
+      curve.push_back({from, levels[i].line.at(from) + moved});
+      from = std::max(from, until);
+      curve.push_back({from, levels[i].line.at(from) + moved});
+    }
   }
   return curve;
 }
@@ -233,7 +256,7 @@ std::optional<ClockFit> fit(const SegmentClock::Samples& samples, const std::vec
   const std::vector<ClockJump> jumps = clock_jumps(samples, arrivals);
   const auto supported = [&](const Level& before, const Level& after) {
     const double moved = after.points.front().offset - before.points.back().offset;
-    return std::abs(moved) < 10 * kSmallJump || matching_jump(jumps, before, after, moved) != nullptr;
+    return std::abs(moved) < 10 * kSmallJump || !matching_jumps(jumps, before, after, moved).empty();
   };
   std::vector<Level> levels = levels_of(points_of(samples, reports, origin), supported);
   if (levels.empty()) return std::nullopt;
