@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "codec/av1.hpp"
 #include "codec/depacketizer.hpp"
 #include "codec/fmtp.hpp"
 #include "codec/g711.hpp"
@@ -56,6 +57,8 @@ Result<std::unique_ptr<Depacketizer>> make_depacketizer(const Codec& codec, Depa
     return std::make_unique<Vp8Depacketizer>(options, std::move(on_frame), std::move(on_dropped));
   if (is("video/VP9"))
     return std::make_unique<Vp9Depacketizer>(options, std::move(on_frame), std::move(on_dropped));
+  if (is("video/AV1"))
+    return std::make_unique<Av1Depacketizer>(options, std::move(on_frame), std::move(on_dropped));
   if (is("audio/opus")) return make_opus(codec, std::move(on_frame), std::move(on_dropped));
   if (is("audio/multiopus")) return make_multiopus(codec, std::move(on_frame), std::move(on_dropped));
   if (is("audio/PCMU") || is("audio/PCMA"))

@@ -89,6 +89,14 @@ INSTANTIATE_TEST_SUITE_P(Vp9, Recording,
                                          Expected{"public/algesten-str0m/contiguous_vp9.pcap", "video/VP9",
                                                   98, 0, 0, 0, 0, 1, 15}));
 
+INSTANTIATE_TEST_SUITE_P(
+    Av1, Recording,
+    testing::Values(
+        // Both of Chromium's end inside a temporal unit
+        Expected{"browser/av1_opus/video_1.rtpx", "video/AV1", 45, 599, 4, 640, 480, 1, 0, 0, 2},
+        Expected{"public/algesten-str0m/av1.pcap", "video/AV1", 45, 44, 1, 640, 480, 1},
+        Expected{"browser/firefox_av1_opus/video_1.rtpx", "video/AV1", 99, 362, 2, 640, 480}));
+
 std::vector<std::string> frames_of(const char* mime_type, const MediaPackets& packets) {
   Depacketized out(mime_type);
   out.push_all(packets);

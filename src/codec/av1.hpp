@@ -1,0 +1,66 @@
+#pragma once
+
+#include <array>
+
+#include "codec/av1_dependency_descriptor.hpp"
+#include "codec/av1_obu.hpp"
+#include "codec/video_depacketizer.hpp"
+
+namespace rtpx {
+
+/// AV1 (RTP Payload Format For AV1, AOM). A frame is a temporal unit in the low-overhead format that
+/// containers hold: every OBU with a size field, no temporal delimiter, no padding. All layers stay together,
+/// since the sequence header tells decoders which to show; layers beyond the options' limits are taken out.
+/// Keyframes are units with a sequence header and a shown key frame. codec_private is an av1C.
+class Av1Depacketizer final : public VideoDepacketizer {
+ public:
+  Av1Depacketizer(DepacketizerOptions options, OnFrame on_frame, OnDropped on_dropped)
+      : VideoDepacketizer(options, std::move(on_frame), std::move(on_dropped)) {}
+
+ private:
+  Start inspect(const MediaPacket& packet) override;
+  void begin() override;
+  bool add(const MediaPacket& packet) override;
+  void finish() override;
+  void broken() override { damaged_ = true; }
+  void lost(std::int64_t packets) override;
+  void restart() override;
+
+  [[nodiscard]] Start start_of_first_obu(Bytes payload) const;
+  bool begin_obu(Bytes data);
+  bool end_obu();
+  bool take_obu(const ObuHeader& header, Bytes payload, Bytes whole);
+  [[nodiscard]] bool obu_open() const noexcept { return obu_at_ != kNone; }
+  bool reference_lost();
+  void note_descriptor(const DependencyDescriptor& descriptor);
+
+  /// Of the open temporal unit.
+  struct Unit {
+    unsigned frames = 0;  // frame headers
+    bool keyframe = false, has_sequence = false;
+    bool layer_dropped = false;
+    std::uint8_t temporal_layer = 0, spatial_layer = 0;
+    bool described = false;          // each frame so far had a dependency descriptor…
+    bool reference_missing = false;  // …and one of them says that a frame is missing
+  };
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+  static constexpr std::size_t kFrames = 256;
+
+  std::size_t obu_at_ = kNone;  // where the open OBU begins in buffer()
+  Unit unit_;
+  std::optional<Av1Sequence> sequence_;
+  std::vector<std::byte> sequence_obu_;
+  bool one_frame_a_unit_ = true;  // so far
+  bool damaged_ = false;          // something is missing since the last keyframe
+
+  DependencyDescriptorReader descriptors_;
+  std::optional<DependencyDescriptor> descriptor_;  // of the packet inspected last
+  struct Numbered {
+    std::uint16_t number = 0;
+    bool intact = false;
+  };
+  std::array<Numbered, kFrames> numbered_{};  // by frame number
+  std::vector<std::uint16_t> unit_numbers_;   // frame numbers in the open unit
+};
+
+}  // namespace rtpx
