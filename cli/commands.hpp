@@ -8,4 +8,9 @@ class App;
 
 /// Each subcommand is one file with one of these functions: it adds itself to the parser, and its callback
 /// runs the work and sets Program::exit_code. A new one is declared here and listed in main.cpp.
-namespace rtpx::cli {}  // namespace rtpx::cli
+namespace rtpx::cli {
+
+void add_export(CLI::App& app, Program& program);
+void add_import(CLI::App& app, Program& program);
+
+}  // namespace rtpx::cli

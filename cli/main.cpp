@@ -9,7 +9,7 @@ using namespace rtpx;
 namespace {
 
 using AddCommand = void (*)(CLI::App&, cli::Program&);
-const std::vector<AddCommand> kCommands = {};
+constexpr AddCommand kCommands[] = {cli::add_import, cli::add_export};
 
 const char* const kFooter = R"(A recording is a folder with a manifest.json, or the path of one.
 

@@ -1,0 +1,34 @@
+#include "progress.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "text.hpp"
+
+namespace rtpx::cli {
+
+using namespace std::chrono_literals;
+
+Progress::Progress() : terminal_(::isatty(STDERR_FILENO) == 1) {}
+
+Progress::~Progress() {
+  if (shown_) std::fputs("\r\033[K", stderr);
+}
+
+void Progress::show(double fraction, const std::string& what, std::optional<double> seconds_left) {
+  const auto now = std::chrono::steady_clock::now();
+  if (!terminal_ || (shown_ && now - last_ < 100ms)) return;
+  last_ = now;
+  shown_ = true;
+  constexpr int kWidth = 30;
+  const int filled = static_cast<int>(std::clamp(fraction, 0.0, 1.0) * kWidth);
+  const std::string bar = std::string(filled, '#') + std::string(kWidth - filled, '.');
+  const std::string left = seconds_left ? "  " + duration_text(*seconds_left) + " left" : std::string();
+  std::fprintf(stderr, "\r\033[K[%s] %3.0f %%  %s%s", bar.c_str(), 100 * std::clamp(fraction, 0.0, 1.0),
+               what.c_str(), left.c_str());
+  std::fflush(stderr);
+}
+
+}  // namespace rtpx::cli

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+
+#include "rtp/unwrap.hpp"
+
+namespace rtpx::capture {
+
+/// Arrival times of packets, counted from the first one. Where the capture keeps none, they are made from RTP
+/// time: each source starts when the one before it has got to, and goes on at its clock rate.
+class ArrivalTimes {
+ public:
+  /// `first`: time of the capture's first RTP or RTCP packet, from which all are counted.
+  explicit ArrivalTimes(std::optional<std::chrono::nanoseconds> first) : first_(first) {}
+
+  /// A packet of `source` in the order of the capture.
+  std::chrono::nanoseconds of(std::optional<std::chrono::nanoseconds> time, std::size_t source,
+                              std::uint32_t rtp_timestamp, std::uint32_t clock_rate) {
+    if (time) return from_capture(*time);
+    Clock& clock = clocks_[source];
+    const std::int64_t timestamp = clock.unwrap(rtp_timestamp);
+    if (!clock.started) {
+      clock.started = true;
+      clock.first = timestamp;
+      clock.start = now_;
+    }
+    const std::int64_t ticks = timestamp - clock.first;
+    const auto rate = static_cast<std::int64_t>(clock_rate == 0 ? 90000 : clock_rate);
+    const auto made = clock.start + std::chrono::nanoseconds(ticks / rate * 1'000'000'000 +
+                                                             ticks % rate * 1'000'000'000 / rate);
+    constexpr std::chrono::hours kBelievable(24);  // a jump of the sender's clock is no day of silence
+    if (made > now_ + kBelievable || made < clock.start - kBelievable) {
+      clock.first = timestamp;
+      clock.start = now_;
+      return now_;
+    }
+    now_ = std::max(now_, made);
+    return now_;
+  }
+
+  /// A packet without RTP time (RTCP).
+  std::chrono::nanoseconds of(std::optional<std::chrono::nanoseconds> time) {
+    return time ? from_capture(*time) : now_;
+  }
+
+ private:
+  struct Clock {
+    TimestampUnwrapper unwrap;
+    bool started = false;
+    std::int64_t first = 0;
+    std::chrono::nanoseconds start{0};
+  };
+  std::chrono::nanoseconds from_capture(std::chrono::nanoseconds time) {
+    if (!first_) first_ = time;
+    now_ = time - *first_;
+    return now_;
+  }
+
+  std::optional<std::chrono::nanoseconds> first_;
+  std::chrono::nanoseconds now_{0};
+  std::map<std::size_t, Clock> clocks_;
+};
+
+}  // namespace rtpx::capture

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "ingest/capture/capture.hpp"
+#include "rtpx/result.hpp"
+#include "rtpx/track.hpp"
+
+namespace rtpx::capture {
+
+struct ImportOptions {
+  std::filesystem::path capture;
+  std::filesystem::path folder;  ///< becomes the recording; must be new or empty
+  std::optional<std::filesystem::path> sdp;
+  std::vector<Codec> mappings;           ///< of --map
+  std::function<void(double)> progress;  ///< 0..1, on the calling thread
+  std::stop_token stop;
+};
+
+struct ImportedTrack {
+  MediaStreamTrack track;
+  std::vector<std::uint32_t> ssrcs;
+  std::uint64_t packets = 0, rtcp_packets = 0;
+};
+
+struct ImportSummary {
+  Format format = Format::pcap;
+  Counts counts;
+  std::vector<ImportedTrack> tracks;
+  std::uint64_t not_rtp = 0;       ///< datagrams that are neither RTP nor RTCP
+  std::uint64_t foreign_rtcp = 0;  ///< RTCP of no recorded track
+  std::uint64_t refused = 0;       ///< packets that the recorder did not take
+  bool encrypted = false;          ///< the capture says that its payloads cannot be read
+  bool timed = true;               ///< false: arrival times were made from the RTP timestamps
+};
+
+/// Makes a recording of a capture, through a Recorder. Reads it twice: to find its tracks, and to record
+/// them. The folder appears only when it is complete. Errors: not_found, unsupported, malformed (no RTP in
+/// it; a broken SDP), already_exists, io, no_space, cancelled.
+[[nodiscard]] Result<ImportSummary> import_capture(const ImportOptions& options);
+
+}  // namespace rtpx::capture

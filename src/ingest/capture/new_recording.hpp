@@ -1,0 +1,55 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "rtpx/recorder.hpp"
+
+namespace rtpx::capture {
+
+/// A recording made from something that exists already. It is recorded into a folder beside its own, which
+/// becomes it in finish(); without that nothing stays.
+class NewRecording {
+ public:
+  /// Checks that `folder` is not there or is empty. Errors: already_exists.
+  [[nodiscard]] static Result<void> check(const std::filesystem::path& folder);
+
+  /// `options.folder` is the folder that the recording shall have. Errors: as Recorder::start,
+  /// already_exists.
+  [[nodiscard]] static Result<std::unique_ptr<NewRecording>> start(Recorder::Options options);
+  ~NewRecording();
+  NewRecording(const NewRecording&) = delete;
+  NewRecording& operator=(const NewRecording&) = delete;
+
+  [[nodiscard]] Recorder& recorder() { return *recorder_; }
+
+  /// Records one packet by `record`, a function that answers an Outcome: flushes now and then, and once more
+  /// when the recorder has no room. A file can wait where a network could not.
+  template <typename Record>
+  [[nodiscard]] Result<Outcome> take(std::size_t bytes, Record&& record) {
+    unflushed_ += bytes;
+    Outcome outcome = record();
+    if (unflushed_ <= kFlushBytes && outcome != Outcome::queue_full) return outcome;
+    if (auto flushed = recorder_->flush(); !flushed) return std::unexpected(flushed.error());
+    unflushed_ = 0;
+    return outcome == Outcome::queue_full ? record() : outcome;
+  }
+
+  /// Ends all tracks and publishes the folder. `ended` is when the original ended. Errors: io, no_space.
+  [[nodiscard]] Result<void> finish(std::optional<UtcTime> ended);
+
+ private:
+  static constexpr std::size_t kFlushBytes = 32U << 20;  // well below the recorder's memory
+
+  NewRecording(std::filesystem::path folder, std::filesystem::path work)
+      : folder_(std::move(folder)), work_(std::move(work)) {}
+  [[nodiscard]] Result<void> correct_manifest(std::optional<UtcTime> ended) const;
+
+  std::filesystem::path folder_, work_;
+  std::unique_ptr<Recorder> recorder_;
+  std::size_t unflushed_ = 0;
+  bool finished_ = false;
+};
+
+}  // namespace rtpx::capture

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "ingest/capture/capture.hpp"
+#include "rtp/packet.hpp"
+
+namespace rtpx::capture {
+
+/// What a scan needs to know beforehand.
+struct ScanHints {
+  std::map<std::uint8_t, std::set<std::uint8_t>> rtx;  ///< RTX payload type to those that it repairs
+  std::set<std::uint8_t> flexfec_03;  ///< payload types of draft-ietf-payload-flexible-fec-scheme-03
+  std::optional<std::uint8_t> mid, rid, repaired_rid;  ///< header extension ids (RFC 8843, RFC 8852)
+};
+
+/// What a scan learns of one RTP source of a capture.
+struct Source {
+  std::uint32_t ssrc = 0;
+  Endpoint source, destination;  ///< of its first packet
+  std::uint64_t packets = 0;
+  std::uint64_t following = 0;  ///< packets whose number is near the one before
+  std::map<std::uint8_t, std::uint64_t> payload_types;
+  std::string mid, rid, repaired_rid;  ///< as its header extensions said first
+  std::string cname;
+  std::set<std::uint32_t> protects;  ///< SSRCs that its FEC headers name
+  std::map<std::size_t, std::uint64_t>
+      repairs;      ///< other sources whose numbers its RTX packets carry, with votes
+  bool rtp = true;  ///< false: most likely other traffic
+
+  // Shape of the traffic, for a guess at the kind.
+  std::uint64_t same_timestamp = 0, payload_bytes = 0;
+  std::map<std::uint32_t, std::uint64_t> timestamp_steps;
+
+  std::uint16_t last_sequence = 0;
+  std::uint32_t last_timestamp = 0;
+  std::chrono::nanoseconds last_time{0};
+
+  [[nodiscard]] std::uint8_t main_payload_type() const;
+  [[nodiscard]] MediaKind guess_kind() const;
+  [[nodiscard]] std::uint32_t guess_clock_rate() const;
+};
+
+/// The RTP sources of a capture. A source is an SSRC; the same SSRC elsewhere in the network is another
+/// source, unless its numbers go on there (a change of path, or a copy seen twice).
+class SourceTable {
+ public:
+  static constexpr std::size_t kMaxSources = 65536;
+
+  explicit SourceTable(ScanHints hints) : hints_(std::move(hints)) {}
+
+  void add_rtp(const Datagram& datagram, const RtpPacket& packet);
+  void add_rtcp(const Datagram& datagram);
+  /// After the last packet: `network` says that other traffic may have been taken for RTP.
+  void finish(bool network);
+
+  [[nodiscard]] std::optional<std::size_t> find(const Datagram& datagram, std::uint32_t ssrc) const;
+  /// All sources with that SSRC; those of the address the datagram came from, where there are such.
+  [[nodiscard]] std::vector<std::size_t> find_all(const Datagram& datagram, std::uint32_t ssrc) const;
+  [[nodiscard]] const std::vector<Source>& sources() const noexcept { return sources_; }
+
+ private:
+  using Key = std::tuple<std::uint32_t, Endpoint, Endpoint>;
+  std::optional<std::size_t> place(const Datagram& datagram, const RtpPacket& packet);
+  void note_repair(const RtpPacket& packet, Source& source);
+
+  ScanHints hints_;
+  std::vector<Source> sources_;
+  std::map<Key, std::size_t> places_;
+  std::multimap<std::uint32_t, std::size_t> by_ssrc_;
+};
+
+/// The SSRCs that an RTCP compound packet is about: those who sent its parts, said goodbye or are described,
+/// and `reported` by feedback and report blocks. Total; encrypted packets answer their sender.
+struct RtcpSubjects {
+  std::vector<std::uint32_t> senders, reported;
+};
+[[nodiscard]] RtcpSubjects rtcp_subjects(Bytes compound);
+
+}  // namespace rtpx::capture

@@ -1,0 +1,366 @@
+#include "ingest/capture/import.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include "ingest/capture/payload_types.hpp"
+#include "ingest/capture_builder.hpp"
+#include "rtp/packet.hpp"
+#include "rtpx/manifest.hpp"
+#include "storage/record_reader.hpp"
+#include "support/captures.hpp"
+
+namespace rtpx {
+namespace {
+
+using namespace test;
+using capture::import_capture;
+using capture::ImportOptions;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+struct Recorded {
+  std::uint8_t rid_index;
+  std::int64_t time_ms;
+  std::string bytes;
+  bool operator==(const Recorded&) const = default;
+};
+
+std::vector<Recorded> read_records(const std::filesystem::path& folder, const std::string& location,
+                                   bool rtcp = false) {
+  std::vector<Recorded> out;
+  const auto path = resolve_location(location, folder);
+  EXPECT_TRUE(path);
+  auto reader = RecordReader::open({*path}, rtcp ? RecordReader::Content::rtcp : RecordReader::Content::rtp);
+  EXPECT_TRUE(reader);
+  for (auto next = (*reader)->next(); next && *next; next = (*reader)->next())
+    out.push_back(
+        {(*next)->header.rid_index, (*next)->header.receive_time_ms, std::string(as_text((*next)->packet))});
+  return out;
+}
+
+class Import : public testing::Test {
+ protected:
+  capture::ImportSummary import(const std::string& bytes, const std::string& sdp = {},
+                                const std::vector<std::string>& maps = {}) {
+    write_file(folder_ / "capture", bytes);
+    ImportOptions options{.capture = folder_ / "capture", .folder = folder_ / "recording"};
+    if (!sdp.empty()) {
+      write_file(folder_ / "offer.sdp", sdp);
+      options.sdp = folder_ / "offer.sdp";
+    }
+    for (const auto& map : maps) options.mappings.push_back(*capture::parse_mapping(map));
+    auto summary = import_capture(options);
+    EXPECT_TRUE(summary) << (summary ? "" : summary.error().message);
+    return summary.value_or(capture::ImportSummary{});
+  }
+  Manifest manifest() { return read_manifest(folder_ / "recording").value_or(Manifest{}); }
+  std::vector<Recorded> records(const std::string& id) {
+    return read_records(folder_ / "recording", manifest().at(id).location);
+  }
+
+  TempDir folder_;
+};
+
+std::string frame(const std::string& payload, unsigned source = 5000, unsigned destination = 6000,
+                  std::uint32_t address = 0x0A000001) {
+  return ipv4(udp(payload, source, destination), 0, 1, 17, address);
+}
+std::string sender_report(std::uint32_t ssrc, const std::string& cname) {
+  std::string item = "\x01" + std::string(1, static_cast<char>(cname.size())) + cname;
+  item += std::string(4 - item.size() % 4, '\0');
+  return "\x80\xC8" + be16(6) + be32(ssrc) + std::string(20, 'r') + "\x81\xCA" +
+         be16(static_cast<unsigned>(1 + item.size() / 4)) + be32(ssrc) + item;
+}
+const std::string kSdpHead = "v=0\no=- 1 1 IN IP4 h\ns=-\nt=0 0\n";
+
+TEST_F(Import, EverySsrcIsATrackWithItsOwnPackets) {
+  std::string file = pcap_head(101);
+  for (unsigned i = 0; i < 5; ++i) {
+    file += pcap_record(frame(Rtp{.payload_type = 0, .sequence = i, .timestamp = 160 * i, .ssrc = 1}.bytes()),
+                        50, i);
+    file += pcap_record(
+        frame(Rtp{.payload_type = 8, .sequence = i, .timestamp = 160 * i, .ssrc = 2}.bytes(), 7000), 50, i);
+  }
+  const auto summary = import(file);
+  ASSERT_EQ(summary.tracks.size(), 2U);
+  EXPECT_EQ(summary.tracks[0].track.id, "audio_00000001");
+  EXPECT_EQ(manifest().at("audio_00000001").codec->mime_type, "audio/PCMU");
+  EXPECT_EQ(manifest().at("audio_00000002").codec->mime_type, "audio/PCMA");
+  EXPECT_EQ(records("audio_00000002").size(), 5U);
+  EXPECT_EQ(records("audio_00000002")[3].bytes,
+            (Rtp{.payload_type = 8, .sequence = 3, .timestamp = 480, .ssrc = 2}.bytes()));
+}
+
+TEST_F(Import, ArrivalTimesAndTheWallClockAreThoseOfTheCapture) {
+  std::string file = pcap_head(101);
+  for (unsigned i = 0; i < 3; ++i)
+    file += pcap_record(frame(Rtp{.payload_type = 0, .sequence = i}.bytes()), 1'600'000'000 + i, 250'000);
+  import(file);
+  const auto manifest_track = manifest().begin()->second;
+  ASSERT_TRUE(manifest_track.clock);
+  const auto got = records(manifest().begin()->first);
+  EXPECT_EQ(got[2].time_ms - got[0].time_ms, 2000);
+  const auto first = manifest_track.clock->utc +
+                     std::chrono::milliseconds(got[0].time_ms - manifest_track.clock->receive_time_ms);
+  EXPECT_EQ(first.time_since_epoch(), std::chrono::microseconds(1'600'000'000'250'000));
+}
+
+TEST_F(Import, TheRecordingNamesItsOwnFolder) {
+  import(pcap_head(101) + pcap_record(frame(Rtp{.payload_type = 0}.bytes())));
+  EXPECT_EQ(std::filesystem::path(manifest().begin()->second.location).parent_path(), folder_ / "recording");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 2)
+      << "capture and recording only";
+}
+
+TEST_F(Import, AMappedRtxJoinsTheTrackWhoseNumbersItCarries) {
+  std::string file = pcap_head(101);
+  for (unsigned i = 0; i < 20; ++i) {
+    file += pcap_record(frame(Rtp{.sequence = 100 + i, .timestamp = 3000 * i, .ssrc = 1}.bytes()));
+    file += pcap_record(frame(Rtp{.sequence = 30000 + i, .timestamp = 3000 * i, .ssrc = 2}.bytes()));
+    file += pcap_record(
+        frame(Rtp{.payload_type = 97, .sequence = i, .ssrc = 3, .payload = be16(30000 + i) + "x"}.bytes()));
+  }
+  const auto summary = import(file, "", {"96=VP8/90000", "97=rtx/96"});
+  ASSERT_EQ(summary.tracks.size(), 2U);
+  EXPECT_THAT(summary.tracks[0].ssrcs, ElementsAre(1U));
+  EXPECT_THAT(summary.tracks[1].ssrcs, ElementsAre(2U, 3U));
+  const auto track = manifest().at("video_00000002");
+  EXPECT_EQ(track.codec->mime_type, "video/VP8");
+  ASSERT_EQ(track.codecs.size(), 2U);
+  EXPECT_EQ(track.codecs[1].sdp_fmtp_line, "97 apt=96");
+}
+
+TEST_F(Import, SsrcGroupsOfTheSdpFormOneTrack) {
+  std::string file = pcap_head(101);
+  for (unsigned i = 0; i < 4; ++i) {
+    file += pcap_record(frame(Rtp{.sequence = i, .ssrc = 11}.bytes()));
+    file += pcap_record(frame(Rtp{.payload_type = 97, .sequence = i, .ssrc = 22}.bytes()));
+    file += pcap_record(frame(Rtp{.payload_type = 49, .sequence = i, .ssrc = 33}.bytes()));
+    file += pcap_record(frame(Rtp{.sequence = i, .ssrc = 44}.bytes()));
+  }
+  const auto summary =
+      import(file, kSdpHead +
+                       "m=video 9 RTP/AVP 96 97 49\na=rtpmap:96 VP8/90000\na=rtpmap:97 rtx/90000\n"
+                       "a=fmtp:97 apt=96\na=rtpmap:49 flexfec-03/90000\na=ssrc-group:FID 11 22\n"
+                       "a=ssrc-group:FEC-FR 11 33\na=mid:v\na=msid:stream track\n");
+  ASSERT_EQ(summary.tracks.size(), 2U);
+  EXPECT_THAT(summary.tracks[0].ssrcs, ElementsAre(11U, 22U, 33U));
+  EXPECT_EQ(summary.tracks[0].track.id, "video_v");
+  EXPECT_THAT(summary.tracks[0].track.streams, ElementsAre("stream"));
+  EXPECT_THAT(summary.tracks[1].ssrcs, ElementsAre(44U));
+}
+
+TEST_F(Import, LayersOfASimGroupHaveARidEach) {
+  std::string file = pcap_head(101);
+  for (unsigned i = 0; i < 4; ++i)
+    for (const std::uint32_t ssrc : {2U, 1U, 3U, 12U})
+      file +=
+          pcap_record(frame(Rtp{.payload_type = ssrc > 9 ? 97U : 96U, .sequence = i, .ssrc = ssrc}.bytes()));
+  const auto summary =
+      import(file, kSdpHead +
+                       "m=video 9 RTP/AVP 96 97\na=rtpmap:96 VP8/90000\na=rtpmap:97 rtx/90000\n"
+                       "a=fmtp:97 apt=96\na=ssrc-group:SIM 1 2 3\na=ssrc-group:FID 2 12\n");
+  ASSERT_EQ(summary.tracks.size(), 1U);
+  EXPECT_THAT(summary.tracks[0].track.rids, ElementsAre("0", "1", "2"));
+  const auto got = records(summary.tracks[0].track.id);
+  ASSERT_EQ(got.size(), 16U);
+  EXPECT_EQ(got[0].rid_index, 1);  // SSRC 2
+  EXPECT_EQ(got[1].rid_index, 0);
+  EXPECT_EQ(got[2].rid_index, 2);
+  EXPECT_EQ(got[3].rid_index, 1) << "RTX of SSRC 2";
+}
+
+TEST_F(Import, MidAndRidExtensionsJoinSourcesThatTheSdpDoesNotName) {
+  std::string file = pcap_head(101);
+  const auto packet = [&](std::uint32_t ssrc, unsigned type, unsigned sequence,
+                          const std::string& extension) {
+    file += pcap_record(
+        frame(Rtp{.payload_type = type, .sequence = sequence, .ssrc = ssrc, .extension = extension}.bytes()));
+  };
+  for (unsigned i = 0; i < 3; ++i) {
+    const bool told = i == 0;  // browsers stop saying so after a second
+    packet(100, 96, i, told ? extension_element(4, "1") + extension_element(10, "h") : "");
+    packet(200, 96, i, told ? extension_element(4, "1") + extension_element(10, "f") : "");
+    packet(300, 97, i, told ? extension_element(4, "1") + extension_element(11, "f") : "");
+  }
+  const auto summary =
+      import(file, kSdpHead +
+                       "m=audio 9 RTP/AVP 111\na=mid:0\na=rtpmap:111 opus/48000/2\nm=video 9 RTP/AVP 96 97\n"
+                       "a=mid:1\na=rtpmap:96 VP8/90000\na=rtpmap:97 rtx/90000\na=fmtp:97 apt=96\n"
+                       "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\n"
+                       "a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\n"
+                       "a=extmap:11 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id\n"
+                       "a=rid:q send\na=rid:h send\na=rid:f send\na=simulcast:send q;h;f\n");
+  ASSERT_EQ(summary.tracks.size(), 1U);
+  EXPECT_EQ(summary.tracks[0].track.id, "video_1");
+  EXPECT_THAT(summary.tracks[0].track.rids, ElementsAre("q", "h", "f"));
+  const auto got = records("video_1");
+  ASSERT_EQ(got.size(), 9U);
+  EXPECT_EQ(got[3].rid_index, 1);
+  EXPECT_EQ(got[4].rid_index, 2);
+  EXPECT_EQ(got[5].rid_index, 2) << "RTX, by its repaired rid";
+}
+
+TEST_F(Import, RtcpIsKeptWithTheTrackThatItConcerns) {
+  std::string file = pcap_head(101);
+  for (unsigned i = 0; i < 3; ++i) {
+    file += pcap_record(frame(Rtp{.payload_type = 0, .sequence = i, .ssrc = 1}.bytes()));
+    file += pcap_record(frame(Rtp{.payload_type = 34, .sequence = i, .ssrc = 2}.bytes(), 5002));
+  }
+  const std::string report = sender_report(2, "someone");
+  file += pcap_record(frame(report, 5003, 6003));
+  file += pcap_record(frame(sender_report(99, "nobody"), 5003, 6003));
+  const auto summary = import(file);
+  EXPECT_EQ(summary.foreign_rtcp, 1U);
+  const auto video = manifest().at("video_00000002");
+  ASSERT_TRUE(video.rtcp_location);
+  const auto got = read_records(folder_ / "recording", *video.rtcp_location, true);
+  ASSERT_EQ(got.size(), 1U);
+  EXPECT_EQ(got[0].bytes, report);
+  EXPECT_THAT(video.streams, ElementsAre("someone")) << "the CNAME";
+  EXPECT_THAT(manifest().at("audio_00000001").streams, ElementsAre("10.0.0.1"));
+}
+
+TEST_F(Import, SoundAndPictureOfOneAddressShareAStreamAndTheNextCallerDoesNot) {
+  std::string file = pcap_head(101);
+  for (unsigned i = 0; i < 3; ++i) {
+    file += pcap_record(frame(Rtp{.payload_type = 0, .sequence = i, .ssrc = 1}.bytes()));
+    file += pcap_record(frame(Rtp{.payload_type = 34, .sequence = i, .ssrc = 2}.bytes(), 5002));
+    file += pcap_record(frame(Rtp{.payload_type = 0, .sequence = i, .ssrc = 3}.bytes(), 5004));
+    file +=
+        pcap_record(frame(Rtp{.payload_type = 0, .sequence = i, .ssrc = 4}.bytes(), 5004, 6000, 0x0A000009));
+  }
+  import(file);
+  EXPECT_EQ(manifest().at("audio_00000001").streams, manifest().at("video_00000002").streams);
+  EXPECT_THAT(manifest().at("audio_00000003").streams, ElementsAre("10.0.0.1-2"));
+  EXPECT_THAT(manifest().at("audio_00000004").streams, ElementsAre("10.0.0.9"));
+}
+
+TEST_F(Import, PacketsOfUnknownPayloadTypesAreKeptWithoutACodec) {
+  std::string file = pcap_head(101);
+  for (unsigned i = 0; i < 10; ++i)
+    file += pcap_record(frame(
+        Rtp{.payload_type = 100, .sequence = i, .timestamp = i / 2 * 3000, .payload = std::string(900, 'v')}
+            .bytes()));
+  const auto summary = import(file);
+  ASSERT_EQ(summary.tracks.size(), 1U);
+  EXPECT_EQ(summary.tracks[0].track.kind, MediaKind::video);
+  EXPECT_EQ(manifest().begin()->second.codec, std::nullopt);
+}
+
+TEST_F(Import, TrafficThatOnlyLooksLikeRtpIsPassedOver) {
+  std::string file = pcap_head(101);
+  for (unsigned i = 0; i < 10; ++i)
+    file += pcap_record(frame(Rtp{.payload_type = 0, .sequence = i, .ssrc = 1}.bytes()));
+  file += pcap_record(frame(Rtp{.payload_type = 0, .ssrc = 77}.bytes(), 40000, 53));  // DNS
+  file +=
+      pcap_record(frame(Rtp{.payload_type = 0, .sequence = 5, .ssrc = 88}.bytes()));  // two strays far apart
+  file += pcap_record(frame(Rtp{.payload_type = 0, .sequence = 40000, .ssrc = 88}.bytes()));
+  file += pcap_record(frame(std::string("\x16\xFE\xFD", 3) + std::string(40, 'd')));  // DTLS
+  const auto summary = import(file);
+  ASSERT_EQ(summary.tracks.size(), 1U);
+  EXPECT_EQ(summary.not_rtp, 4U);
+}
+
+TEST_F(Import, ACaptureWithoutTimesGetsThemFromRtpTime) {
+  std::string file;
+  for (unsigned i = 0; i < 50; ++i) {
+    for (const auto& packet :
+         {Rtp{.payload_type = 0, .sequence = i, .timestamp = 160 * i, .ssrc = 1}.bytes()})
+      file += be16(static_cast<unsigned>(packet.size())) + packet;
+  }
+  const auto summary = import(file);
+  EXPECT_FALSE(summary.timed);
+  const auto got = records("audio_00000001");
+  EXPECT_EQ(got.back().time_ms - got.front().time_ms, 49 * 20);
+}
+
+TEST_F(Import, NothingIsLeftOfAnImportThatFails) {
+  write_file(folder_ / "capture", pcap_head(101) + pcap_record(ipv4("no udp", 0, 1, 6)));
+  const auto failed = import_capture({.capture = folder_ / "capture", .folder = folder_ / "recording"});
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, Errc::malformed);
+  EXPECT_THAT(failed.error().message, HasSubstr("no RTP"));
+  std::stop_source stop;
+  stop.request_stop();
+  write_file(folder_ / "capture", pcap_head(101) + pcap_record(frame(Rtp{.payload_type = 0}.bytes())));
+  const auto cancelled = import_capture(
+      {.capture = folder_ / "capture", .folder = folder_ / "recording", .stop = stop.get_token()});
+  ASSERT_FALSE(cancelled);
+  EXPECT_EQ(cancelled.error().code, Errc::cancelled);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 1);
+}
+
+TEST_F(Import, AFolderWithSomethingInItIsNotTouched) {
+  std::filesystem::create_directory(folder_ / "recording");
+  write_file(folder_ / "recording" / "keep", "me");
+  write_file(folder_ / "capture", pcap_head(101) + pcap_record(frame(Rtp{.payload_type = 0}.bytes())));
+  const auto refused = import_capture({.capture = folder_ / "capture", .folder = folder_ / "recording"});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::already_exists);
+  EXPECT_EQ(read_file(folder_ / "recording" / "keep"), "me");
+}
+
+TEST(PayloadTypes, MappingsAreReadAndWrongOnesExplained) {
+  EXPECT_EQ(capture::parse_mapping("96=vp8/90000")->mime_type, "video/VP8");
+  EXPECT_EQ(capture::parse_mapping("111=opus/48000/2")->channels, 2);
+  EXPECT_EQ(capture::parse_mapping("96=VP9")->clock_rate, 90000U);
+  EXPECT_EQ(capture::parse_mapping("63=red/48000/2")->mime_type, "audio/red");
+  EXPECT_EQ(capture::parse_mapping("96=H264/90000;packetization-mode=1")->sdp_fmtp_line,
+            "96 packetization-mode=1");
+  for (const char* wrong : {"", "96", "128=VP8/90000", "x=VP8", "97=rtx", "97=rtx/vp8", "96=FOO",
+                            "96=VP8/fast", "11=L16/44100/x"}) {
+    const auto parsed = capture::parse_mapping(wrong);
+    ASSERT_FALSE(parsed) << wrong;
+    EXPECT_EQ(parsed.error().code, Errc::invalid_argument);
+  }
+}
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> out;
+  std::istringstream in(text);
+  for (std::string part; std::getline(in, part, separator);) out.push_back(part);
+  return out;
+}
+
+// MANIFEST.tsv was counted by another program.
+TEST(ImportCaptures, PublicCapturesAreRecordedPacketForPacket) {
+  RTPX_NEEDS_CAPTURE(folder, "public");
+  std::ifstream manifest_file(folder / "MANIFEST.tsv");
+  int files = 0;
+  for (std::string line; std::getline(manifest_file, line);) {
+    const auto row = split(line, '\t');
+    const std::string& container = row.at(4);
+    if (!container.starts_with("pcap") && container != "rtpdump" && container != "len16") continue;
+    if (row.at(8).empty()) continue;
+    std::map<std::string, std::uint64_t> expected, recorded;
+    const auto types = split(row.at(6), ','), ssrcs = split(row.at(8), ','), packets = split(row.at(9), ',');
+    for (std::size_t i = 0; i < ssrcs.size(); ++i)
+      expected[ssrcs.at(i) + "/" + types.at(i)] += std::stoull(packets.at(i));
+    TempDir out;
+    const auto summary = import_capture({.capture = folder / row.at(1), .folder = out / "recording"});
+    ASSERT_TRUE(summary) << row.at(1) << ": " << summary.error().message;
+    EXPECT_EQ(summary->refused, 0U);
+    const auto manifest = read_manifest(out / "recording");
+    ASSERT_TRUE(manifest);
+    for (const auto& [id, track] : *manifest)
+      for (const auto& record : read_records(out / "recording", track.location)) {
+        const auto packet = parse_rtp(as_bytes(record.bytes));
+        ASSERT_TRUE(packet);
+        char key[32];
+        std::snprintf(key, sizeof key, "%08x/%u", packet->ssrc, packet->payload_type);
+        ++recorded[key];
+      }
+    for (const auto& [key, count] : expected) EXPECT_EQ(recorded[key], count) << row.at(1) << " " << key;
+    ++files;
+  }
+  EXPECT_GE(files, 30);
+}
+
+}  // namespace
+}  // namespace rtpx
