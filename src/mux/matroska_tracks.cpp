@@ -102,6 +102,14 @@ Result<std::vector<std::byte>> codec_private(CodecId codec, const OutputTrack& t
   if (config.codec_private.empty())
     return fail(Errc::invalid_argument, "the codec configuration of a track of " + track.mime_type +
                                             " is not known (no parameter sets or sequence header)");
+  // Matroska's FLAC begins as the file does: marker, and STREAMINFO as the last metadata block.
+  if (codec == CodecId::flac && config.codec_private.size() == 34) {
+    std::vector<std::byte> head;
+    for (const int octet : {int{'f'}, int{'L'}, int{'a'}, int{'C'}, 0x80, 0, 0, 34})
+      head.push_back(static_cast<std::byte>(octet));
+    head.insert(head.end(), config.codec_private.begin(), config.codec_private.end());
+    return head;
+  }
   return config.codec_private;
 }
 
