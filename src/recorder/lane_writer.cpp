@@ -1,6 +1,7 @@
 #include "recorder/lane_writer.hpp"
 
 #include <array>
+#include <utility>
 
 #include "util/crc32c.hpp"
 
@@ -13,19 +14,21 @@ constexpr std::uint32_t kIdlePasses = 40;
 }  // namespace
 
 LaneWriter::LaneWriter(std::string track_id, std::shared_ptr<Lane> lane, std::filesystem::path folder,
-                       std::string stem, std::string extension, const Options& options,
-                       WriteListener& listener)
+                       std::string stem, IndexContent content, const Options& options, WriteListener& listener)
     : track_id_(std::move(track_id)),
       lane_(std::move(lane)),
       folder_(std::move(folder)),
       stem_(std::move(stem)),
-      extension_(std::move(extension)),
+      content_(content),
       options_(options),
       listener_(listener),
-      output_(std::make_shared<OutputFile>(track_id_, part_path())) {}
+      output_(new_output()) {}
 
-std::filesystem::path LaneWriter::part_path() const {
-  return folder_ / (part_ == 1 ? stem_ + extension_ : stem_ + "~" + std::to_string(part_) + extension_);
+std::shared_ptr<OutputFile> LaneWriter::new_output() const {
+  std::string name = stem_;
+  if (part_ != 1) name += "~" + std::to_string(part_);
+  name += content_ == IndexContent::rtp ? ".rtpx" : ".rtcpx";
+  return std::make_shared<OutputFile>(track_id_, folder_ / name, content_);
 }
 
 std::vector<std::shared_ptr<OutputFile>> LaneWriter::files() const {
@@ -76,11 +79,10 @@ void LaneWriter::account(std::span<const Bytes> parts, std::uint64_t bytes, std:
     if (left == 0) break;
     const Bytes part = whole.first(std::min<std::uint64_t>(left, whole.size()));
     if (block_.length == 0) block_pass_ = pass;
-    if (options_.checksums) block_.crc32c = crc32c(part, block_.crc32c);
+    if (options_.checksums) block_.crc = crc32c(part, block_.crc);
     walker_.feed(part, [&](std::uint64_t position, std::int64_t time_ms) {
-      if (block_.records++ != 0) return;
-      block_.first_record = position - base_;
-      block_.first_time_ms = time_ms;
+      last_time_ms_ = time_ms;
+      if (position - base_ >= block_.offset) record_begins(position - base_);
     });
     block_.length += static_cast<std::uint32_t>(part.size());
     if (block_.length >= Lane::kWriteBytes) close_block();
@@ -88,14 +90,20 @@ void LaneWriter::account(std::span<const Bytes> parts, std::uint64_t bytes, std:
   }
   lane_->consume(bytes);
   output_->written.store(walker_.position() - base_);
+  output_->records.store(walker_.whole() - base_whole_);
+}
+
+void LaneWriter::record_begins(std::uint64_t offset) {
+  if (block_.records++ != 0) return;
+  block_.first_record = static_cast<std::uint32_t>(offset - block_.offset);
+  block_.first_time_ms = last_time_ms_;
 }
 
 void LaneWriter::close_block() {
   const std::uint64_t end = block_.offset + block_.length;
-  if (block_.length != 0 && options_.checksums) {
-    block_.output = output_;
-    listener_.block_written(std::move(block_));
-  }
+  // A header that runs over the end belongs to this block; the next one passes over it.
+  if (walker_.in_header() && walker_.boundary() - base_ < end) record_begins(walker_.boundary() - base_);
+  if (block_.length != 0 && options_.checksums) listener_.block_written({output_, block_});
   block_ = {};
   block_.offset = end;
 }
@@ -111,55 +119,63 @@ void LaneWriter::tend(std::uint32_t pass) {
 }
 
 void LaneWriter::next_file(OpenFiles& files) {
-  close_block();
-  files.close(*output_);
-  output_->finished.store(true);
+  leave_file(files);
   ++part_;
-  base_ = walker_.position();
-  block_ = {};
-  auto next = std::make_shared<OutputFile>(track_id_, part_path());
+  auto next = new_output();
   const std::lock_guard lock(files_mutex_);
   if (output_->created.load()) earlier_.push_back(output_);
   output_ = std::move(next);
 }
 
-// A first record that a header-straddling block named may lie before the block: first_record is then set by
-// the next.
-void LaneWriter::recut_block(OpenFiles& files, std::uint32_t pass) {
-  const std::uint64_t end = walker_.boundary() - base_;
+void LaneWriter::leave_file(OpenFiles& files) {
+  close_block();
+  files.close(*output_);
+  output_->finished.store(true);
+  begin_file();
+}
+
+void LaneWriter::begin_file() {
+  base_ = walker_.position();
+  base_whole_ = walker_.whole();
+  block_ = {};
+}
+
+// Cuts the file after its last whole record, and the open block with it. A block that is closed and reaches beyond
+// stays in the index, which then calls the end of the file damaged: as it is.
+void LaneWriter::cut_torn_record(OpenFiles& files, std::uint32_t pass) {
   if (walker_.at_boundary() || nothing_in_file()) return;
+  const std::uint64_t end = walker_.boundary() - base_;
   auto file = files.get(*output_, pass);
   if (!file || !(*file)->truncate(end)) return;
   output_->written.store(end);
-  if (end <= block_.offset) {  // the torn record began in a block that is closed: that one stays damaged
-    block_ = {};
-    return;
-  }
-  std::vector<std::byte> bytes(end - block_.offset);
-  const auto read = (*file)->pread(bytes, block_.offset);
-  if (!read || *read != bytes.size()) {
-    block_ = {};
-    return;
+  const IndexBlock whole = std::exchange(block_, {});
+  if (end <= whole.offset || !options_.checksums) return;
+  std::vector<std::byte> bytes(end - whole.offset);
+  const auto read = (*file)->pread(bytes, whole.offset);
+  if (!read || *read != bytes.size()) return;
+  block_.offset = whole.offset;
+  if (whole.first_record != IndexBlock::kNoRecord && whole.offset + whole.first_record < end) {
+    block_ = whole;
+    if (!walker_.in_header()) --block_.records;  // the torn one was counted with its header
   }
   block_.length = static_cast<std::uint32_t>(bytes.size());
-  block_.crc32c = crc32c(bytes);
-  if (block_.first_record && *block_.first_record >= end) {
-    block_.first_record.reset();
-    block_.records = 0;
-  } else if (block_.records > 0) {
-    --block_.records;  // the torn one
-  }
+  block_.crc = crc32c(bytes);
 }
 
-void LaneWriter::restart_file(OpenFiles& files) {
-  recut_block(files, 0);
-  const std::uint64_t boundary = walker_.boundary();
-  if (lane_->rewind(boundary)) {
-    walker_.reset(boundary, walker_.whole());
+void LaneWriter::go_back_to_boundary(OpenFiles& files) {
+  if (skipping_) return;
+  cut_torn_record(files, 0);
+  close_block();
+  if (lane_->rewind(walker_.boundary())) {
+    walker_.reset(walker_.boundary(), walker_.whole());
   } else {
     skipping_ = true;
     lost_.fetch_add(1);
   }
+}
+
+void LaneWriter::restart_file(OpenFiles& files) {
+  go_back_to_boundary(files);
   next_file(files);
 }
 
@@ -169,7 +185,7 @@ void LaneWriter::restart_in(OpenFiles& files, const std::filesystem::path& folde
   earlier_.clear();
   part_ = 1;
   folder_ = folder;
-  output_ = std::make_shared<OutputFile>(track_id_, part_path());
+  output_ = new_output();
 }
 
 void LaneWriter::skip_torn_record() {
@@ -181,7 +197,7 @@ void LaneWriter::skip_torn_record() {
     lane_->consume(size);
   }
   walker_.reset(walker_.position(), walker_.whole() - 1);
-  base_ = walker_.position();
+  begin_file();
   skipping_ = false;
 }
 
@@ -194,7 +210,7 @@ void LaneWriter::finish(OpenFiles& files) {
 }
 
 void LaneWriter::give_up(OpenFiles& files, std::uint32_t pass) {
-  recut_block(files, pass);
+  cut_torn_record(files, pass);
   const std::uint64_t whole = walker_.whole();
   const std::uint64_t accepted = lane_->counters().packets;
   lost_.store(accepted - std::min(accepted, whole));

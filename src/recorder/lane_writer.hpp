@@ -19,12 +19,7 @@ namespace rtpx {
 /// A stretch of a file that was written, for the index. Blocks of a file follow each other without a gap.
 struct WrittenBlock {
   std::shared_ptr<OutputFile> output;
-  std::uint64_t offset = 0;
-  std::uint32_t length = 0;
-  std::uint32_t crc32c = 0;
-  std::uint32_t records = 0;                  ///< that begin in the block
-  std::optional<std::uint64_t> first_record;  ///< offset in the file of the first of them
-  std::int64_t first_time_ms = 0;             ///< its receive time
+  IndexBlock block;
 };
 
 /// Learns of files and blocks from the writer thread. Members must return quickly.
@@ -48,7 +43,7 @@ class LaneWriter {
   };
 
   LaneWriter(std::string track_id, std::shared_ptr<Lane> lane, std::filesystem::path folder, std::string stem,
-             std::string extension, const Options& options, WriteListener& listener);
+             IndexContent content, const Options& options, WriteListener& listener);
 
   /// Writes some of what waits, in one system call: full chunks only, or all. False: nothing waited.
   /// Errors: as FileSystem::open() and File::writev().
@@ -91,13 +86,18 @@ class LaneWriter {
   void skip_torn_record();
   void account(std::span<const Bytes> parts, std::uint64_t bytes, std::uint32_t pass);
   void close_block();
-  void recut_block(OpenFiles& files, std::uint32_t pass);
-  [[nodiscard]] std::filesystem::path part_path() const;
+  void record_begins(std::uint64_t offset);
+  [[nodiscard]] std::shared_ptr<OutputFile> new_output() const;
+  void leave_file(OpenFiles& files);
+  void begin_file();
+  void cut_torn_record(OpenFiles& files, std::uint32_t pass);
+  void go_back_to_boundary(OpenFiles& files);
 
   const std::string track_id_;
   const std::shared_ptr<Lane> lane_;
   std::filesystem::path folder_;
-  const std::string stem_, extension_;
+  const std::string stem_;
+  const IndexContent content_;
   const Options& options_;
   WriteListener& listener_;
 
@@ -106,7 +106,8 @@ class LaneWriter {
   std::uint64_t base_ = 0;  // position where the current file begins
   bool skipping_ = false;   // the rest of a torn record waits to be thrown away
   std::chrono::steady_clock::time_point file_began_{};
-  WrittenBlock block_;
+  IndexBlock block_;
+  std::int64_t last_time_ms_ = 0;
   std::uint32_t block_pass_ = 0;
   std::uint64_t idle_position_ = 0;
   std::uint32_t idle_since_ = 0;

@@ -10,18 +10,22 @@
 #include <string>
 #include <unordered_map>
 
+#include "storage/index.hpp"
 #include "util/file_system.hpp"
 
 namespace rtpx {
 
 /// One file that grows: written by the writer thread, synced by the sync thread, opened on demand.
 struct OutputFile {
-  OutputFile(std::string track_id_, std::filesystem::path path_)
-      : track_id(std::move(track_id_)), path(std::move(path_)) {}
+  OutputFile(std::string track_id_, std::filesystem::path path_, IndexContent content_)
+      : track_id(std::move(track_id_)), path(std::move(path_)), content(content_) {}
 
   const std::string track_id;
   const std::filesystem::path path;
+  const IndexContent content;
+  const std::uint32_t number = next_number();  ///< of this file in its index; unique in the process
   std::atomic<std::uint64_t> written{0};  ///< bytes in the file
+  std::atomic<std::uint64_t> records{0};  ///< whole ones in the file
   std::atomic<bool> finished{false};      ///< no byte is added any more
   std::atomic<bool> created{false};       ///< the name exists, perhaps not durably
 
@@ -36,6 +40,10 @@ struct OutputFile {
   }
 
  private:
+  [[nodiscard]] static std::uint32_t next_number() {
+    static std::atomic<std::uint32_t> last{0};
+    return last.fetch_add(1) + 1;
+  }
   mutable std::mutex mutex_;
   std::shared_ptr<File> handle_;
 };

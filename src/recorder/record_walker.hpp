@@ -47,10 +47,11 @@ class RecordWalker {
 
   RecordWalker() = default;
   [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
-  [[nodiscard]] std::uint64_t boundary() const noexcept {
-    return boundary_;
-  }  ///< where the last whole record ended
+  /// Where the last whole record ended.
+  [[nodiscard]] std::uint64_t boundary() const noexcept { return boundary_; }
   [[nodiscard]] std::uint64_t whole() const noexcept { return whole_; }  ///< records that ended so far
+  /// A part of a header has been fed.
+  [[nodiscard]] bool in_header() const noexcept { return have_ > 0 && have_ < RecordHeader::kBytes; }
   [[nodiscard]] bool at_boundary() const noexcept { return boundary_ == position_; }
   /// Bytes to the end of the current record as far as is known: ask again after feeding them. 0 at a
   /// boundary.

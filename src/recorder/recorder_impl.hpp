@@ -74,6 +74,8 @@ struct RecorderImpl final : WriterListener, std::enable_shared_from_this<Recorde
   [[nodiscard]] Result<EndedTracks> end_on_keeper(const std::vector<std::shared_ptr<LiveTrack>>& tracks,
                                                   const std::string& reason);
   [[nodiscard]] Result<void> begin_folder(const std::filesystem::path& folder);
+  [[nodiscard]] Result<void> write_info(const std::filesystem::path& where, const std::string& end_reason);
+  void close_failed_folder(const std::filesystem::path& old, Manifest manifest_then);
   void end_recording(const std::string& reason);
   void check_space();
   [[nodiscard]] std::optional<UploadTaskRef> start_upload(
@@ -106,6 +108,7 @@ struct RecorderImpl final : WriterListener, std::enable_shared_from_this<Recorde
   std::deque<Writer::Clock::time_point> restarts;
   std::optional<Error> failure;
   bool stopping = false;
+  bool closed = false;               // the keeper's: recording.json says that it ended
   ClockAnchor anchor;
   UtcTime created{};
 

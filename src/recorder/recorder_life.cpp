@@ -4,16 +4,15 @@
 #include <ctime>
 
 #include "recorder/recorder_impl.hpp"
+#include "recorder/block_index.hpp"
 #include "recorder/thread.hpp"
+#include "storage/recording_file.hpp"
+#include "util/utc_time.hpp"
 
 namespace rtpx {
 namespace {
 
 using namespace std::chrono_literals;
-
-UtcTime utc_now() {
-  return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
-}
 
 std::int64_t receive_now_ms() {
   return std::chrono::floor<std::chrono::milliseconds>(ReceiveClock::now().time_since_epoch()).count();
@@ -111,7 +110,35 @@ Result<void> RecorderImpl::begin_folder(const std::filesystem::path& path) {
   }
   std::error_code ignored;
   if (const auto disk = std::filesystem::space(path, ignored); !ignored) space.set_capacity(disk.capacity);
+  if (auto written = write_info(folder, {}); !written) return written;
+  if (options.checksums) {
+    auto index = BlockIndex::create(files, folder);
+    if (!index) return std::unexpected(index.error());
+    syncer.set_index(std::move(*index));
+  }
   return publish();
+}
+
+Result<void> RecorderImpl::write_info(const std::filesystem::path& where, const std::string& end_reason) {
+  RecordingInfo info;
+  info.name = options.name;
+  info.created = created;
+  if (!end_reason.empty()) {
+    info.ended_at = utc_now();
+    info.end_reason = end_reason;
+  }
+  return write_recording_info(files, where, info);
+}
+
+// The disk may be dead: nothing is expected of it.
+void RecorderImpl::close_failed_folder(const std::filesystem::path& old, Manifest manifest_then) {
+  for (auto& [id, track] : manifest_then) {
+    if (track.ended_at) continue;
+    track.ended_at = utc_now();
+    track.end_reason = "storage_failed";
+  }
+  (void)write_info(old, "storage_failed");
+  (void)write_file_atomically(files, old / "manifest.json", as_bytes(serialize_manifest(manifest_then)));
 }
 
 Result<void> RecorderImpl::open() {
@@ -174,6 +201,7 @@ void RecorderImpl::restart(Error cause) {
     const std::lock_guard lock(control_mutex);
     old = folder;
   }
+  Manifest old_manifest = manifest();
   while (true) {
     const auto now = Writer::Clock::now();
     while (!restarts.empty() && now - restarts.front() > options.restart_window) restarts.pop_front();
@@ -206,6 +234,7 @@ void RecorderImpl::restart(Error cause) {
   }
   emit(event::Restarted{old, fresh, cause});
   if (options.on_start && self != nullptr) dispatcher.post([this] { (void)run_on_start(*self); });
+  close_failed_folder(old, std::move(old_manifest));
 }
 
 void RecorderImpl::give_up(Error cause) {
@@ -220,6 +249,7 @@ void RecorderImpl::give_up(Error cause) {
   writer.give_up_all();
   emit(event::Failed{std::move(cause)});
   owner.request_stop();
+  close_failed_folder(folder, manifest());
 }
 
 void RecorderImpl::end_recording(const std::string& reason) {
@@ -231,6 +261,12 @@ void RecorderImpl::end_recording(const std::string& reason) {
       if (track->live) live.push_back(track->track.id);
   }
   if (!live.empty()) (void)end_tracks(live, reason);
+  (void)ask_keeper<void>(
+      [this, reason] {
+        if (failure || std::exchange(closed, true)) return Result<void>();
+        return write_info(folder, reason);
+      },
+      "end the recording");
 }
 
 void RecorderImpl::shut_down() {

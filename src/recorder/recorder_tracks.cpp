@@ -4,13 +4,10 @@
 
 #include "recorder/recorder_impl.hpp"
 #include "util/file_name.hpp"
+#include "util/utc_time.hpp"
 
 namespace rtpx {
 namespace {
-
-UtcTime utc_now() {
-  return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
-}
 
 Result<void> check(const MediaStreamTrack& track) {
   if (track.rids.size() > 254)
@@ -76,12 +73,12 @@ void RecorderImpl::assign_files(LiveTrack& track) {
   std::string name = encode_file_name(track.track.id);
   for (int n = 2; !file_names.insert(name).second; ++n)
     name = encode_file_name(track.track.id) + "+" + std::to_string(n);
-  const auto writer_of = [&](const std::shared_ptr<Lane>& lane, const char* extension,
+  const auto writer_of = [&](const std::shared_ptr<Lane>& lane, IndexContent content,
                              const LaneWriter::Options& how) {
-    return std::make_shared<LaneWriter>(track.track.id, lane, folder, name, extension, how, syncer);
+    return std::make_shared<LaneWriter>(track.track.id, lane, folder, name, content, how, syncer);
   };
-  track.media_writer = writer_of(track.media, ".rtpx", media_options);
-  track.rtcp_writer = writer_of(track.rtcp, ".rtcpx", rtcp_options);
+  track.media_writer = writer_of(track.media, IndexContent::rtp, media_options);
+  track.rtcp_writer = writer_of(track.rtcp, IndexContent::rtcp, rtcp_options);
   track.folder_number = folder_number;
   track.clock = anchor;
 }
@@ -196,6 +193,7 @@ ManifestTrack RecorderImpl::describe(const LiveTrack& track) const {
     out.more_locations.push_back(media_files[i]->path.string());
   if (const auto rtcp_files = track.rtcp_writer->files(); !rtcp_files.empty())
     out.rtcp_location = rtcp_files.front()->path.string();
+  if (options.checksums) out.index_location = (std::filesystem::path(out.location).parent_path() / kIndexFileName).string();
   out.ended_at = track.ended_at;
   if (!track.end_reason.empty()) out.end_reason = track.end_reason;
   if (track.ended_at) {

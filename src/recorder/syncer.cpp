@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "recorder/block_index.hpp"
 
@@ -34,7 +35,7 @@ void Syncer::run() {
       next = std::chrono::steady_clock::now() + period;
     } else if (interval_.count() != 0) {
       const std::lock_guard lock(pass_mutex_);
-      take_new_files();
+      (void)take_inbox(false);
       push_out();
     }
   }
@@ -63,10 +64,14 @@ void Syncer::block_written(WrittenBlock block) {
   blocks_.push_back(std::move(block));
 }
 
-void Syncer::take_new_files() {
+// Files and blocks together: a block's file is always known.
+std::vector<WrittenBlock> Syncer::take_inbox(bool with_blocks) {
+  std::vector<WrittenBlock> blocks;
   const std::lock_guard lock(inbox_mutex_);
   for (auto& output : new_files_) tracked_.push_back({std::move(output)});
   new_files_.clear();
+  if (with_blocks) blocks.swap(blocks_);
+  return blocks;
 }
 
 // Starts writing out what is new, and waits for what has been under way for long, which is there already.
@@ -90,32 +95,28 @@ Result<void> Syncer::sync_now() {
 
 Result<void> Syncer::pass(bool sync) {
   const std::lock_guard lock(pass_mutex_);
-  std::vector<WrittenBlock> blocks;
-  take_new_files();
-  {
-    const std::lock_guard inbox(inbox_mutex_);
-    blocks.swap(blocks_);
-  }
   const auto began = std::chrono::steady_clock::now();
+  (void)take_inbox(false);
+  for (Tracked& t : tracked_) t.ending = t.output->finished.load();  // then all its blocks are in the inbox
+  const std::vector<WrittenBlock> blocks = take_inbox(true);
   Result<void> result;
-  if (sync) {
-    std::set<std::filesystem::path> folders;
-    for (Tracked& t : tracked_) {
-      if (!t.name_durable) folders.insert(t.output->path.parent_path());
-      t.name_durable = true;
-      const auto synced = sync_file(t);
-      if (!synced && result) result = synced;
-    }
-    for (const auto& folder : folders)
-      if (const auto synced = files_.sync_directory(folder); !synced && result) result = synced;
-  }
-  if (const auto indexed = write_index(std::move(blocks), sync); !indexed && result) result = indexed;
-  std::erase_if(tracked_, [&](const Tracked& t) {
-    return t.output->finished.load() && (!sync || t.synced == t.output->written.load());
-  });
-  const auto took =
-      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
+  if (sync) result = sync_files();
+  if (const auto indexed = write_index(blocks, sync); !indexed && result) result = indexed;
+  std::erase_if(tracked_, [](const Tracked& t) { return t.ending; });
+  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
   if (sync) worst_sync_us_.store(std::max<std::int64_t>(worst_sync_us_.load(), took.count()));
+  return result;
+}
+
+Result<void> Syncer::sync_files() {
+  Result<void> result;
+  std::set<std::filesystem::path> folders;
+  for (Tracked& t : tracked_) {
+    if (!std::exchange(t.name_durable, true)) folders.insert(t.output->path.parent_path());
+    if (const auto synced = sync_file(t); !synced && result) result = synced;
+  }
+  for (const auto& folder : folders)
+    if (const auto synced = files_.sync_directory(folder); !synced && result) result = synced;
   return result;
 }
 
@@ -147,10 +148,12 @@ Result<void> Syncer::sync_file(Tracked& tracked) {
   return {};
 }
 
-Result<void> Syncer::write_index(std::vector<WrittenBlock> blocks, bool sync) {
-  if (!index_ || blocks.empty()) return {};
-  if (auto written = index_->append(blocks); !written) return written;
-  return sync ? index_->sync() : Result<void>();
+Result<void> Syncer::write_index(const std::vector<WrittenBlock>& blocks, bool sync) {
+  if (!index_) return {};
+  for (const WrittenBlock& block : blocks) index_->add(block);
+  for (const Tracked& t : tracked_)
+    if (t.ending) index_->end(*t.output);
+  return index_->write(sync);
 }
 
 Syncer::Stats Syncer::stats() const {

@@ -51,12 +51,13 @@ class Syncer final : public WriteListener {
   struct Tracked {
     std::shared_ptr<OutputFile> output;
     std::uint64_t pushed = 0, dropped = 0, synced = 0;
-    bool name_durable = false;
+    bool name_durable = false, ending = false;
   };
   [[nodiscard]] Result<void> pass(bool sync);
   [[nodiscard]] Result<void> sync_file(Tracked& tracked);
-  [[nodiscard]] Result<void> write_index(std::vector<WrittenBlock> blocks, bool sync);
-  void take_new_files();
+  [[nodiscard]] Result<void> sync_files();
+  [[nodiscard]] Result<void> write_index(const std::vector<WrittenBlock>& blocks, bool sync);
+  [[nodiscard]] std::vector<WrittenBlock> take_inbox(bool with_blocks);
   void push_out();
 
   FileSystem& files_;
