@@ -7,7 +7,8 @@ constexpr std::size_t kMostWaiting = 4U << 20;  // bytes; beyond them blocks sta
 
 }  // namespace
 
-Result<std::shared_ptr<BlockIndex>> BlockIndex::create(FileSystem& files, const std::filesystem::path& folder) {
+Result<std::shared_ptr<BlockIndex>> BlockIndex::create(FileSystem& files,
+                                                       const std::filesystem::path& folder) {
   auto file = files.open(folder / kIndexFileName, OpenMode::create_new);
   if (!file) return std::unexpected(file.error());
   std::shared_ptr<BlockIndex> index(new BlockIndex(std::move(*file), folder));

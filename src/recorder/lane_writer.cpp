@@ -14,7 +14,8 @@ constexpr std::uint32_t kIdlePasses = 40;
 }  // namespace
 
 LaneWriter::LaneWriter(std::string track_id, std::shared_ptr<Lane> lane, std::filesystem::path folder,
-                       std::string stem, IndexContent content, const Options& options, WriteListener& listener)
+                       std::string stem, IndexContent content, const Options& options,
+                       WriteListener& listener)
     : track_id_(std::move(track_id)),
       lane_(std::move(lane)),
       folder_(std::move(folder)),
@@ -26,7 +27,10 @@ LaneWriter::LaneWriter(std::string track_id, std::shared_ptr<Lane> lane, std::fi
 
 std::shared_ptr<OutputFile> LaneWriter::new_output() const {
   std::string name = stem_;
-  if (part_ != 1) name += "~" + std::to_string(part_);
+  if (part_ != 1) {
+    name += '~';
+    name += std::to_string(part_);
+  }
   name += content_ == IndexContent::rtp ? ".rtpx" : ".rtcpx";
   return std::make_shared<OutputFile>(track_id_, folder_ / name, content_);
 }
@@ -140,8 +144,8 @@ void LaneWriter::begin_file() {
   block_ = {};
 }
 
-// Cuts the file after its last whole record, and the open block with it. A block that is closed and reaches beyond
-// stays in the index, which then calls the end of the file damaged: as it is.
+// Cuts the file after its last whole record, and the open block with it. A block that is closed and reaches
+// beyond stays in the index, which then calls the end of the file damaged: as it is.
 void LaneWriter::cut_torn_record(OpenFiles& files, std::uint32_t pass) {
   if (walker_.at_boundary() || nothing_in_file()) return;
   const std::uint64_t end = walker_.boundary() - base_;

@@ -102,10 +102,10 @@ class LaneWriter {
   WriteListener& listener_;
 
   unsigned part_ = 1;
-  RecordWalker walker_;     // in positions of the lane
+  RecordWalker walker_;           // in positions of the lane
   std::uint64_t base_ = 0;        // position where the current file begins
   std::uint64_t base_whole_ = 0;  // records whole before it
-  bool skipping_ = false;   // the rest of a torn record waits to be thrown away
+  bool skipping_ = false;         // the rest of a torn record waits to be thrown away
   std::chrono::steady_clock::time_point file_began_{};
   IndexBlock block_;
   std::int64_t last_time_ms_ = 0;

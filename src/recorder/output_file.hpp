@@ -24,10 +24,10 @@ struct OutputFile {
   const std::filesystem::path path;
   const IndexContent content;
   const std::uint32_t number = next_number();  ///< of this file in its index; unique in the process
-  std::atomic<std::uint64_t> written{0};  ///< bytes in the file
-  std::atomic<std::uint64_t> records{0};  ///< whole ones in the file
-  std::atomic<bool> finished{false};      ///< no byte is added any more
-  std::atomic<bool> created{false};       ///< the name exists, perhaps not durably
+  std::atomic<std::uint64_t> written{0};       ///< bytes in the file
+  std::atomic<std::uint64_t> records{0};       ///< whole ones in the file
+  std::atomic<bool> finished{false};           ///< no byte is added any more
+  std::atomic<bool> created{false};            ///< the name exists, perhaps not durably
 
   /// The open file, if it is open now.
   [[nodiscard]] std::shared_ptr<File> handle() const {

@@ -108,7 +108,7 @@ struct RecorderImpl final : WriterListener, std::enable_shared_from_this<Recorde
   std::deque<Writer::Clock::time_point> restarts;
   std::optional<Error> failure;
   bool stopping = false;
-  bool closed = false;               // the keeper's: recording.json says that it ended
+  bool closed = false;  // the keeper's: recording.json says that it ended
   ClockAnchor anchor;
   UtcTime created{};
 

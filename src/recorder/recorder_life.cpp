@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <ctime>
 
-#include "recorder/recorder_impl.hpp"
 #include "recorder/block_index.hpp"
+#include "recorder/recorder_impl.hpp"
 #include "recorder/thread.hpp"
 #include "storage/recording_file.hpp"
 #include "util/utc_time.hpp"
@@ -95,7 +95,8 @@ Result<std::filesystem::path> RecorderImpl::make_folder() {
     if (made) return path;
     if (made.error().code != Errc::already_exists) return std::unexpected(made.error());
     path = wanted;
-    path += "-" + std::to_string(n);
+    path += "-";
+    path += std::to_string(n);
   }
   return fail(Errc::already_exists, "There are too many folders named like " + wanted.string() + ".");
 }

@@ -193,7 +193,8 @@ ManifestTrack RecorderImpl::describe(const LiveTrack& track) const {
     out.more_locations.push_back(media_files[i]->path.string());
   if (const auto rtcp_files = track.rtcp_writer->files(); !rtcp_files.empty())
     out.rtcp_location = rtcp_files.front()->path.string();
-  if (options.checksums) out.index_location = (std::filesystem::path(out.location).parent_path() / kIndexFileName).string();
+  if (options.checksums)
+    out.index_location = (std::filesystem::path(out.location).parent_path() / kIndexFileName).string();
   out.ended_at = track.ended_at;
   if (!track.end_reason.empty()) out.end_reason = track.end_reason;
   if (track.ended_at) {

@@ -103,7 +103,8 @@ Result<void> Syncer::pass(bool sync) {
   if (sync) result = sync_files();
   if (const auto indexed = write_index(blocks, sync); !indexed && result) result = indexed;
   std::erase_if(tracked_, [](const Tracked& t) { return t.ending; });
-  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
+  const auto took =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
   if (sync) worst_sync_us_.store(std::max<std::int64_t>(worst_sync_us_.load(), took.count()));
   return result;
 }

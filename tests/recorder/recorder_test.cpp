@@ -3,9 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
 #include <thread>
 
-#include "support.hpp"
+#include "recorder/started.hpp"
 
 namespace rtpx {
 namespace {
@@ -13,29 +14,10 @@ namespace {
 using namespace std::chrono_literals;
 using test::records;
 using test::rtp;
+using test::Started;
 using test::TempDir;
 using test::text;
 using test::video;
-
-struct Started {
-  TempDir dir;
-  std::unique_ptr<Recorder> recorder;
-  explicit Started(Recorder::Options options = {}) {
-    options.base_dir = dir / "recordings";
-    auto started = Recorder::start(std::move(options));
-    if (!started) throw std::runtime_error(started.error().message);
-    recorder = std::move(*started);
-  }
-  void add(const MediaStreamTrack& track) {
-    const auto added = recorder->add_tracks({&track, 1});
-    if (!added) throw std::runtime_error(added.error().message);
-  }
-  EndedTracks end(const std::string& id) {
-    auto ended = recorder->end_tracks({&id, 1});
-    if (!ended) throw std::runtime_error(ended.error().message);
-    return *ended;
-  }
-};
 
 TEST(Recorder, WritesEveryPacketAsItWasGiven) {
   Started s;
