@@ -1,0 +1,41 @@
+#pragma once
+
+#include <map>
+#include <set>
+
+#include "convert/open_track.hpp"
+#include "convert/progress.hpp"
+#include "convert/scanned_recording.hpp"
+#include "rtpx/converter.hpp"
+
+namespace rtpx {
+
+/// One run of convert(): scan, plan, stream.
+class Conversion {
+ public:
+  Conversion(Recording recording, const ConvertOptions& options);
+  [[nodiscard]] Result<ConvertResult> run();
+
+ private:
+  [[nodiscard]] Result<void> write(const PlannedOutput& planned);
+  [[nodiscard]] Result<std::vector<std::unique_ptr<OpenTrack>>> open_tracks(const PlannedOutput& planned);
+  void record(const PlannedOutput& planned, const WrittenOutput& written,
+              const std::vector<std::unique_ptr<OpenTrack>>& tracks);
+  [[nodiscard]] Result<void> write_report(ConvertedFile& file, const OutputReport& report);
+  void note(std::vector<ConvertNote> notes);
+  [[nodiscard]] Result<ConvertResult> nothing_to_convert() const;
+
+  Recording recording_;
+  const ConvertOptions& options_;
+  Progress progress_;
+  SpillFile spill_;
+  ScannedRecording scanned_;
+  std::vector<PlannedOutput> plan_;
+  std::size_t outputs_done_ = 0;
+  std::map<std::string, int> video_outputs_left_;  // by stream: planned ones that may still hold its picture
+  std::set<std::string> streams_with_video_;
+  std::set<std::string> noted_;  // messages, each once
+  ConvertResult result_;
+};
+
+}  // namespace rtpx

@@ -1,0 +1,408 @@
+#include "convert/layer_scan.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "rtp/rtcp.hpp"
+
+namespace rtpx {
+namespace {
+
+constexpr std::size_t kLiveSegments = 4;  // older ones take no more late packets
+constexpr std::size_t kMaxSegments = 10'000;
+constexpr int kCandidateLife = 100;  // packets of the line until a lonely foreign packet is a stray
+constexpr std::int64_t kTailNumbers =
+    100;  // an ended segment's last packets may come after the next one's first
+constexpr std::int64_t kTailMs = 1'000;
+constexpr std::size_t kMaxSeconds = 7 * 24 * 3600;
+constexpr std::size_t kMaxListed = 10'000;
+constexpr std::int64_t kQuietMs = 1'000;
+
+constexpr const char* kCaptureTime = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time";
+
+bool any_role(const PayloadTypes& types, std::initializer_list<PayloadRole> roles) {
+  for (int type = 0; type < 128; ++type)
+    if (std::ranges::find(roles, types.role(static_cast<std::uint8_t>(type))) != roles.end()) return true;
+  return false;
+}
+
+}  // namespace
+
+const char* to_string(SegmentStart why) noexcept {
+  switch (why) {
+    case SegmentStart::start:
+      return "start";
+    case SegmentStart::new_ssrc:
+      return "new_ssrc";
+    case SegmentStart::sequence_restart:
+      return "sequence_restart";
+    case SegmentStart::timestamp_jump:
+      return "timestamp_jump";
+    case SegmentStart::clock_rate:
+      return "clock_rate";
+  }
+  return "start";
+}
+
+std::uint64_t LayerScan::missing() const noexcept {
+  std::uint64_t count = 0;
+  for (const auto& segment : segments) count += segment->line.gaps().missing_count();
+  return count;
+}
+
+LayerScanner::LayerScanner(const LayerContext& context, LayerScan& out) : context_(context), out_(out) {
+  const PayloadTypes& types = *context.types;
+  for (int type = 0; type < 128; ++type)
+    if (const Codec* codec = types.codec(static_cast<std::uint8_t>(type)))
+      hint_by_type_[type] = hint_format(codec->mime_type);
+  if (const auto id = context.header_extensions->find(kCaptureTime); id != context.header_extensions->end())
+    capture_time_id_ = id->second;
+  repairs_ = any_role(types, {PayloadRole::rtx, PayloadRole::red, PayloadRole::ulpfec, PayloadRole::flexfec});
+  if (repairs_)
+    repairer_.emplace(types, *context.header_extensions,
+                      [this](const Repaired& repaired) { on_repaired(repaired); });
+}
+
+Result<void> LayerScanner::push(const RtpPacket& packet, std::uint64_t offset, std::int64_t receive_ms) {
+  receive_ms_ = receive_ms;
+  if (out_.packets + out_.repair_packets + out_.unknown_packets == 0) out_.first_receive_ms = receive_ms;
+  out_.last_receive_ms = std::max(out_.last_receive_ms, receive_ms);
+  const MediaPayload media = media_payload(*context_.types, packet);
+  const bool separate_fec =
+      media.role == PayloadRole::ulpfec && (out_.segments.empty() || packet.ssrc != current().ssrc);
+  if (only_repairs(media.role) || separate_fec) {
+    ++out_.repair_packets;
+  } else {
+    judge(describe(packet, media, offset, receive_ms));
+    if (media.role == PayloadRole::telephone_event) note_digit(packet);
+  }
+  if (repairs_) repairer_->push(packet);
+  if (failed_) return std::unexpected(*failed_);
+  return {};
+}
+
+LayerScanner::Arrival LayerScanner::describe(const RtpPacket& packet, const MediaPayload& media,
+                                             std::uint64_t offset, std::int64_t receive_ms) const {
+  Arrival arrival{
+      offset, receive_ms, packet.ssrc, packet.timestamp, packet.sequence_number, media.payload_type};
+  arrival.media = media.role == PayloadRole::media;
+  arrival.bytes = static_cast<std::uint32_t>(media.payload.size());
+  if (!arrival.media) return arrival;
+  const Codec* codec = context_.types->codec(media.payload_type);
+  arrival.clock_rate = codec != nullptr && codec->clock_rate > 0 ? codec->clock_rate : 90'000;
+  arrival.keyframe_hint = may_begin_keyframe(hint_by_type_[media.payload_type & 0x7F], media.payload);
+  if (capture_time_id_)
+    if (const auto value = find_extension(packet, *capture_time_id_); value && value->size() >= 8)
+      arrival.capture_ntp_ns = ntp_to_ns(load_be<std::uint64_t>(value->data()));
+  return arrival;
+}
+
+// Finds the line that a packet belongs to: the newest first.
+void LayerScanner::judge(const Arrival& arrival) {
+  if (out_.segments.empty()) {
+    if (arrival.media)
+      open_segment(arrival, SegmentStart::start);
+    else
+      ++out_.unknown_packets;
+    return;
+  }
+  const std::size_t count = out_.segments.size();
+  for (std::size_t back = 1; back <= std::min(count, kLiveSegments); ++back)
+    if (offer(count - back, arrival)) return;
+  consider(arrival);
+}
+
+bool LayerScanner::offer(std::size_t index, const Arrival& arrival) {
+  Segment& segment = *out_.segments[index];
+  if (segment.ssrc != arrival.ssrc) return false;
+  if (arrival.clock_rate != 0 && arrival.clock_rate != segment.clock_rate) return false;
+  const auto place = segment.line.fit(arrival.sequence, arrival.timestamp, arrival.receive_ms);
+  const bool newest = index + 1 == out_.segments.size();
+  using Fit = SequenceLine::Fit;
+  if (place.fit == Fit::foreign) return false;
+  if (place.fit == Fit::ahead && !newest && !take_tail(segment, arrival, place)) return false;
+  if (place.fit == Fit::duplicate) ++out_.duplicates;
+  if (place.fit == Fit::late) take_late(segment, arrival, place);
+  if (place.fit == Fit::ahead && newest) take_ahead(segment, arrival, place);
+
+  if (!newest && arrival.ssrc == current().ssrc) out_.pass_over.push_back(arrival.offset);
+  if (candidate_) {
+    if (arrival.ssrc == candidate_->arrival.ssrc) candidate_->line_offsets.push_back(arrival.offset);
+    if (place.fit == Fit::ahead && newest)
+      candidate_->line_advance.push_back({place.sequence, arrival.offset});
+    if (++candidate_->packets_since > kCandidateLife) discard_candidate();
+  }
+  return true;
+}
+
+void LayerScanner::take_late(Segment& segment, const Arrival& arrival, const SequenceLine::Place& place) {
+  segment.line.take(place, arrival.receive_ms);
+  segment.patches.push_back({place.sequence, arrival.offset});
+  ++segment.packets;
+  ++out_.reordered;
+  uncount_lost();
+  count(arrival);
+}
+
+bool LayerScanner::take_tail(Segment& segment, const Arrival& arrival, const SequenceLine::Place& place) {
+  if (place.sequence > segment.line.highest() + kTailNumbers) return false;
+  if (arrival.receive_ms - segment.line.last_receive_ms() > kTailMs) return false;
+  segment.line.take(place, arrival.receive_ms);
+  segment.patches.push_back({place.sequence, arrival.offset});
+  segment.given_early.erase(place.sequence);
+  use_early(segment, place.sequence);
+  ++segment.packets;
+  count(arrival);
+  return true;
+}
+
+void LayerScanner::take_ahead(Segment& segment, const Arrival& arrival, const SequenceLine::Place& place) {
+  const std::int64_t skipped = place.sequence - segment.line.highest() - 1;
+  if (arrival.media) note_quiet(segment, arrival, place);
+  segment.line.take(place, arrival.receive_ms);
+  if (skipped > 0) count_lost(static_cast<std::uint64_t>(skipped));
+  if (!segment.given_early.empty()) {
+    segment.given_early.erase(place.sequence);
+    use_early(segment, place.sequence);
+  }
+  ++segment.packets;
+  count(arrival);
+  if (!arrival.media) return;
+  segment.clock.add_packet(place.timestamp, arrival.receive_ms, place.sequence);
+  if (arrival.capture_ntp_ns) segment.clock.add_capture_time(place.timestamp, *arrival.capture_ntp_ns);
+  if (!segment.reports.empty() && segment.reports.front().receive_ms <= arrival.receive_ms)
+    feed_reports(segment, arrival.receive_ms);
+}
+
+// Tells why nothing came for a while although no number is missing.
+void LayerScanner::note_quiet(const Segment& segment, const Arrival& arrival,
+                              const SequenceLine::Place& place) {
+  const std::int64_t step = place.timestamp - segment.line.highest_timestamp();
+  if (place.sequence != segment.line.highest() + 1 || step < 0) return;
+  if (step > 0 && (typical_step_ == 0 || step < typical_step_)) typical_step_ = step;
+  const std::int64_t step_ms = step * 1000 / segment.clock_rate;
+  const std::int64_t arrival_ms = arrival.receive_ms - segment.line.last_receive_ms();
+  const bool audio = context_.kind == MediaKind::audio;
+
+  QuietSpan span{ReportGap::Kind::pause, out_.segments.size() - 1, segment.line.highest_timestamp(),
+                 place.timestamp};
+  if (arrival_ms >= kQuietMs && step_ms < arrival_ms / 2)
+    span.kind = ReportGap::Kind::pause;
+  else if (audio && step_ms >= 5 * kQuietMs)
+    span.kind = ReportGap::Kind::mute;
+  else if (audio && step > 3 * typical_step_ && step_ms >= 100)
+    span.kind = ReportGap::Kind::dtx;
+  else if (audio || step_ms < 2 * kQuietMs)
+    return;
+
+  if (!out_.quiet.empty() && span.kind == ReportGap::Kind::dtx) {
+    QuietSpan& last = out_.quiet.back();  // a few comfort packets between do not end the silence
+    if (last.kind == span.kind && last.segment == span.segment &&
+        span.from_timestamp - last.to_timestamp <= 2 * typical_step_) {
+      last.to_timestamp = span.to_timestamp;
+      return;
+    }
+  }
+  if (out_.quiet.size() < kMaxListed) out_.quiet.push_back(span);
+}
+
+// A packet that fits no line.
+void LayerScanner::consider(const Arrival& arrival) {
+  if (!arrival.media) {
+    ++out_.unknown_packets;
+    if (arrival.ssrc == current().ssrc) out_.pass_over.push_back(arrival.offset);
+    return;
+  }
+  if (candidate_ && confirms(arrival)) {
+    confirm_candidate();
+    if (!offer(out_.segments.size() - 1, arrival)) consider(arrival);
+    return;
+  }
+  if (candidate_) discard_candidate();
+  const auto step =
+      static_cast<std::int16_t>(arrival.sequence - static_cast<std::uint16_t>(current().line.highest()));
+  candidate_ = Candidate{arrival, step > 0 && step <= kTailNumbers, 0, {}, {}};
+}
+
+bool LayerScanner::confirms(const Arrival& arrival) const {
+  const Arrival& first = candidate_->arrival;
+  if (arrival.ssrc != first.ssrc || arrival.clock_rate != first.clock_rate) return false;
+  const auto step = static_cast<std::int16_t>(arrival.sequence - first.sequence);
+  const auto time_step = static_cast<std::int32_t>(arrival.timestamp - first.timestamp);
+  const std::int64_t time_ms = std::int64_t{time_step} * 1000 / first.clock_rate;
+  const std::int64_t arrival_ms = arrival.receive_ms - first.receive_ms;
+  return step != 0 && step >= -50 && step <= 500 && time_ms >= -1'000 && time_ms <= arrival_ms + 10'000;
+}
+
+void LayerScanner::confirm_candidate() {
+  const Candidate candidate = std::move(*candidate_);
+  candidate_.reset();
+  if (out_.segments.size() >= kMaxSegments) {
+    out_.pass_over.push_back(candidate.arrival.offset);
+    ++out_.malformed_packets;
+    return;
+  }
+  Segment& old = current();
+  old.patches.insert(old.patches.end(), candidate.line_advance.begin(), candidate.line_advance.end());
+  out_.pass_over.insert(out_.pass_over.end(), candidate.line_offsets.begin(), candidate.line_offsets.end());
+  const Arrival& first = candidate.arrival;
+  SegmentStart why = SegmentStart::new_ssrc;
+  if (first.ssrc == old.ssrc)
+    why = first.clock_rate != old.clock_rate ? SegmentStart::clock_rate
+          : candidate.numbers_go_on          ? SegmentStart::timestamp_jump
+                                             : SegmentStart::sequence_restart;
+  open_segment(first, why);
+}
+
+void LayerScanner::discard_candidate() {
+  out_.pass_over.push_back(candidate_->arrival.offset);
+  ++out_.malformed_packets;
+  candidate_.reset();
+}
+
+void LayerScanner::open_segment(const Arrival& arrival, SegmentStart why) {
+  auto segment =
+      std::make_unique<Segment>(arrival.clock_rate, arrival.sequence, arrival.timestamp, arrival.receive_ms);
+  segment->ssrc = arrival.ssrc;
+  segment->why = why;
+  segment->start_offset = arrival.offset;
+  segment->packets = 1;
+  segment->cname = context_.rtcp->cname(arrival.ssrc);
+  const auto same_source = std::find_if(out_.segments.rbegin(), out_.segments.rend(),
+                                        [&](const auto& s) { return s->ssrc == arrival.ssrc; });
+  if (same_source == out_.segments.rend()) {
+    segment->reports = context_.rtcp->reports(arrival.ssrc);
+  } else {
+    segment->reports = (*same_source)->reports;
+    (*same_source)->reports = {};
+  }
+  out_.segments.push_back(std::move(segment));
+  if (out_.segments.size() > kLiveSegments)
+    out_.segments[out_.segments.size() - kLiveSegments - 1]->line.retire();
+  count(arrival);
+  if (!out_.first_media_type) out_.first_media_type = arrival.payload_type;
+  current().clock.add_packet(current().line.first_timestamp(), arrival.receive_ms, current().line.first());
+  if (arrival.capture_ntp_ns)
+    current().clock.add_capture_time(current().line.first_timestamp(), *arrival.capture_ntp_ns);
+}
+
+void LayerScanner::on_repaired(const Repaired& repaired) {
+  if (failed_) return;
+  const RtpPacket& packet = repaired.packet;
+  for (std::size_t back = 1; back <= std::min(out_.segments.size(), kLiveSegments); ++back) {
+    Segment& segment = *out_.segments[out_.segments.size() - back];
+    if (segment.ssrc != packet.ssrc) continue;
+    const auto place = segment.line.fit(packet.sequence_number, packet.timestamp, receive_ms_);
+    if (place.fit == SequenceLine::Fit::foreign) continue;
+    if (place.fit == SequenceLine::Fit::duplicate || place.sequence < segment.line.first()) return;
+    const bool early = place.fit == SequenceLine::Fit::ahead;
+    if (early && (place.sequence > segment.line.highest() + kTailNumbers ||
+                  segment.given_early.contains(place.sequence)))
+      return;
+    const auto where = context_.spill->append(packet.whole);
+    if (!where) {
+      failed_ = where.error();
+      return;
+    }
+    if (early) {
+      segment.given_early[place.sequence] = {*where, place.timestamp, repaired.source};
+      return;
+    }
+    segment.line.take(place, receive_ms_);
+    segment.patches.push_back({place.sequence, *where | Patch::kSpilled});
+    ++out_.by_source[static_cast<std::size_t>(repaired.source)];
+    return;
+  }
+}
+
+// Uses what was given back before the line had come to it.
+void LayerScanner::use_early(Segment& segment, std::int64_t below) {
+  auto& early = segment.given_early;
+  while (!early.empty() && early.begin()->first < below) {
+    const auto& [sequence, packet] = *early.begin();
+    if (segment.line.gaps().missing(sequence)) {
+      segment.line.take({SequenceLine::Fit::late, sequence, packet.timestamp}, receive_ms_);
+      segment.patches.push_back({sequence, packet.where | Patch::kSpilled});
+      ++out_.by_source[static_cast<std::size_t>(packet.source)];
+    }
+    early.erase(early.begin());
+  }
+}
+
+// RFC 4733 section 2.3: event | E R volume | duration.
+void LayerScanner::note_digit(const RtpPacket& packet) {
+  ByteReader in(packet.payload);
+  const std::uint8_t event = in.u8();
+  in.skip(1);
+  const std::uint32_t duration = in.u16();
+  if (!in.ok() || out_.segments.empty()) return;
+  const std::int64_t timestamp = current().line.unwrap(packet.timestamp);
+  if (!out_.digits.empty() && out_.digits.back().timestamp == timestamp &&
+      out_.digits.back().event == event) {
+    out_.digits.back().duration = std::max(out_.digits.back().duration, duration);
+  } else if (out_.digits.size() < kMaxListed) {
+    out_.digits.push_back({out_.segments.size() - 1, timestamp, event, duration});
+  }
+}
+
+void LayerScanner::count(const Arrival& arrival) {
+  if (!arrival.media) return;
+  ++out_.packets;
+  out_.bytes += arrival.bytes;
+  if (arrival.keyframe_hint) ++out_.keyframe_bound;
+  const auto second =
+      static_cast<std::size_t>(std::max<std::int64_t>(0, arrival.receive_ms - out_.first_receive_ms) / 1000);
+  if (second >= kMaxSeconds) return;
+  if (out_.bits_per_second.size() <= second) out_.bits_per_second.resize(second + 1);
+  out_.bits_per_second[second] += arrival.bytes * 8;
+}
+
+void LayerScanner::count_lost(std::uint64_t packets) {
+  const auto second =
+      static_cast<std::size_t>(std::max<std::int64_t>(0, receive_ms_ - out_.first_receive_ms) / 1000);
+  if (second >= kMaxSeconds) return;
+  if (out_.lost_per_second.size() <= second) out_.lost_per_second.resize(second + 1);
+  out_.lost_per_second[second] += static_cast<std::uint32_t>(packets);
+}
+
+// A packet counted as lost was only late.
+void LayerScanner::uncount_lost() {
+  auto& lost = out_.lost_per_second;
+  const auto last = std::find_if(lost.rbegin(), lost.rend(), [](std::uint32_t n) { return n > 0; });
+  if (last != lost.rend()) --*last;
+}
+
+void LayerScanner::feed_reports(Segment& segment, std::int64_t until_ms) {
+  while (!segment.reports.empty() && segment.reports.front().receive_ms <= until_ms) {
+    const ReportArrival& report = segment.reports.front();
+    const std::int64_t time = segment.line.unwrap(report.rtp_timestamp);
+    if (std::abs(time - segment.line.highest_timestamp()) <= std::int64_t{3600} * segment.clock_rate)
+      segment.clock.add_sender_report(time, report.ntp_ns, report.receive_ms);
+    segment.reports = segment.reports.subspan(1);
+  }
+}
+
+void LayerScanner::finish() {
+  if (candidate_ && candidate_->packets_since == 0)
+    confirm_candidate();
+  else if (candidate_)
+    discard_candidate();
+  for (auto& segment : out_.segments) {
+    feed_reports(*segment, INT64_MAX);
+    // What was given back beyond the last number stands as the segment's end.
+    for (const auto& [sequence, packet] : segment->given_early)
+      if (sequence > segment->line.highest()) {
+        segment->line.take({SequenceLine::Fit::ahead, sequence, packet.timestamp},
+                           segment->line.last_receive_ms());
+        segment->patches.push_back({sequence, packet.where | Patch::kSpilled});
+        ++out_.by_source[static_cast<std::size_t>(packet.source)];
+      }
+    segment->given_early.clear();
+    segment->line.retire();
+    std::ranges::sort(segment->patches, {}, &Patch::sequence);
+    segment->patches.shrink_to_fit();
+  }
+  std::ranges::sort(out_.pass_over);
+}
+
+}  // namespace rtpx

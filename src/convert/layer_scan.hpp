@@ -1,0 +1,168 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "convert/keyframe_hint.hpp"
+#include "convert/media_payload.hpp"
+#include "convert/rtcp_log.hpp"
+#include "convert/sequence_line.hpp"
+#include "convert/spill_file.hpp"
+#include "repair/repairer.hpp"
+#include "rtpx/inspect.hpp"
+#include "timeline/timeline.hpp"
+
+namespace rtpx {
+
+/// Where a packet lies that the main line does not meet in file order: a late one in the track's file, or one
+/// that was given back in the spill file.
+struct Patch {
+  static constexpr std::uint64_t kSpilled = std::uint64_t{1} << 63;
+  std::int64_t sequence = 0;
+  std::uint64_t where = 0;
+};
+
+enum class SegmentStart : std::uint8_t { start, new_ssrc, sequence_restart, timestamp_jump, clock_rate };
+[[nodiscard]] const char* to_string(SegmentStart why) noexcept;
+
+/// A run of packets of one SSRC whose numbers and RTP time belong together.
+struct Segment {
+  Segment(std::uint32_t rate, std::uint16_t sequence, std::uint32_t timestamp, std::int64_t receive_ms)
+      : clock_rate(rate), line(rate, sequence, timestamp, receive_ms), clock(rate) {}
+
+  std::uint32_t ssrc = 0;
+  std::uint32_t clock_rate = 0;
+  SegmentStart why = SegmentStart::start;
+  std::uint64_t start_offset = 0;  ///< record of its first packet in file order
+  SequenceLine line;
+  SegmentClock clock;
+  std::vector<Patch> patches;  ///< by sequence once the scan is over
+  std::uint64_t packets = 0;
+  std::string cname;
+  /// Given back before the line came there, by sequence.
+  struct Early {
+    std::uint64_t where = 0;
+    std::int64_t timestamp = 0;
+    RepairSource source = RepairSource::rtx;
+  };
+  std::map<std::int64_t, Early> given_early;
+
+  std::span<const ReportArrival> reports;  ///< sender reports not yet given to the clock
+};
+
+/// A stretch between two packets with adjoining numbers.
+struct QuietSpan {
+  ReportGap::Kind kind = ReportGap::Kind::dtx;
+  std::size_t segment = 0;
+  std::int64_t from_timestamp = 0, to_timestamp = 0;
+};
+
+/// A telephone event as its packets told it.
+struct DigitSpan {
+  std::size_t segment = 0;
+  std::int64_t timestamp = 0;
+  std::uint8_t event = 0;
+  std::uint32_t duration = 0;  ///< ticks
+};
+
+/// What the scan found of one layer (rid) of a track. Grows with losses, late packets and seconds.
+struct LayerScan {
+  std::uint8_t rid_index = 0;
+  std::vector<std::unique_ptr<Segment>> segments;  ///< in the order they began
+  std::vector<std::uint64_t> pass_over;  ///< records that belong to no main line though they look so; sorted
+  std::uint64_t keyframe_bound = 0;      ///< no more keyframes than this
+
+  std::uint64_t packets = 0, bytes = 0, repair_packets = 0, unknown_packets = 0, malformed_packets = 0;
+  std::uint64_t duplicates = 0, reordered = 0;
+  std::uint64_t by_source[4] = {};  ///< given back, by RepairSource
+  std::optional<std::uint8_t> first_media_type;
+  std::int64_t first_receive_ms = 0, last_receive_ms = 0;
+  std::vector<QuietSpan> quiet;
+  std::vector<DigitSpan> digits;
+  std::vector<std::uint32_t> bits_per_second, lost_per_second;
+
+  [[nodiscard]] std::uint64_t missing() const noexcept;  ///< numbers still missing, over all segments
+};
+
+/// What the layers of a track share while they are scanned.
+struct LayerContext {
+  const PayloadTypes* types = nullptr;
+  const std::map<std::string, std::uint8_t>* header_extensions = nullptr;
+  const RtcpLog* rtcp = nullptr;
+  SpillFile* spill = nullptr;
+  MediaKind kind = MediaKind::video;
+};
+
+/// Finds segments, losses, late packets and repairs of one layer, from its packets in file order.
+class LayerScanner {
+ public:
+  LayerScanner(const LayerContext& context, LayerScan& out);
+
+  /// Errors: io, no_space (of the spill file).
+  [[nodiscard]] Result<void> push(const RtpPacket& packet, std::uint64_t offset, std::int64_t receive_ms);
+  /// The track has ended: settles what was pending.
+  void finish();
+
+ private:
+  /// What is kept of a packet while it is judged.
+  struct Arrival {
+    std::uint64_t offset = 0;
+    std::int64_t receive_ms = 0;
+    std::uint32_t ssrc = 0, timestamp = 0;
+    std::uint16_t sequence = 0;
+    std::uint8_t payload_type = 0;
+    bool media = false;
+    bool keyframe_hint = false;
+    std::uint32_t bytes = 0;
+    std::uint32_t clock_rate = 0;  ///< 0: not media, fits any line
+    std::optional<std::int64_t> capture_ntp_ns;
+  };
+  /// A packet that fits no line: the first of a new segment once a second one follows it, else a stray.
+  struct Candidate {
+    Arrival arrival;
+    bool numbers_go_on = false;
+    int packets_since = 0;
+    std::vector<std::uint64_t> line_offsets;  ///< records the old line took since, or dropped as duplicates
+    std::vector<Patch> line_advance;          ///< those among them that carried the old line on
+  };
+
+  [[nodiscard]] Arrival describe(const RtpPacket& packet, const MediaPayload& media, std::uint64_t offset,
+                                 std::int64_t receive_ms) const;
+  void judge(const Arrival& arrival);
+  bool offer(std::size_t segment, const Arrival& arrival);
+  void take_late(Segment& segment, const Arrival& arrival, const SequenceLine::Place& place);
+  bool take_tail(Segment& segment, const Arrival& arrival, const SequenceLine::Place& place);
+  void take_ahead(Segment& segment, const Arrival& arrival, const SequenceLine::Place& place);
+  void note_quiet(const Segment& segment, const Arrival& arrival, const SequenceLine::Place& place);
+  void consider(const Arrival& arrival);
+  [[nodiscard]] bool confirms(const Arrival& arrival) const;
+  void open_segment(const Arrival& arrival, SegmentStart why);
+  void confirm_candidate();
+  void discard_candidate();
+  void on_repaired(const Repaired& repaired);
+  void use_early(Segment& segment, std::int64_t below);
+  void note_digit(const RtpPacket& packet);
+  void count(const Arrival& arrival);
+  void count_lost(std::uint64_t packets);
+  void uncount_lost();
+  void feed_reports(Segment& segment, std::int64_t until_ms);
+  [[nodiscard]] Segment& current() { return *out_.segments.back(); }
+
+  LayerContext context_;
+  LayerScan& out_;
+  std::optional<Repairer> repairer_;
+  bool repairs_ = false;
+  std::optional<std::uint8_t> capture_time_id_;
+  HintFormat hint_by_type_[128] = {};
+  std::optional<Candidate> candidate_;
+  std::optional<Error> failed_;
+  std::int64_t receive_ms_ = 0;    // of the packet being pushed
+  std::int64_t typical_step_ = 0;  // shortest RTP time step between adjoining packets
+};
+
+}  // namespace rtpx

@@ -1,0 +1,67 @@
+#include "convert/open_track.hpp"
+
+#include <algorithm>
+
+#include "convert/scanned_recording.hpp"
+#include "convert/silence_fill.hpp"
+#include "convert/track_report.hpp"
+
+namespace rtpx {
+
+Result<std::unique_ptr<OpenTrack>> OpenTrack::open(const PlannedTrack& planned, const SpillFile& spill,
+                                                   const ConvertOptions& options) {
+  std::unique_ptr<OpenTrack> track(new OpenTrack(planned));
+  const LayerFrameOptions frame_options{{options.max_spatial_layer, options.max_temporal_layer},
+                                        options.incomplete};
+  std::vector<std::unique_ptr<FrameSource>> sources;
+  for (const PlacedLayer* layer : planned.layers) {
+    track->logs_.push_back(std::make_unique<FrameLog>());
+    auto frames = LayerFrames::open(*layer, spill, frame_options, *track->logs_.back());
+    if (!frames) return std::unexpected(frames.error());
+    track->layers_.push_back(frames->get());
+    sources.push_back(std::move(*frames));
+  }
+  track->source_ = std::move(sources.front());
+  if (track->kind() == MediaKind::audio && options.gaps != GapPolicy::keep)
+    track->source_ = std::make_unique<SilenceFill>(std::move(track->source_), *track->logs_.front());
+  return track;
+}
+
+Result<bool> OpenTrack::has_frames() {
+  const auto first = source_->peek();
+  if (!first) return std::unexpected(first.error());
+  return *first != nullptr;
+}
+
+MediaKind OpenTrack::kind() const noexcept {
+  return planned_.layers.front()->track->files.track.kind;
+}
+
+WriterInput OpenTrack::input() const {
+  WriterInput input{source_.get(), kind(), planned_.name, 0, 0};
+  for (const PlacedLayer* layer : planned_.layers) {
+    input.end_ns = std::max(input.end_ns, end_of(*layer));
+    input.keyframe_bound += layer->layer->keyframe_bound;
+    for (const auto& segment : layer->layer->segments) input.keyframe_bound += segment->patches.size();
+  }
+  return input;
+}
+
+std::vector<TrackReport> OpenTrack::reports() const {
+  std::vector<TrackReport> reports;
+  for (std::size_t i = 0; i < logs_.size(); ++i) {
+    reports.push_back(report_layer(*planned_.layers[i], *logs_[i]));
+    for (const std::string& message : layers_[i]->unsupported())
+      if (reports.back().refused.empty() && reports.back().frames == 0) reports.back().refused = message;
+  }
+  return reports;
+}
+
+std::vector<std::string> OpenTrack::unsupported() const {
+  std::vector<std::string> messages;
+  for (const LayerFrames* layer : layers_)
+    messages.insert(messages.end(), layer->unsupported().begin(), layer->unsupported().end());
+  return messages;
+}
+
+}  // namespace rtpx

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "convert/frame_log.hpp"
+#include "convert/output_writer.hpp"
+#include "convert/plan.hpp"
+#include "convert/spill_file.hpp"
+
+namespace rtpx {
+
+/// A planned track with its sources open, ready to be written.
+class OpenTrack {
+ public:
+  /// `planned` and `spill` must outlive the object.
+  [[nodiscard]] static Result<std::unique_ptr<OpenTrack>> open(const PlannedTrack& planned,
+                                                               const SpillFile& spill,
+                                                               const ConvertOptions& options);
+
+  /// Whether it has any frame to write. Errors: io.
+  [[nodiscard]] Result<bool> has_frames();
+  [[nodiscard]] WriterInput input() const;
+  [[nodiscard]] MediaKind kind() const noexcept;
+  [[nodiscard]] const PlannedTrack& planned() const noexcept { return planned_; }
+
+  /// One report for each layer. Complete once the source has been read to its end.
+  [[nodiscard]] std::vector<TrackReport> reports() const;
+  /// Codecs that no depacketizer knows, in words.
+  [[nodiscard]] std::vector<std::string> unsupported() const;
+
+ private:
+  explicit OpenTrack(const PlannedTrack& planned) : planned_(planned) {}
+
+  const PlannedTrack& planned_;
+  std::vector<std::unique_ptr<FrameLog>> logs_;  // one for each layer
+  std::vector<const LayerFrames*> layers_;       // inside source_
+  std::unique_ptr<FrameSource> source_;
+};
+
+}  // namespace rtpx

@@ -1,0 +1,220 @@
+#include "convert/output_writer.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "util/utc_time.hpp"
+
+namespace rtpx {
+namespace {
+
+constexpr int kFramesPerLook = 512;
+
+OutputTrack describe(const WriterInput& input, const PlacedFrame& first) {
+  OutputTrack track;
+  track.kind = input.kind;
+  track.mime_type = first.codec->mime_type;
+  if (first.config != nullptr) track.config = *first.config;
+  track.rotation = first.orientation.clockwise_degrees;
+  track.mirrored = first.orientation.mirrored;
+  track.name = input.name;
+  return track;
+}
+
+class Writer {
+ public:
+  Writer(std::vector<WriterInput> inputs, const WriterOptions& options) : options_(options) {
+    for (WriterInput& input : inputs) lanes_.push_back({std::move(input)});
+  }
+
+  Result<WrittenOutput> run() {
+    auto merged = merge();
+    if (merged) return std::move(output_);
+    muxer_.reset();  // takes its unfinished file away
+    if (!output_.parts.empty() && unfinished_) output_.parts.pop_back();
+    for (const WrittenPart& part : output_.parts) {
+      std::error_code ignored;
+      std::filesystem::remove(part.file, ignored);
+    }
+    return std::unexpected(merged.error());
+  }
+
+ private:
+  Result<void> merge() {
+    for (int count = 1;; ++count) {
+      auto lane = next_lane();
+      if (!lane) return std::unexpected(lane.error());
+      if (*lane == nullptr) break;
+      if (auto written = write_next(**lane); !written) return std::unexpected(written.error());
+      if (count % kFramesPerLook != 0) continue;
+      if (options_.stop.stop_requested()) return fail(Errc::cancelled, "the conversion was cancelled");
+      if (options_.progress) options_.progress(now_ns_);
+    }
+    return muxer_ ? finish_part() : Result<void>{};
+  }
+
+  struct Lane {
+    WriterInput input;
+    const PlacedFrame* next = nullptr;
+    bool ended = false;
+    std::int64_t order_ns = std::numeric_limits<std::int64_t>::min();  // decoding order never goes back
+    std::size_t track = 0;                                             // in the open file
+    bool in_file = false;
+    const Codec* codec = nullptr;  // as in the open file
+    const StreamConfig* config = nullptr;
+    Orientation orientation;
+    std::int64_t last_ns = -1, step_ns = 0;
+  };
+
+  /// The lane whose frame comes next; nullptr when all have ended.
+  Result<Lane*> next_lane() {
+    Lane* first = nullptr;
+    for (Lane& lane : lanes_) {
+      if (lane.next == nullptr && !lane.ended) {
+        const auto frame = lane.input.source->peek();
+        if (!frame) return std::unexpected(frame.error());
+        lane.next = *frame;
+        lane.ended = lane.next == nullptr;
+        if (lane.next != nullptr) lane.order_ns = std::max(lane.order_ns, lane.next->time_ns);
+      }
+      if (lane.next != nullptr && (first == nullptr || lane.order_ns < first->order_ns)) first = &lane;
+    }
+    return first;
+  }
+
+  Result<void> write_next(Lane& lane) {
+    now_ns_ = lane.order_ns;
+    if (!muxer_ || must_split(lane)) {
+      if (auto opened = open_part(); !opened) return opened;
+    }
+    if (lane.in_file) {
+      auto written = write_frame(lane);
+      if (!written && written.error().code == Errc::unsupported && lane.config != lane.next->config) {
+        if (auto opened = open_part(); !opened) return opened;  // the container cannot hold the change
+        written = write_frame(lane);
+      }
+      if (!written) return written;
+    }
+    lane.next = nullptr;
+    lane.input.source->pop();
+    return {};
+  }
+
+  [[nodiscard]] bool must_split(const Lane& lane) const {
+    if (!lane.in_file) return false;
+    const PlacedFrame& next = *lane.next;
+    if (next.codec != lane.codec && next.codec->mime_type != lane.codec->mime_type) return true;
+    if (options_.on_change == OnChange::keep || next.frame.kind != FrameKind::key) return false;
+    return lane.config != next.config || lane.orientation != next.orientation;
+  }
+
+  Result<void> write_frame(Lane& lane) {
+    const PlacedFrame& placed = *lane.next;
+    Sample sample;
+    sample.track = lane.track;
+    sample.time_ns = std::max<std::int64_t>(0, placed.time_ns - zero_ns_);
+    sample.duration_ns = placed.duration_ns;
+    sample.keyframe = placed.frame.kind == FrameKind::key;
+    sample.discardable = placed.frame.discardable;
+    sample.data = placed.frame.data;
+    if (lane.config != placed.config) sample.new_config = placed.config;
+    if (auto written = muxer_->write(sample); !written) return written;
+    lane.config = placed.config;
+    lane.codec = placed.codec;
+    if (lane.last_ns >= 0 && placed.time_ns > lane.last_ns) lane.step_ns = placed.time_ns - lane.last_ns;
+    lane.last_ns = placed.time_ns;
+    const std::int64_t length = placed.duration_ns > 0 ? placed.duration_ns : lane.step_ns;
+    end_ns_ = std::max(end_ns_, placed.time_ns + length);
+    return {};
+  }
+
+  Result<void> open_part() {
+    if (muxer_)
+      if (auto finished = finish_part(); !finished) return finished;
+    MuxHints hints;
+    std::vector<OutputTrack> tracks;
+    describe_tracks(tracks, hints);
+    if (options_.started)
+      hints.date_utc = format_utc(*options_.started + std::chrono::microseconds(zero_ns_ / 1000));
+    const Format format = options_.format == Format::automatic ? choose_format(tracks) : options_.format;
+    if (auto chosen = leave_out(tracks, format); !chosen) return chosen;
+    auto muxer = open_muxer(format, part_file(format), std::move(tracks), hints);
+    if (!muxer) return std::unexpected(muxer.error());
+    muxer_ = std::move(*muxer);
+    output_.parts.push_back({part_file(format), zero_ns_, zero_ns_});
+    unfinished_ = true;
+    return {};
+  }
+
+  /// All lanes that still have frames, as they are now.
+  void describe_tracks(std::vector<OutputTrack>& tracks, MuxHints& hints) {
+    zero_ns_ = std::numeric_limits<std::int64_t>::max();
+    for (Lane& lane : lanes_) {
+      lane.in_file = false;
+      if (lane.next == nullptr) continue;
+      const PlacedFrame& first = *lane.next;
+      zero_ns_ = std::min(zero_ns_, first.time_ns);
+      lane.in_file = true;
+      lane.codec = first.codec;
+      lane.config = first.config;
+      lane.orientation = first.orientation;
+      lane.track = tracks.size();
+      tracks.push_back(describe(lane.input, first));
+      if (lane.input.kind == MediaKind::video) hints.cue_points += lane.input.keyframe_bound;
+    }
+    end_ns_ = zero_ns_;
+    for (const Lane& lane : lanes_)
+      if (lane.in_file) hints.duration_ns = std::max(hints.duration_ns, lane.input.end_ns - zero_ns_);
+  }
+
+  /// Takes out what the container cannot hold.
+  Result<void> leave_out(std::vector<OutputTrack>& tracks, Format format) {
+    std::vector<OutputTrack> kept;
+    std::string why;
+    for (Lane& lane : lanes_) {
+      if (!lane.in_file) continue;
+      OutputTrack& track = tracks[lane.track];
+      if (format_holds(format, track.mime_type) && kept.size() < most_tracks(format)) {
+        lane.track = kept.size();
+        kept.push_back(std::move(track));
+        continue;
+      }
+      lane.in_file = false;
+      why = std::string(name_of(format)) + " cannot hold " + track.mime_type +
+            (format_holds(format, track.mime_type) ? " beside the other track" : "");
+      if (std::ranges::find(output_.left_out, why) == output_.left_out.end()) output_.left_out.push_back(why);
+    }
+    if (kept.empty()) return fail(Errc::unsupported, options_.stem + ": " + why);
+    tracks = std::move(kept);
+    return {};
+  }
+
+  [[nodiscard]] std::filesystem::path part_file(Format format) const {
+    const std::size_t number = output_.parts.size() + 1;
+    const std::string suffix = number > 1 ? "_part" + std::to_string(number) : "";
+    return options_.folder / (options_.stem + suffix + extension_of(format));
+  }
+
+  Result<void> finish_part() {
+    auto finished = muxer_->finish();
+    muxer_.reset();
+    unfinished_ = !finished;
+    output_.parts.back().end_ns = end_ns_;
+    return finished;
+  }
+
+  const WriterOptions& options_;
+  std::vector<Lane> lanes_;
+  std::unique_ptr<Muxer> muxer_;
+  WrittenOutput output_;
+  bool unfinished_ = false;  // the last part is not under its name
+  std::int64_t zero_ns_ = 0, end_ns_ = 0, now_ns_ = 0;
+};
+
+}  // namespace
+
+Result<WrittenOutput> write_output(std::vector<WriterInput> inputs, const WriterOptions& options) {
+  return Writer(std::move(inputs), options).run();
+}
+
+}  // namespace rtpx

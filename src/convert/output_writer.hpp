@@ -1,0 +1,52 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "convert/frame_source.hpp"
+#include "mux/muxer.hpp"
+#include "rtpx/converter.hpp"
+
+namespace rtpx {
+
+/// One track to write.
+struct WriterInput {
+  FrameSource* source = nullptr;
+  MediaKind kind = MediaKind::video;
+  std::string name;         ///< shown by players; may be empty
+  std::int64_t end_ns = 0;  ///< where its media end, about
+  std::uint64_t keyframe_bound = 0;
+};
+
+struct WriterOptions {
+  std::filesystem::path folder;
+  std::string stem;  ///< file name without extension and part number
+  Format format = Format::automatic;
+  OnChange on_change = OnChange::keep;
+  std::optional<UtcTime> started;  ///< wall-clock time at the timeline's zero
+  std::stop_token stop;
+  std::function<void(std::int64_t time_ns)> progress;  ///< told the place in time, now and then
+};
+
+/// One file that was written.
+struct WrittenPart {
+  std::filesystem::path file;
+  std::int64_t start_ns = 0, end_ns = 0;  ///< on the recording's timeline
+};
+
+struct WrittenOutput {
+  std::vector<WrittenPart> parts;     ///< at least one
+  std::vector<std::string> left_out;  ///< tracks that the container cannot hold, in words
+};
+
+/// Merges tracks by time into a file, or into numbered parts where the picture or codec changes and the
+/// container or the caller asks for it. Inputs whose sources are empty must not be given. Errors: cancelled,
+/// io, no_space, unsupported (nothing fits the container).
+[[nodiscard]] Result<WrittenOutput> write_output(std::vector<WriterInput> inputs,
+                                                 const WriterOptions& options);
+
+}  // namespace rtpx

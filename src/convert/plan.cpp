@@ -1,0 +1,113 @@
+#include "convert/plan.hpp"
+
+#include <algorithm>
+
+#include "convert/output_names.hpp"
+
+namespace rtpx {
+namespace {
+
+/// What is played together: the tracks of one stream, or one track that belongs to none.
+struct Group {
+  std::optional<std::string> stream;
+  std::vector<const PlacedLayer*> video, audio;  // by track, then rid index
+};
+
+std::optional<std::string> stream_of(const PlacedLayer& layer) {
+  const auto& streams = layer.track->files.track.streams;
+  if (streams.empty()) return std::nullopt;
+  return streams.front();
+}
+
+bool wanted(const PlacedLayer& layer, const ConvertOptions& options) {
+  if (!options.only_rids || layer.track->files.track.kind == MediaKind::audio) return true;
+  return std::ranges::find(*options.only_rids, rid_of(*layer.track, layer.layer->rid_index)) !=
+         options.only_rids->end();
+}
+
+std::vector<Group> group_layers(const std::vector<PlacedLayer>& layers, const ConvertOptions& options) {
+  std::vector<Group> groups;
+  for (const PlacedLayer& layer : layers) {
+    if (!wanted(layer, options)) continue;
+    const auto stream = stream_of(layer);
+    const TrackScan* track = layer.track;
+    const auto same = [&](const Group& group) {
+      if (stream) return group.stream == stream;
+      const auto& member = group.video.empty() ? group.audio : group.video;
+      return !group.stream && member.front()->track == track;
+    };
+    auto group = std::ranges::find_if(groups, same);
+    if (group == groups.end()) group = groups.insert(groups.end(), Group{stream, {}, {}});
+    (track->files.track.kind == MediaKind::video ? group->video : group->audio).push_back(&layer);
+  }
+  return groups;
+}
+
+std::string name_of(const PlacedLayer& layer, bool with_rid) {
+  std::string name = layer.track->files.track_id;
+  const auto stream = stream_of(layer);
+  if (stream && *stream != name) name = *stream + "/" + name;
+  if (const auto rid = rid_of(*layer.track, layer.layer->rid_index); rid && with_rid) name += " " + *rid;
+  return name;
+}
+
+/// Splits video layers into the tracks to write: one for each layer, or one for each track.
+std::vector<PlannedTrack> video_tracks(const std::vector<const PlacedLayer*>& layers, bool best) {
+  std::vector<PlannedTrack> tracks;
+  for (const PlacedLayer* layer : layers) {
+    if (best && !tracks.empty() && tracks.back().layers.front()->track == layer->track)
+      tracks.back().layers.push_back(layer);
+    else
+      tracks.push_back({{layer}, {}});
+  }
+  return tracks;
+}
+
+PlannedOutput join(const std::vector<Group>& groups, bool best) {
+  PlannedOutput output{"recording", "recording", std::nullopt, {}};
+  for (const Group& group : groups) {
+    for (PlannedTrack& track : video_tracks(group.video, best)) {
+      track.name = name_of(*track.layers.front(), track.layers.size() == 1);
+      output.tracks.push_back(std::move(track));
+    }
+    for (const PlacedLayer* layer : group.audio) output.tracks.push_back({{layer}, name_of(*layer, true)});
+  }
+  return output;
+}
+
+}  // namespace
+
+std::optional<std::string> rid_of(const TrackScan& track, std::uint8_t rid_index) {
+  for (const auto& [name, index] : track.files.track.rid_map)
+    if (index == rid_index) return name;
+  return "#" + std::to_string(rid_index);
+}
+
+std::vector<PlannedOutput> plan_outputs(const std::vector<PlacedLayer>& layers,
+                                        const ConvertOptions& options) {
+  const bool best = options.layers == Layers::best;
+  const std::vector<Group> groups = group_layers(layers, options);
+  if (options.join && !groups.empty()) return {join(groups, best)};
+  std::vector<PlannedOutput> outputs;
+  OutputNames names;
+  for (const Group& group : groups) {
+    std::vector<PlannedTrack> audio;
+    for (const PlacedLayer* layer : group.audio) audio.push_back({{layer}, {}});
+    const auto add = [&](const PlacedLayer& first, const std::optional<std::string>& rid,
+                         std::vector<PlannedTrack> tracks) {
+      auto name = names.make(group.stream, first.track->files.track_id, rid);
+      outputs.push_back({std::move(name.id), std::move(name.stem), group.stream, std::move(tracks)});
+    };
+    for (PlannedTrack& video : video_tracks(group.video, best)) {
+      const PlacedLayer& first = *video.layers.front();
+      const auto rid = best ? std::nullopt : rid_of(*first.track, first.layer->rid_index);
+      std::vector<PlannedTrack> tracks{std::move(video)};
+      tracks.insert(tracks.end(), audio.begin(), audio.end());
+      add(first, rid, std::move(tracks));
+    }
+    if (group.video.empty()) add(*audio.front().layers.front(), std::nullopt, audio);
+  }
+  return outputs;
+}
+
+}  // namespace rtpx

@@ -1,0 +1,83 @@
+#include "convert/silence_fill.hpp"
+
+#include <strings.h>
+
+namespace rtpx {
+namespace {
+
+constexpr std::int64_t kMostNs = 6LL * 3600 * 1'000'000'000;  // a longer gap stays one
+
+bool is(const Codec& codec, const char* mime_type) {
+  return ::strcasecmp(codec.mime_type.c_str(), mime_type) == 0;
+}
+
+/// RFC 6716 section 3.1, table 2: length of one frame of this configuration.
+std::int64_t opus_frame_ns(std::uint8_t toc) {
+  const unsigned config = toc >> 3;
+  constexpr std::int64_t kMs = 1'000'000;
+  if (config < 12) return (config & 3) == 3 ? 60 * kMs : 10 * kMs << (config & 3);
+  if (config < 16) return (config & 1) != 0 ? 20 * kMs : 10 * kMs;
+  return 2'500'000LL << (config & 3);
+}
+
+}  // namespace
+
+Result<const PlacedFrame*> SilenceFill::peek() {
+  const auto next = source_->peek();
+  if (!next || *next == nullptr) return next;
+  if (!prepared_) prepare(**next);
+  return left_ > 0 ? &filler_ : *next;
+}
+
+void SilenceFill::prepare(const PlacedFrame& next) {
+  prepared_ = true;
+  left_ = 0;
+  const std::int64_t gap = next.time_ns - end_ns_;
+  if (!started_ || payload_.empty() || filler_.duration_ns <= 0 || gap > kMostNs) return;
+  left_ = (gap + filler_.duration_ns / 4) / filler_.duration_ns;
+  if (left_ < 0) left_ = 0;
+  filler_.time_ns = end_ns_;
+  filler_.config = next.config;
+}
+
+void SilenceFill::pop() {
+  if (left_ > 0) {
+    log_.wrote(filler_);
+    --left_;
+    filler_.time_ns += filler_.duration_ns;
+    return;
+  }
+  const auto frame = source_->peek();
+  if (frame && *frame != nullptr) {
+    const PlacedFrame& written = **frame;
+    started_ = make_filler(written);
+    end_ns_ = written.time_ns + written.duration_ns;
+  }
+  prepared_ = false;
+  source_->pop();
+}
+
+// Makes the filler that may follow this frame; false when this codec has none.
+bool SilenceFill::make_filler(const PlacedFrame& like) {
+  if (like.codec == nullptr || like.duration_ns <= 0 || like.frame.data.empty()) return started_;
+  std::int64_t duration = like.duration_ns;
+  if (is(*like.codec, "audio/opus")) {
+    const auto toc = static_cast<std::uint8_t>(like.frame.data[0]);
+    duration = opus_frame_ns(toc);
+    payload_.assign(1, static_cast<std::byte>(toc & 0xFC));  // code 0: one frame, here of no bytes
+  } else if (is(*like.codec, "audio/PCMU") || is(*like.codec, "audio/PCMA") || is(*like.codec, "audio/L16")) {
+    const bool mu_law = is(*like.codec, "audio/PCMU"), a_law = is(*like.codec, "audio/PCMA");
+    payload_.assign(like.frame.data.size(), std::byte(mu_law ? 0xFF : a_law ? 0xD5 : 0));
+  } else {
+    return false;
+  }
+  filler_ = PlacedFrame{};
+  filler_.frame.kind = FrameKind::key;
+  filler_.frame.data = payload_;
+  filler_.duration_ns = duration;
+  filler_.codec = like.codec;
+  filler_.filler = true;
+  return true;
+}
+
+}  // namespace rtpx

@@ -1,0 +1,95 @@
+#include "convert/probe.hpp"
+
+#include <cstdio>
+#include <sstream>
+
+namespace rtpx::test {
+namespace {
+
+std::string quoted(const std::filesystem::path& path) {
+  std::string out = "'";
+  for (const char c : path.string()) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+std::string run(const std::string& command) {
+  std::string out;
+  FILE* pipe = ::popen(command.c_str(), "r");
+  if (pipe == nullptr) return "cannot run " + command;
+  char buffer[4096];
+  for (std::size_t n; (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) out.append(buffer, n);
+  const int status = ::pclose(pipe);
+  if (status == 127 << 8) out += "not installed: " + command;
+  return out;
+}
+
+std::map<std::string, std::string> fields(const std::string& line) {
+  std::map<std::string, std::string> out;
+  std::istringstream in(line);
+  for (std::string part; std::getline(in, part, '|');)
+    if (const auto equals = part.find('='); equals != std::string::npos)
+      out[part.substr(0, equals)] = part.substr(equals + 1);
+  return out;
+}
+
+double number(const std::map<std::string, std::string>& from, const char* key) {
+  const auto found = from.find(key);
+  return found == from.end() ? 0 : std::atof(found->second.c_str());
+}
+
+}  // namespace
+
+int Probed::packets(const std::string& kind) const {
+  int count = 0;
+  for (const Stream& stream : streams)
+    if (stream.kind == kind) count += stream.packets;
+  return count;
+}
+
+Probed probe(const std::filesystem::path& file) {
+  Probed out;
+  std::istringstream lines(
+      run("ffprobe -v error -count_packets -show_entries "
+          "stream=codec_name,codec_type,width,start_time,nb_read_packets:format=duration "
+          "-of compact " +
+          quoted(file)));
+  for (std::string line; std::getline(lines, line);) {
+    const auto f = fields(line);
+    if (line.starts_with("format")) out.duration_seconds = number(f, "duration");
+    if (!line.starts_with("stream")) continue;
+    out.streams.push_back({f.at("codec_type"), f.at("codec_name"),
+                           static_cast<int>(number(f, "nb_read_packets")),
+                           static_cast<int>(number(f, "width")), number(f, "start_time")});
+  }
+  return out;
+}
+
+std::vector<double> packet_times(const std::filesystem::path& file, const std::string& stream) {
+  std::vector<double> out;
+  std::istringstream lines(run("ffprobe -v error -select_streams " + stream +
+                               " -show_entries packet=pts_time -of csv=p=0 " + quoted(file)));
+  for (std::string line; std::getline(lines, line);) out.push_back(std::atof(line.c_str()));
+  return out;
+}
+
+// Variable frame rate makes the null muxer complain of timestamps; that is no fault of the file.
+std::string decode_errors(const std::filesystem::path& file) {
+  return run("ffmpeg -nostdin -v error -i " + quoted(file) + " -f null - 2>&1 | grep -v 'non monotonically'");
+}
+
+std::string mkvmerge_warnings(const std::filesystem::path& file) {
+  return run("mkvmerge -J " + quoted(file) +
+             " | python3 -c 'import json,sys; j=json.load(sys.stdin); "
+             "print(*(j[\"warnings\"]+j[\"errors\"]),end=\"\")'");
+}
+
+std::vector<std::string> frame_hashes(const std::filesystem::path& file, const std::string& stream) {
+  std::vector<std::string> out;
+  std::istringstream lines(run("ffmpeg -nostdin -v error -i " + quoted(file) + " -map 0:" + stream +
+                               " -fps_mode passthrough -f framemd5 - 2>/dev/null"));
+  for (std::string line; std::getline(lines, line);)
+    if (!line.empty() && line[0] != '#') out.push_back(line.substr(line.find_last_of(' ') + 1));
+  return out;
+}
+
+}  // namespace rtpx::test

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace rtpx::test {
+
+/// What ffprobe says of a file: an opinion that is not ours.
+struct Probed {
+  double duration_seconds = 0;
+  struct Stream {
+    std::string kind, codec;  ///< "video", "vp8"
+    int packets = 0;
+    int width = 0;
+    double start_seconds = 0;
+  };
+  std::vector<Stream> streams;
+  [[nodiscard]] int packets(const std::string& kind) const;
+};
+
+[[nodiscard]] Probed probe(const std::filesystem::path& file);
+/// Presentation times in seconds of the packets of "v:0" or "a:0".
+[[nodiscard]] std::vector<double> packet_times(const std::filesystem::path& file, const std::string& stream);
+/// What ffmpeg says while it decodes all of the file; empty: no error.
+[[nodiscard]] std::string decode_errors(const std::filesystem::path& file);
+/// What mkvmerge warns of; empty: nothing.
+[[nodiscard]] std::string mkvmerge_warnings(const std::filesystem::path& file);
+/// MD5 of each decoded frame of "v:0" or "a:0".
+[[nodiscard]] std::vector<std::string> frame_hashes(const std::filesystem::path& file,
+                                                    const std::string& stream);
+
+}  // namespace rtpx::test
