@@ -2,6 +2,8 @@
 // programs (a Python reader of complete units; ffprobe for keyframes and sizes of what they hold).
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "codec/harness.hpp"
 
 namespace rtpx::test {
