@@ -1,0 +1,8 @@
+// Opus: packets come out as they are, with a duration.
+#include "depacketize.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const rtpx::Codec codec{.payload_type = 96, .mime_type = "audio/opus", .clock_rate = 48000};
+  rtpx::fuzz::depacketize(codec, data, size, [=](std::size_t bytes) -> std::size_t { return bytes; });
+  return 0;
+}

@@ -1,0 +1,8 @@
+// VP8: frames hold nothing but what packets brought.
+#include "depacketize.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const rtpx::Codec codec{.payload_type = 96, .mime_type = "video/VP8", .clock_rate = 90000};
+  rtpx::fuzz::depacketize(codec, data, size, [=](std::size_t bytes) -> std::size_t { return bytes; });
+  return 0;
+}
