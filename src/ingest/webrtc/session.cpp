@@ -22,6 +22,13 @@ constexpr std::size_t kNackPerPacket = 200;
 constexpr std::size_t kMinRtp = 12, kMinRtcp = 8;
 constexpr std::uint8_t kSilent = 127;
 
+/// The mime type of a payload type; for RED, which wraps another codec, that of the preferred media codec.
+std::string codec_name(const std::vector<Codec>& codecs, std::uint8_t payload_type) {
+  const auto found = std::ranges::find(codecs, payload_type, &Codec::payload_type);
+  if (found == codecs.end()) return {};
+  return found->mime_type.ends_with("/red") ? codecs.front().mime_type : found->mime_type;
+}
+
 }  // namespace
 
 Session::Session(Config config, Negotiation negotiation, std::shared_ptr<DtlsContext> dtls,
@@ -426,8 +433,7 @@ SessionStats Session::stats(Time now) const {
   for (std::size_t i = 0; i < tracks_.size(); ++i) {
     const NegotiatedTrack& negotiated = negotiation_.tracks[i];
     TrackStats track{.id = negotiated.track.id, .mid = negotiated.mid, .kind = negotiated.track.kind};
-    for (const Codec& codec : negotiated.track.codecs)
-      if (codec.payload_type == tracks_[i].payload_type) track.codec = codec.mime_type;
+    track.codec = codec_name(negotiated.track.codecs, tracks_[i].payload_type);
     if (tracks_[i].level_known)
       track.audio_level_dbov = -1.0 * std::min(tracks_[i].level, tracks_[i].loudest);
     track.rtcp_packets = tracks_[i].rtcp_packets;
