@@ -169,27 +169,14 @@ bool is_rejected(const sdp::Media& media) {
   return media.port == 0 && !media.bundle_only;
 }
 
-/// The m-line as a track, or nullopt when there is nothing in it to record.
+/// The m-line as a track of the answer, or nullopt when it is refused.
 std::optional<NegotiatedTrack> take(const sdp::Media& media, const std::string& mid,
                                     std::set<std::string>& used, AnswerSection& section) {
-  const bool audio = media.kind == "audio";
-  if ((!audio && media.kind != "video") || is_rejected(media) || !sends(media) || !media.rtcp_mux ||
+  if (is_rejected(media) || !sends(media) || !media.rtcp_mux ||
       media.protocol.find("RTP/SAVP") == std::string::npos)
     return std::nullopt;
-  NegotiatedTrack out;
-  out.track.codecs = recorded_codecs(media);
-  if (out.track.codecs.empty()) return std::nullopt;
-  out.mid = mid;
-  out.reduced_size = media.rtcp_rsize;
-  out.track.kind = audio ? MediaKind::audio : MediaKind::video;
-  keep_known_feedback(out.track.codecs, out);
-  section.extensions = accepted_extensions(media);
-  for (const sdp::ExtMap& one : section.extensions)
-    out.track.header_extensions[one.uri] = static_cast<std::uint8_t>(one.id);
-  out.extensions = extension_ids(out.track.header_extensions);
-  out.track.rids = sent_rids(media);
-  out.sources = announced_sources(media, out.track.rids);
-  name_track(media, mid, used, out.track);
+  auto out = recordable_track(media, mid, used);
+  if (out) section.extensions = accepted_extensions(media);
   return out;
 }
 
@@ -227,6 +214,26 @@ Result<void> take_transport(const sdp::Media& media, Negotiation& out) {
 }
 
 }  // namespace
+
+std::optional<NegotiatedTrack> recordable_track(const sdp::Media& media, const std::string& mid,
+                                                std::set<std::string>& used_ids) {
+  const bool audio = media.kind == "audio";
+  if (!audio && media.kind != "video") return std::nullopt;
+  NegotiatedTrack out;
+  out.track.codecs = recorded_codecs(media);
+  if (out.track.codecs.empty()) return std::nullopt;
+  out.mid = mid;
+  out.reduced_size = media.rtcp_rsize;
+  out.track.kind = audio ? MediaKind::audio : MediaKind::video;
+  keep_known_feedback(out.track.codecs, out);
+  for (const sdp::ExtMap& one : accepted_extensions(media))
+    out.track.header_extensions[one.uri] = static_cast<std::uint8_t>(one.id);
+  out.extensions = extension_ids(out.track.header_extensions);
+  out.track.rids = sent_rids(media);
+  out.sources = announced_sources(media, out.track.rids);
+  name_track(media, mid, used_ids, out.track);
+  return out;
+}
 
 Result<Negotiation> negotiate(std::string_view offer, const NegotiationLimits& limits) {
   if (offer.size() > limits.max_bytes)

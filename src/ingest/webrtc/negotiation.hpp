@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,12 @@ struct NegotiatedTrack {
   bool nack = false, pli = false, fir = false, transport_cc = false, remb = false;
   bool reduced_size = false;  ///< a=rtcp-rsize: feedback need not start with a report
 };
+
+/// What of an m-line can be recorded: its codecs, layers and SSRCs, whatever its direction and transport; all
+/// its header extensions that are sent. `mid` names it; `used_ids` keeps track ids unique within one
+/// description. nullopt: it is neither audio nor video, or has no codec that is known.
+[[nodiscard]] std::optional<NegotiatedTrack> recordable_track(const sdp::Media& media, const std::string& mid,
+                                                              std::set<std::string>& used_ids);
 
 /// One m-line as it stands in the answer.
 struct AnswerSection {
