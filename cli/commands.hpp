@@ -12,5 +12,6 @@ namespace rtpx::cli {
 
 void add_export(CLI::App& app, Program& program);
 void add_import(CLI::App& app, Program& program);
+void add_record(CLI::App& app, Program& program);
 
 }  // namespace rtpx::cli

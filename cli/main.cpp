@@ -9,7 +9,7 @@ using namespace rtpx;
 namespace {
 
 using AddCommand = void (*)(CLI::App&, cli::Program&);
-constexpr AddCommand kCommands[] = {cli::add_import, cli::add_export};
+constexpr AddCommand kCommands[] = {cli::add_import, cli::add_export, cli::add_record};
 
 const char* const kFooter = R"(A recording is a folder with a manifest.json, or the path of one.
 

@@ -1,0 +1,279 @@
+// Plain RTP in, from real sockets on the loopback interface, and from FFmpeg and GStreamer where they are
+// installed.
+#include "ingest/udp/receiver.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "ingest/net/udp_socket.hpp"
+#include "ingest/udp/sdes.hpp"
+#include "rtp/packet.hpp"
+#include "support/captures.hpp"
+#include "support/webrtc_publisher.hpp"
+
+namespace rtpx {
+namespace {
+
+using namespace std::chrono_literals;
+using test::make_rtp;
+
+constexpr const char* kHead = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=test\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n";
+constexpr const char* kVp8 = "m=video 0 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\na=rtcp-mux\r\n";
+constexpr const char* kOpus = "m=audio 0 RTP/AVP 111\r\na=rtpmap:111 opus/48000/2\r\na=rtcp-mux\r\n";
+constexpr const char* kKey = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5";  // 30 bytes
+
+struct Packet {
+  std::size_t track;
+  std::vector<std::byte> bytes;
+};
+
+class Collector final : public PacketSink {
+ public:
+  void on_rtp(std::size_t track, std::uint8_t, Bytes packet, ReceiveClock::time_point) noexcept override {
+    const std::lock_guard lock(mutex);
+    rtp.push_back({track, {packet.begin(), packet.end()}});
+  }
+  void on_rtcp(std::size_t track, Bytes packet, ReceiveClock::time_point) noexcept override {
+    const std::lock_guard lock(mutex);
+    rtcp.push_back({track, {packet.begin(), packet.end()}});
+  }
+  std::size_t count() {
+    const std::lock_guard lock(mutex);
+    return rtp.size();
+  }
+  std::mutex mutex;
+  std::vector<Packet> rtp, rtcp;
+};
+
+class UdpReceiverTest : public testing::Test {
+ protected:
+  void open(const std::string& sdp, UdpReceiver::Options options = {}) {
+    auto made = UdpReceiver::open(sdp, options);
+    ASSERT_TRUE(made) << made.error().message;
+    receiver = *std::move(made);
+    runner = std::jthread([this](std::stop_token stop) { end = receiver->run(sink, stop); });
+  }
+  void send(Bytes bytes, std::uint16_t port) { sender.send(bytes, *SocketAddress::parse("127.0.0.1", port)); }
+  std::uint16_t rtp_port(std::size_t track) { return receiver->ports()[track].rtp; }
+  bool wait_for(const std::function<bool()>& done) {
+    for (int i = 0; i < 1000 && !done(); ++i) std::this_thread::sleep_for(5ms);
+    return done();
+  }
+  UdpEnd stop() {
+    runner.request_stop();
+    runner.join();
+    return end;
+  }
+
+  Collector sink;
+  UdpEnd end = UdpEnd::never;
+  UdpSocket sender = *UdpSocket::bind(*SocketAddress::parse("127.0.0.1", 0), 1U << 20);
+  std::unique_ptr<UdpReceiver> receiver;
+  std::jthread runner;  // last: joins first
+};
+
+TEST_F(UdpReceiverTest, PacketsOfTwoPortsGoToTheirTracksUnchanged) {
+  open(std::string(kHead) + kVp8 + kOpus);
+  ASSERT_EQ(receiver->tracks().size(), 2U);
+  EXPECT_EQ(receiver->tracks()[0].codecs[0].mime_type, "video/VP8");
+  EXPECT_EQ(receiver->tracks()[0].streams, receiver->tracks()[1].streams)
+      << "what comes together plays together";
+  std::vector<std::vector<std::byte>> sent;
+  for (std::uint16_t i = 0; i < 100; ++i) {
+    sent.push_back(make_rtp(i % 2 == 0 ? 96 : 111, i, i, 5 + i % 2U, 50 + i));
+    send(sent.back(), rtp_port(i % 2));
+  }
+  ASSERT_TRUE(wait_for([&] { return sink.count() == 100; }));
+  EXPECT_EQ(stop(), UdpEnd::stopped);
+  std::vector<std::vector<std::byte>> video;
+  for (const Packet& one : sink.rtp)
+    if (one.track == 0) video.push_back(one.bytes);
+  ASSERT_EQ(video.size(), 50U);
+  for (std::size_t i = 0; i < video.size(); ++i) EXPECT_EQ(video[i], sent[2 * i]);
+}
+
+TEST_F(UdpReceiverTest, LinesThatShareAPortAreToldApartByPayloadType) {
+  auto probe = UdpSocket::bind(*SocketAddress::parse("127.0.0.1", 0), 4096);
+  const std::string port = std::to_string(probe->local().port());
+  probe = fail(Errc::io, "");
+  open(std::string(kHead) + "m=video " + port + " RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\na=rtcp-mux\r\n" +  //
+       "m=audio " + port + " RTP/AVP 111\r\na=rtpmap:111 opus/48000/2\r\na=rtcp-mux\r\n");
+  EXPECT_EQ(rtp_port(0), rtp_port(1));
+  send(make_rtp(111, 1, 1, 7, 10), rtp_port(0));
+  send(make_rtp(96, 1, 1, 8, 10), rtp_port(0));
+  ASSERT_TRUE(wait_for([&] { return sink.count() == 2; }));
+  stop();
+  EXPECT_EQ(sink.rtp[0].track, 1U);
+  EXPECT_EQ(sink.rtp[1].track, 0U);
+}
+
+TEST_F(UdpReceiverTest, RtcpComesOnTheNextPortWithoutMux) {
+  open(std::string(kHead) + "m=video 0 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n");
+  const auto port = receiver->ports()[0];
+  EXPECT_EQ(port.rtcp, port.rtp + 1);
+  rtcp::Buffer report(28);
+  report[0] = std::byte{0x80};
+  report[1] = std::byte{200};
+  report[3] = std::byte{6};
+  send(make_rtp(96, 1, 1, 5, 10), port.rtp);
+  send(report, port.rtcp);
+  ASSERT_TRUE(wait_for([&] { return receiver->stats().rtcp_packets == 1; }));
+  stop();
+  ASSERT_EQ(sink.rtcp.size(), 1U);
+  EXPECT_EQ(sink.rtcp[0].bytes, report);
+}
+
+TEST_F(UdpReceiverTest, ByeOfAllStreamsEndsTheReception) {
+  open(std::string(kHead) + kVp8);
+  send(make_rtp(96, 1, 1, 5, 10), rtp_port(0));
+  rtcp::Buffer bye;
+  rtcp::write_receiver_report(bye, 5, {});
+  rtcp::write_bye(bye, 5);
+  ASSERT_TRUE(wait_for([&] { return sink.count() == 1; }));
+  send(bye, rtp_port(0));
+  runner.join();
+  EXPECT_EQ(end, UdpEnd::bye);
+}
+
+TEST_F(UdpReceiverTest, IdlenessEndsTheReceptionButOnlyAfterTheFirstPacket) {
+  open(std::string(kHead) + kVp8, {.idle_timeout = 150ms});
+  std::this_thread::sleep_for(400ms);
+  send(make_rtp(96, 1, 1, 5, 10), rtp_port(0));
+  ASSERT_TRUE(wait_for([&] { return sink.count() == 1; }));
+  runner.join();
+  EXPECT_EQ(end, UdpEnd::idle);
+}
+
+TEST_F(UdpReceiverTest, ASenderThatNeverComesEndsTheReceptionWhereAsked) {
+  open(std::string(kHead) + kVp8, {.start_timeout = 150ms});
+  runner.join();
+  EXPECT_EQ(end, UdpEnd::never);
+}
+
+TEST_F(UdpReceiverTest, SrtpWithTheKeyOfTheDescriptionIsDecryptedAndOtherIsCounted) {
+  open(std::string(kHead) + "m=video 0 RTP/SAVP 96\r\na=rtpmap:96 VP8/90000\r\na=rtcp-mux\r\n" +
+       "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + kKey + "|2^31\r\n");
+  const auto keys = sdes_keys(sdp::Crypto{1, "AES_CM_128_HMAC_SHA1_80", std::string("inline:") + kKey, ""});
+  ASSERT_TRUE(keys);
+  auto srtp = Srtp::create(*keys, Srtp::Direction::send);
+  ASSERT_TRUE(srtp);
+  const auto plain = make_rtp(96, 1, 1, 5, 100);
+  auto buffer = plain;
+  buffer.resize(plain.size() + Srtp::kOverhead);
+  const auto cipher = srtp->protect_rtp(buffer, plain.size());
+  ASSERT_TRUE(cipher);
+  send(plain, rtp_port(0));
+  send(*cipher, rtp_port(0));
+  ASSERT_TRUE(wait_for([&] { return sink.count() == 1; }));
+  stop();
+  EXPECT_EQ(sink.rtp[0].bytes, plain);
+  EXPECT_EQ(receiver->stats().undecryptable, 1U);
+}
+
+TEST_F(UdpReceiverTest, JunkIsCountedAndNotRecorded) {
+  open(std::string(kHead) + kVp8);
+  send(as_bytes("hello"), rtp_port(0));
+  send(make_rtp(50, 1, 1, 5, 10), rtp_port(0));
+  send(make_rtp(96, 1, 1, 5, 10), rtp_port(0));
+  ASSERT_TRUE(wait_for([&] { return receiver->stats().unknown == 2 && sink.count() == 1; }));
+  EXPECT_EQ(stop(), UdpEnd::stopped);
+}
+
+TEST(UdpReceiverOpen, ErrorsSayWhatIsWrong) {
+  const auto message = [](const std::string& sdp, UdpReceiver::Options options = {}) {
+    const auto made = UdpReceiver::open(sdp, options);
+    return made ? std::string("opened") : made.error().message;
+  };
+  EXPECT_THAT(message("hello"), testing::Not(testing::StrEq("opened")));
+  EXPECT_THAT(message(std::string(kHead) + "m=video 0 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\n"),
+              testing::HasSubstr("DTLS"));
+  EXPECT_THAT(message(std::string(kHead) + "m=video 0 RTP/SAVP 96\r\na=rtpmap:96 VP8/90000\r\n"),
+              testing::HasSubstr("a=crypto"));
+  const std::string weak = message(std::string(kHead) + "m=video 0 RTP/SAVP 96\r\na=rtpmap:96 VP8/90000\r\n" +
+                                   "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2hvcnQ=\r\n");
+  EXPECT_THAT(weak, testing::HasSubstr("30 bytes"));
+  EXPECT_THAT(weak, testing::Not(testing::HasSubstr("c2hv"))) << "no message holds a key";
+  EXPECT_THAT(message(std::string(kHead) + "m=video 0 RTP/AVP 96\r\na=rtpmap:96 theora/90000\r\n"),
+              testing::HasSubstr("VP8"));
+  EXPECT_THAT(message(std::string(kHead) + kVp8, {.listen = "nowhere"}), testing::HasSubstr("nowhere"));
+  auto taken = UdpSocket::bind(*SocketAddress::parse("127.0.0.1", 0), 4096);
+  const std::string port = std::to_string(taken->local().port());
+  EXPECT_THAT(message(std::string(kHead) + "m=video " + port +
+                      " RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\na=rtcp-mux\r\n"),
+              testing::HasSubstr(port));
+}
+
+bool installed(const char* program) {
+  return std::system((std::string("command -v ") + program + " >/dev/null 2>&1").c_str()) == 0;
+}
+
+/// Two free neighbouring ports.
+std::uint16_t free_pair() {
+  while (true) {
+    const auto first = UdpSocket::bind(*SocketAddress::parse("127.0.0.1", 0), 4096);
+    const std::uint16_t port = first->local().port();
+    if (port % 2 == 0 && port < 65000 && UdpSocket::bind(*SocketAddress::parse("127.0.0.1", port + 1), 4096))
+      return port;
+  }
+}
+
+TEST_F(UdpReceiverTest, FfmpegSendsVp8WithItsReports) {
+  if (!installed("ffmpeg")) GTEST_SKIP() << "ffmpeg is not installed";
+  const test::TempDir folder;
+  const std::string port = std::to_string(free_pair()), sdp = (folder / "film.sdp").string();
+  const std::string source =
+      "ffmpeg -loglevel error -f lavfi -i testsrc=size=320x240:rate=30:duration=2 -c:v libvpx "
+      "-deadline realtime -cpu-used 8 -g 30 -f rtp ";
+  ASSERT_EQ(
+      std::system((source + "-t 0.1 -sdp_file " + sdp + " rtp://127.0.0.1:" + port + " >/dev/null").c_str()),
+      0);
+  open(test::read_file(sdp), {.idle_timeout = 1500ms});
+  ASSERT_EQ(std::system((source + "rtp://127.0.0.1:" + port + " >/dev/null").c_str()), 0);
+  ASSERT_TRUE(wait_for([&] { return receiver->stats().rtcp_packets > 0; }));
+  runner.join();
+  EXPECT_NE(end, UdpEnd::stopped);
+  std::set<std::uint32_t> pictures;
+  for (const Packet& one : sink.rtp) pictures.insert(parse_rtp(one.bytes)->timestamp);
+  EXPECT_EQ(pictures.size(), 60U);
+}
+
+TEST_F(UdpReceiverTest, FfmpegSendsSrtpWithTheKeyInItsDescription) {
+  if (!installed("ffmpeg")) GTEST_SKIP() << "ffmpeg is not installed";
+  const test::TempDir folder;
+  const std::string port = std::to_string(free_pair()), sdp = (folder / "tone.sdp").string();
+  const std::string source =
+      std::string("ffmpeg -loglevel error -f lavfi -i sine=duration=1 -c:a libopus -ac 2 -f rtp ") +
+      "-srtp_out_suite AES_CM_128_HMAC_SHA1_80 -srtp_out_params " + kKey + " -sdp_file " + sdp +
+      " srtp://127.0.0.1:" + port + " >/dev/null";
+  ASSERT_EQ(std::system((source).c_str()), 0);
+  open(test::read_file(sdp), {.idle_timeout = 1000ms});
+  ASSERT_EQ(std::system(source.c_str()), 0);
+  runner.join();
+  EXPECT_GE(sink.rtp.size(), 49U);
+  EXPECT_EQ(receiver->stats().undecryptable, 0U);
+}
+
+TEST_F(UdpReceiverTest, GstreamerSendsH264) {
+  if (!installed("gst-launch-1.0")) GTEST_SKIP() << "gst-launch-1.0 is not installed";
+  open(std::string(kHead) +
+           "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\n" +
+           "a=rtcp-mux\r\n",
+       {.idle_timeout = 1000ms});
+  const std::string command =
+      "gst-launch-1.0 -q videotestsrc num-buffers=45 ! video/x-raw,width=320,height=240,framerate=30/1 ! "
+      "x264enc tune=zerolatency ! rtph264pay pt=96 ! udpsink sync=false host=127.0.0.1 port=" +
+      std::to_string(rtp_port(0)) + " >/dev/null 2>&1";
+  if (std::system(command.c_str()) != 0) GTEST_SKIP() << "GStreamer has no x264enc here";
+  runner.join();
+  std::set<std::uint32_t> pictures;
+  for (const Packet& one : sink.rtp) pictures.insert(parse_rtp(one.bytes)->timestamp);
+  EXPECT_EQ(pictures.size(), 45U);
+}
+
+}  // namespace
+}  // namespace rtpx
