@@ -1,6 +1,7 @@
 // Any packets, sender reports and capture times give finite maps that never go back, inside a segment and
 // from one segment of a track to the next. Input: records of one control byte and the fields that it asks
 // for.
+#include <algorithm>
 #include <cmath>
 #include <deque>
 #include <string>
@@ -98,6 +99,21 @@ void check(const Segment& s, const SegmentMap& map) {
   require(map.time_ns(samples.first_rtp_time) >= 0);
 }
 
+/// In the order in which they came, segments of a track begin after the one before has ended.
+void check_track(const std::deque<Segment>& segments, const Timeline& timeline, const std::string& track) {
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < segments.size(); ++i)
+    if (segments[i].track == track && !segments[i].clock.samples().empty()) order.push_back(i);
+  std::ranges::sort(
+      order, {}, [&](std::size_t i) { return std::pair(segments[i].clock.samples().first_receive_ms, i); });
+  for (std::size_t i = 1; i < order.size(); ++i) {
+    const auto& before = segments[order[i - 1]].clock.samples();
+    const auto& after = segments[order[i]].clock.samples();
+    require(timeline.maps[order[i]].time_ns(after.first_rtp_time) >=
+            timeline.maps[order[i - 1]].time_ns(before.last_rtp_time));
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -109,5 +125,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Timeline timeline = place_segments(inputs);
   require(timeline.maps.size() == inputs.size() && std::isfinite(timeline.zero_receive_ms));
   for (std::size_t i = 0; i < segments.size(); ++i) check(segments[i], timeline.maps[i]);
+  for (const char* track : {"one", "two"}) check_track(segments, timeline, track);
   return 0;
 }

@@ -7,8 +7,13 @@ namespace rtpx::timeline {
 namespace {
 
 constexpr double kWindow = 10e9;  // ns of arrivals looked at on either side of a break
-constexpr double kFewPackets = 2e9;
-constexpr double kSureJump = 250e6;
+
+/// Small breaks may be jitter: only many packets tell. A great one may be a stall, which is over when half as
+/// much has followed.
+bool enough_to_tell(double moved, double before, double after) {
+  if (moved < 250e6) return before > 2e9 && after > 2e9;
+  return after > std::clamp(std::abs(moved) / 2, 0.3e9, 3e9);
+}
 
 /// The earliest arrival among points of [begin, end).
 double earliest(const std::vector<Knot>& arrivals, double begin, double end) {
@@ -37,18 +42,16 @@ std::vector<Knot> earliest_arrivals(const SegmentClock::Samples& samples, const 
 
 std::vector<ClockJump> clock_jumps(const SegmentClock::Samples& samples, const std::vector<Knot>& arrivals) {
   std::vector<ClockJump> jumps;
-  for (std::size_t i = 0; i < samples.breaks.size(); ++i) {
-    const double x = x_of(samples, samples.breaks[i].rtp_time);
-    const double from = std::max(i == 0 ? 0 : x_of(samples, samples.breaks[i - 1].rtp_time), x - kWindow);
-    const double next = i + 1 < samples.breaks.size() ? x_of(samples, samples.breaks[i + 1].rtp_time)
-                                                      : x_of(samples, samples.last_rtp_time);
-    const double to = std::min(next, x + kWindow);
+  const double end = x_of(samples, samples.last_rtp_time);
+  for (const auto& found : samples.breaks) {
+    const double x = x_of(samples, found.rtp_time);
+    const double from = std::max(jumps.empty() ? 0.0 : jumps.back().x, x - kWindow);
+    const double to = std::min(end, x + kWindow);
+    if (!enough_to_tell(found.moved_ns, x - from, to - x)) continue;
+    // A stall of the network shows at the break only: what was held up comes at once, then all is as before.
     const double moved = earliest(arrivals, x, to + 1) - earliest(arrivals, from, x);
-    const double seen = samples.breaks[i].moved_ns;
-    // A stall of the network shows at the break only: those after it come sooner again. Jitter does so too,
-    // unless there are few packets to tell.
-    const bool sure = std::abs(moved) > kSureJump || (x - from > kFewPackets && to - x > kFewPackets);
-    if (std::isfinite(moved) && sure && moved * seen > 0 && std::abs(moved) > 0.6 * std::abs(seen))
+    if (std::isfinite(moved) && moved * found.moved_ns > 0 &&
+        std::abs(moved) > 0.6 * std::abs(found.moved_ns))
       jumps.push_back({x, moved});
   }
   return jumps;

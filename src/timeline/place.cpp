@@ -172,7 +172,10 @@ SegmentMap map_of(const Placing& placing, double zero) {
     const double time = knot.x + knot.offset - zero + (static_cast<double>(whole) - ticks) * ns_per_tick;
     const std::int64_t rtp = samples.empty() ? whole : samples.first_rtp_time + whole;
     if (!map.pieces.empty() && map.pieces.back().rtp_time >= rtp) map.pieces.pop_back();
-    map.pieces.push_back({rtp, static_cast<std::int64_t>(finite(time)), ns_per_tick});
+    auto time_ns = static_cast<std::int64_t>(finite(time));
+    if (!map.pieces.empty())
+      time_ns = std::max(time_ns, map.time_ns(rtp - 1) + 1);  // rounding never leads back
+    map.pieces.push_back({rtp, time_ns, ns_per_tick});
   };
   for (std::size_t i = 0; i < curve.size(); ++i) {
     const bool last = i + 1 == curve.size();
@@ -202,8 +205,8 @@ Timeline place_segments(const std::vector<SegmentInput>& segments) {
 
   std::map<std::string, std::vector<Placing*>> tracks;
   for (Placing& p : placings) {
-    make_increasing(p.fit.curve);
     if (p.input->audio) keep_sample_count(p.fit.curve);
+    make_increasing(p.fit.curve);
     if (!p.samples->empty()) tracks[p.input->track].push_back(&p);
   }
   for (auto& [name, track] : tracks) keep_track_order(track);
