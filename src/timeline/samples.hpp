@@ -31,6 +31,7 @@ struct SegmentClock::Samples {
 
   std::uint32_t clock_rate = 1;
   double ns_per_tick = 1e9;
+  std::int64_t max_rtp_time = 0;   ///< in both directions; farther ones are ignored
   std::vector<Earliest> earliest;  ///< by RTP time
   std::vector<Break> breaks;       ///< by RTP time
   std::vector<Report> reports;     ///< in arrival order

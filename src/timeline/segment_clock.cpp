@@ -13,7 +13,7 @@ constexpr std::size_t kMaxBreaks = 256;
 constexpr std::int64_t kBreakGapMs = 60;
 constexpr double kBreakMovedNs = 50e6;
 /// Times outside are no media: they would only overflow.
-constexpr std::int64_t kMaxRtpTime = std::int64_t{1} << 52;
+constexpr double kMaxRtpNs = 0x1p58;  // 9 years
 constexpr std::int64_t kMaxReceiveMs = std::int64_t{1} << 42;
 
 bool within(std::int64_t value, std::int64_t bound) {
@@ -73,11 +73,12 @@ SegmentClock::SegmentClock(std::uint32_t clock_rate) : samples_(std::make_shared
   samples_->clock_rate = std::clamp(clock_rate, 1U, 1'000'000'000U);
   samples_->ns_per_tick = 1e9 / samples_->clock_rate;
   samples_->bucket_ticks = samples_->clock_rate;
+  samples_->max_rtp_time = static_cast<std::int64_t>(kMaxRtpNs / samples_->ns_per_tick);
 }
 
 void SegmentClock::add_packet(std::int64_t rtp_time, std::int64_t receive_ms, std::int64_t sequence) {
   Samples& s = *samples_;
-  if (!within(rtp_time, kMaxRtpTime) || !within(receive_ms, kMaxReceiveMs)) return;
+  if (!within(rtp_time, s.max_rtp_time) || !within(receive_ms, kMaxReceiveMs)) return;
   const double now = transit(s, rtp_time, receive_ms);
   const bool first = s.empty();
   if (first) s.first_receive_ms = receive_ms;
@@ -107,14 +108,15 @@ void SegmentClock::add_packet(std::int64_t rtp_time, std::int64_t receive_ms, st
 }
 
 void SegmentClock::add_sender_report(std::int64_t rtp_time, std::int64_t ntp_ns, std::int64_t receive_ms) {
-  if (!within(rtp_time, kMaxRtpTime) || !within(receive_ms, kMaxReceiveMs) || !plausible_ntp(ntp_ns)) return;
   Samples& s = *samples_;
+  if (!within(rtp_time, s.max_rtp_time) || !within(receive_ms, kMaxReceiveMs) || !plausible_ntp(ntp_ns))
+    return;
   add_thinned(s.reports, s.report_stride, s.report_count, {rtp_time, ntp_ns, receive_ms});
 }
 
 void SegmentClock::add_capture_time(std::int64_t rtp_time, std::int64_t ntp_ns) {
-  if (!within(rtp_time, kMaxRtpTime) || !plausible_ntp(ntp_ns)) return;
   Samples& s = *samples_;
+  if (!within(rtp_time, s.max_rtp_time) || !plausible_ntp(ntp_ns)) return;
   add_thinned(s.captures, s.capture_stride, s.capture_count, {rtp_time, ntp_ns, 0});
 }
 
