@@ -80,6 +80,15 @@ void paint(AVFrame& frame, const VideoSource& source, int number) {
   }
 }
 
+double sound(const AudioSource& source, double time) {
+  if (!source.voice) return 0.4 * std::sin(2 * M_PI * source.frequency * time);
+  const double pitch = 2 * M_PI * (140 * time + 6 * std::sin(2 * M_PI * 1.3 * time));
+  double value = 0;
+  for (int overtone = 1; overtone < 20; ++overtone)
+    value += std::sin(pitch * overtone) / (overtone + 3 * std::fabs(std::sin(3 * time + overtone)));
+  return 0.2 * value * std::max(0.0, std::sin(2 * M_PI * 3.1 * time));
+}
+
 void collect(AVCodecContext& encoder, AVFrame* frame, std::vector<PacketPtr>& packets) {
   avcodec_send_frame(&encoder, frame);
   PacketPtr packet(av_packet_alloc());
@@ -295,8 +304,7 @@ EncodedStream encode_audio(const AudioSource& source) {
     const bool planar = av_sample_fmt_is_planar(encoder->sample_fmt) != 0;
     for (int i = 0; i < frame_size; ++i)
       for (int channel = 0; channel < source.channels; ++channel) {
-        const double value =
-            0.4 * std::sin(2 * M_PI * source.frequency * static_cast<double>(at + i) / source.sample_rate);
+        const double value = sound(source, static_cast<double>(at + i) / source.sample_rate);
         std::uint8_t* plane = frame->extended_data[planar ? channel : 0];
         const int place = planar ? i : i * source.channels + channel;
         if (encoder->sample_fmt == AV_SAMPLE_FMT_FLT || encoder->sample_fmt == AV_SAMPLE_FMT_FLTP)

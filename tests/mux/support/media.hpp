@@ -39,6 +39,7 @@ struct AudioSource {
   std::string encoder = "libopus";
   int sample_rate = 48'000, channels = 1;
   double seconds = 2, frequency = 440;
+  bool voice = false;  ///< a voice-like sound instead of a tone: syllables, gliding pitch, overtones
   std::vector<std::pair<std::string, std::string>> options;
 };
 [[nodiscard]] EncodedStream encode_audio(const AudioSource& source);
