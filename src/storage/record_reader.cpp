@@ -93,8 +93,12 @@ class TrackBytes {
 
 class FileRecordReader final : public RecordReader {
  public:
-  FileRecordReader(std::vector<Part> parts, Content content)
-      : parts_(std::move(parts)), bytes_(parts_), random_(parts_), sync_(content) {
+  FileRecordReader(std::vector<Part> parts, Content content, Suspicious suspicious)
+      : parts_(std::move(parts)),
+        bytes_(parts_),
+        random_(parts_),
+        sync_(content),
+        suspicious_(std::move(suspicious)) {
     rewind();
   }
 
@@ -106,7 +110,13 @@ class FileRecordReader final : public RecordReader {
         window = bytes_.at(pos_, bytes_to_judge(*window), kReadBytes);
       if (!window) return std::unexpected(window.error());
       end_ = bytes_.part_end();
-      if (const auto size = healthy_record(*window)) return hand_out(*window, *size);
+      if (const auto size = healthy_record(*window)) {
+        if (!suspicious_) return hand_out(*window, *size);
+        const auto inside = hidden_record(*window, *size);
+        if (!inside) return hand_out(*window, *size);
+        if (const auto done = damaged_until(pos_ + *inside); !done) return done;
+        continue;
+      }
       auto record = judge();
       if (!record || *record) return record;
     }
@@ -174,6 +184,13 @@ class FileRecordReader final : public RecordReader {
         !RecordSync::times_fit(header.receive_time_ms, following.receive_time_ms))
       return std::nullopt;
     return header.size;
+  }
+
+  /// Where records begin inside of a suspicious one.
+  std::optional<std::size_t> hidden_record(Bytes window, std::uint32_t size) {
+    const Bytes packet = window.subspan(RecordHeader::kBytes, size);
+    if (!suspicious_({load_record_header(window.data()), pos_, packet})) return std::nullopt;
+    return sync_.hidden(window.first(RecordHeader::kBytes + size));
   }
 
   std::optional<Record> hand_out(Bytes window, std::uint32_t size) {
@@ -297,6 +314,7 @@ class FileRecordReader final : public RecordReader {
   std::vector<Part> parts_;
   TrackBytes bytes_, random_;
   RecordSync sync_;
+  Suspicious suspicious_;
   std::size_t part_ = 0;
   std::uint64_t pos_ = 0, end_ = 0;  // next record, and end of its file, as offsets of the track
   std::vector<DamagedRange> damage_;
@@ -305,7 +323,7 @@ class FileRecordReader final : public RecordReader {
 }  // namespace
 
 Result<std::unique_ptr<RecordReader>> RecordReader::open(std::vector<std::filesystem::path> files,
-                                                         Content content) {
+                                                         Content content, Suspicious suspicious) {
   std::vector<Part> parts;
   std::uint64_t start = 0;
   for (std::filesystem::path& path : files) {
@@ -316,7 +334,7 @@ Result<std::unique_ptr<RecordReader>> RecordReader::open(std::vector<std::filesy
     parts.push_back({std::move(path), start, *size});
     start += *size;
   }
-  return std::make_unique<FileRecordReader>(std::move(parts), content);
+  return std::make_unique<FileRecordReader>(std::move(parts), content, std::move(suspicious));
 }
 
 }  // namespace rtpx

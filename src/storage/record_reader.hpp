@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -32,9 +33,15 @@ struct DamagedRange {
 class RecordReader {
  public:
   enum class Content : std::uint8_t { rtp, rtcp };
-  /// Errors: not_found, io; the message names the file.
+  /// Asked about records that look healthy, for thorough reading: true to look for others inside of it.
+  using Suspicious = std::function<bool(const Record&)>;
+  /// `suspicious` finds what looks alone cannot: where a stretch is missing from inside one record to inside
+  /// another, and the first one's size happens to reach to a later record's end, that looks like one healthy
+  /// record. For readers who know by checksums which records to doubt. Errors: not_found, io; the message
+  /// names the file.
   [[nodiscard]] static Result<std::unique_ptr<RecordReader>> open(std::vector<std::filesystem::path> files,
-                                                                  Content content = Content::rtp);
+                                                                  Content content = Content::rtp,
+                                                                  Suspicious suspicious = {});
   virtual ~RecordReader() = default;
 
   /// The next record; nullopt at the end. Errors: io, naming file and offset.

@@ -60,6 +60,9 @@ class RecordSync {
   /// How sure it is that a record begins at the front of `bytes`. `to_end`: `bytes` reach the end of the
   /// file.
   [[nodiscard]] Evidence evidence(Bytes bytes, bool to_end) const noexcept;
+  /// Where inside of one record others begin that follow each other exactly to its end and fit what came
+  /// before.
+  [[nodiscard]] std::optional<std::size_t> hidden(Bytes record) const noexcept;
 
  private:
   static constexpr std::uint64_t kMaxBackMs = 3'600'000;               // an hour: imports may be unordered
@@ -68,6 +71,7 @@ class RecordSync {
   [[nodiscard]] std::uint32_t ssrc_of(Bytes packet) const noexcept {
     return load_be<std::uint32_t>(packet.data() + (content_ == RecordReader::Content::rtp ? 8 : 4));
   }
+  [[nodiscard]] bool known_source(Bytes packet) const noexcept;
   [[nodiscard]] bool chain(Bytes bytes, bool to_end, int length) const noexcept;
 
   RecordReader::Content content_;

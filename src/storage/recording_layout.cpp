@@ -91,6 +91,9 @@ class Reader {
       file.present = path.error().code == Errc::unsupported && beside.has_filename() && is_there(beside);
       if (!file.present) out_.problems.push_back("Track \"" + id + "\": " + path.error().message);
     }
+    std::error_code ignored;  // one spelling for what lies in the folder, however the location spells it
+    if (file.present && std::filesystem::equivalent(file.path.parent_path(), out_.folder, ignored))
+      file.path = beside;
     seen_.insert(file.path.lexically_normal());
     out_.files.push_back(std::move(file));
   }

@@ -1,0 +1,232 @@
+#include "recover/record_rescue.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "storage/verify_file.hpp"
+#include "util/crc32c.hpp"
+
+namespace rtpx {
+
+namespace {
+
+constexpr std::size_t kCopyBytes = 256U << 10;
+constexpr std::uint32_t kBlockBytes = 64U << 10;
+constexpr int kMaxTries = 4;  // places where one moved block is looked for
+
+RecordReader::Content content_of(const LayoutFile& file) {
+  return file.content == IndexContent::rtcp ? RecordReader::Content::rtcp : RecordReader::Content::rtp;
+}
+
+/// Which bytes of a damaged file its checksums prove, also of blocks that damage before them has moved: such
+/// a block is found by the receive time of its first record.
+class Provenance {
+ public:
+  Provenance(const LayoutFile& file, const VerifiedFile& verified) {
+    for (const VerifiedRange& range : verified.ranges)
+      if (range.proof == Proof::proven) proven_[range.offset] = range.offset + range.length;
+    if (file.indexed == nullptr) return;
+    blocks_ = file.indexed->blocks;
+    for (std::size_t i = 0; i < blocks_.size(); ++i)
+      if (!covers(blocks_[i].offset, blocks_[i].offset + blocks_[i].length) &&
+          blocks_[i].first_record != IndexBlock::kNoRecord)
+        moved_.emplace(blocks_[i].first_time_ms, Moved{i, 0});
+    if (moved_.empty()) return;
+    if (auto opened = real_file_system().open(file.path, OpenMode::read)) file_ = std::move(*opened);
+  }
+
+  /// Looks whether a moved block, and then those that follow it, begin with this record.
+  void look(const Record& record) {
+    if (!file_ || moved_.empty()) return;
+    const auto [first, last] = moved_.equal_range(record.header.receive_time_ms);
+    for (auto at = first; at != last;) {
+      Moved& moved = at->second;
+      const IndexBlock& block = blocks_[moved.block];
+      const std::uint64_t from = record.offset - block.first_record;
+      const bool known = record.offset >= block.first_record && covers(from, from + block.length);
+      const bool found = !known && record.offset >= block.first_record && matches(from, block);
+      if (found) prove_from(moved.block, from);
+      at = known || found || ++moved.tries == kMaxTries ? moved_.erase(at) : std::next(at);
+    }
+  }
+
+  [[nodiscard]] bool covers(std::uint64_t from, std::uint64_t to) const {
+    while (from < to) {
+      auto at = proven_.upper_bound(from);
+      if (at == proven_.begin()) return false;
+      --at;
+      if (at->second <= from) return false;
+      from = at->second;
+    }
+    return true;
+  }
+
+ private:
+  struct Moved {
+    std::size_t block = 0;
+    int tries = 0;
+  };
+
+  /// Block `i` is proven at `from`; as long as the next ones agree behind it, so are they.
+  void prove_from(std::size_t i, std::uint64_t from) {
+    for (;;) {
+      proven_[from] = std::max(proven_[from], from + blocks_[i].length);
+      from += blocks_[i].length;
+      const bool neighbour =
+          i + 1 < blocks_.size() && blocks_[i + 1].offset == blocks_[i].offset + blocks_[i].length;
+      if (!neighbour || covers(from, from + blocks_[i + 1].length) || !matches(from, blocks_[i + 1])) return;
+      ++i;
+    }
+  }
+
+  bool matches(std::uint64_t offset, const IndexBlock& block) {
+    buffer_.resize(std::min<std::size_t>(block.length, kCopyBytes));
+    std::uint32_t crc = 0;
+    for (std::uint32_t left = block.length; left > 0;) {
+      const std::size_t part = std::min<std::size_t>(left, buffer_.size());
+      const auto got = file_->pread(std::span(buffer_).first(part), offset + block.length - left);
+      if (!got || *got < part) return false;
+      crc = crc32c(Bytes(buffer_).first(part), crc);
+      left -= static_cast<std::uint32_t>(part);
+    }
+    return crc == block.crc;
+  }
+
+  std::vector<IndexBlock> blocks_;
+  std::map<std::uint64_t, std::uint64_t> proven_;  // from, to
+  std::multimap<std::int64_t, Moved> moved_;       // by first receive time
+  std::unique_ptr<File> file_;
+  std::vector<std::byte> buffer_;
+};
+
+/// Makes blocks for the rescued bytes, of records whose source is proven.
+class BlockMaker {
+ public:
+  void add(const Record& record, bool proven) {
+    const std::uint32_t size = RecordHeader::kBytes + record.header.size;
+    if (proven) {
+      if (!summer_) summer_.emplace(offset_);
+      std::byte header[RecordHeader::kBytes];
+      store_record_header(header, record.header);
+      summer_->append(header);
+      summer_->append(record.packet);
+    }
+    if (!proven || summer_->pending() >= kBlockBytes) finish();
+    offset_ += size;
+  }
+  std::vector<IndexBlock> take() {
+    finish();
+    return std::move(blocks_);
+  }
+
+ private:
+  void finish() {
+    if (!summer_) return;
+    if (const auto block = summer_->finish()) blocks_.push_back(*block);
+    summer_.reset();
+  }
+  std::optional<BlockSummer> summer_;
+  std::uint64_t offset_ = 0;
+  std::vector<IndexBlock> blocks_;
+};
+
+/// Copies one stretch.
+Result<void> copy_range(const File& from, std::uint64_t offset, std::uint64_t length, File& to,
+                        std::vector<std::byte>& buffer, const std::stop_token& stop) {
+  while (length > 0) {
+    if (stop.stop_requested()) return fail(Errc::cancelled, "Recovery was cancelled");
+    const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(length, buffer.size()));
+    const auto got = from.pread(std::span(buffer).first(part), offset);
+    if (!got) return std::unexpected(got.error());
+    if (*got < part) return fail(Errc::io, "A record file became shorter while it was being recovered");
+    if (const auto done = write_all(to, Bytes(buffer).first(part)); !done) return done;
+    offset += part;
+    length -= part;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<RescuedFile> examine(const LayoutFile& file, bool ended, const OnRecord& on_record,
+                            std::stop_token stop) {
+  const auto verified = verify_file(file, ended, [&](std::uint64_t) { return !stop.stop_requested(); });
+  if (!verified) return std::unexpected(verified.error());
+  Provenance provenance(file, *verified);
+  const auto suspicious = [&](const Record& record) {
+    provenance.look(record);
+    return !provenance.covers(record.offset, record.offset + RecordHeader::kBytes + record.header.size);
+  };
+  auto reader = RecordReader::open({file.path}, content_of(file), suspicious);
+  if (!reader) return std::unexpected(reader.error());
+
+  RescuedFile out;
+  out.report.track_id = file.track_id;
+  out.report.file = file.path;
+  out.report.rtcp = file.content == IndexContent::rtcp;
+  out.report.bytes_before = verified->bytes;
+  BlockMaker blocks;
+  const bool indexed = file.indexed != nullptr && !file.indexed->blocks.empty();
+  const auto in_damaged_block = [&](std::uint64_t from, std::uint64_t to) {
+    return std::ranges::any_of(verified->ranges, [&](const VerifiedRange& range) {
+      return range.proof == Proof::damaged && range.offset < to && range.offset + range.length > from;
+    });
+  };
+  std::uint64_t at = 0;  // where the last record ended
+  for (;;) {
+    const auto record = (*reader)->next();
+    if (!record) return std::unexpected(record.error());
+    const std::uint64_t here = *record ? (*record)->offset : (*reader)->size();
+    if (here > at) out.report.cuts.push_back({at, here - at, false, out.last_time_ms});
+    if (!*record) break;
+    const std::uint64_t end = (*record)->offset + RecordHeader::kBytes + (*record)->header.size;
+    if (indexed) {
+      const bool proven = provenance.covers((*record)->offset, end);
+      blocks.add(**record, proven);
+      if (!proven && in_damaged_block((*record)->offset, end)) ++out.report.suspect_records;
+    }
+    out.last_time_ms = (*record)->header.receive_time_ms;
+    if (!out.first_time_ms) out.first_time_ms = out.last_time_ms;
+    ++out.report.records;
+    out.report.bytes += end - (*record)->offset;
+    if (on_record) on_record(**record);
+    at = end;
+    if (out.report.records % 4096 == 0 && stop.stop_requested())
+      return fail(Errc::cancelled, "Recovery was cancelled");
+  }
+  const auto& damage = (*reader)->damage();
+  if (!out.report.cuts.empty() && !damage.empty()) out.report.cuts.back().tail = damage.back().tail;
+  out.report.changed = !out.report.cuts.empty();
+  out.blocks = blocks.take();
+  return out;
+}
+
+Result<void> copy_without(const std::filesystem::path& from, const std::vector<RecoveredFile::Cut>& cuts,
+                          const std::filesystem::path& to, std::stop_token stop) {
+  FileSystem& files = real_file_system();
+  const auto copy = [&]() -> Result<void> {
+    const auto source = files.open(from, OpenMode::read);
+    if (!source) return std::unexpected(source.error());
+    const auto size = (*source)->size();
+    if (!size) return std::unexpected(size.error());
+    const auto file = files.open(to, OpenMode::append);
+    if (!file) return std::unexpected(file.error());
+    if (const auto done = (*file)->truncate(0); !done) return done;  // left by a recovery that was stopped
+    std::vector<std::byte> buffer(kCopyBytes);
+    std::uint64_t at = 0;
+    for (const RecoveredFile::Cut& cut : cuts) {
+      if (const auto done = copy_range(**source, at, cut.offset - at, **file, buffer, stop); !done)
+        return done;
+      at = cut.offset + cut.length;
+    }
+    if (const auto done = copy_range(**source, at, std::max(at, *size) - at, **file, buffer, stop); !done)
+      return done;
+    if (const auto done = (*file)->sync(); !done) return done;
+    return (*file)->close();
+  };
+  const auto done = copy();
+  if (!done) (void)files.remove(to);
+  return done;
+}
+
+}  // namespace rtpx
