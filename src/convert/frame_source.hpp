@@ -10,10 +10,10 @@
 namespace rtpx {
 
 /// How a player must turn a picture (3GPP TS 26.114 section 7.4.5).
-struct Orientation {
+struct PictureTurn {
   int clockwise_degrees = 0;  ///< 0, 90, 180, 270
   bool mirrored = false;
-  bool operator==(const Orientation&) const = default;
+  bool operator==(const PictureTurn&) const = default;
 };
 
 /// A frame at its place on the recording's timeline.
@@ -23,7 +23,7 @@ struct PlacedFrame {
   std::int64_t duration_ns = 0;          ///< 0: unknown
   const Codec* codec = nullptr;          ///< lives as long as the scan
   const StreamConfig* config = nullptr;  ///< lives until the pop() after the next one at least
-  Orientation orientation;
+  PictureTurn orientation;
   bool filler = false;  ///< not from the recording: stands where something is missing
 };
 

@@ -22,7 +22,7 @@ std::string size_of(const StreamConfig& config) {
   return std::to_string(config.width) + "x" + std::to_string(config.height);
 }
 
-std::string in_words(const Orientation& orientation) {
+std::string in_words(const PictureTurn& orientation) {
   return std::to_string(orientation.clockwise_degrees) + (orientation.mirrored ? " mirrored" : "");
 }
 
@@ -137,7 +137,7 @@ void LayerFrames::look_at_orientation(const OrderedPacket& packet) {
   const auto value = find_extension(packet.packet, *orientation_id_);
   if (!value || value->empty()) return;
   const auto bits = static_cast<std::uint8_t>((*value)[0]);
-  const Orientation now{(bits & 3) * 90, (bits & 4) != 0};
+  const PictureTurn now{(bits & 3) * 90, (bits & 4) != 0};
   if (now == orientation_) return;
   if (log_.frames() > 0)
     log_.changed(to_ms(packet.timestamp), "rotation", in_words(orientation_), in_words(now));

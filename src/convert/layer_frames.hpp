@@ -70,7 +70,7 @@ class LayerFrames final : public FrameSource {
   std::size_t segment_ = 0;
   std::set<std::string> unsupported_;
   std::list<StreamConfig> configs_;  // the last ones that frames point to
-  Orientation orientation_;
+  PictureTurn orientation_;
 
   std::vector<PlacedFrame> ready_;  // of the last push
   std::size_t next_ready_ = 0;

@@ -62,7 +62,7 @@ class Writer {
     bool in_file = false;
     const Codec* codec = nullptr;  // as in the open file
     const StreamConfig* config = nullptr;
-    Orientation orientation;
+    PictureTurn orientation;
     std::int64_t last_ns = -1, step_ns = 0;
   };
 

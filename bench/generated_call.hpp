@@ -1,0 +1,13 @@
+#pragma once
+
+#include <filesystem>
+
+namespace rtpx::bench {
+
+/// Writes a recording of a call into `folder` (new or empty): 720p VP8 at 30 pictures a second, 2.4 Mbit/s, a
+/// keyframe every 10 s, and Opus at 50 packets a second, as a server's Recorder would have stored them: 1.16
+/// GB and 1.15 million packets an hour. The pictures have true headers and no content. With `duplicates` one
+/// packet in 54 is stored twice.
+void generate_call(const std::filesystem::path& folder, double minutes, bool duplicates = false);
+
+}  // namespace rtpx::bench
