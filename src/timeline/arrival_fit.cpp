@@ -6,7 +6,9 @@
 namespace rtpx::timeline {
 namespace {
 
-constexpr double kWindow = 10e9;  // ns of arrivals looked at on either side of a break
+constexpr double kSmallJump = 100e6;  // ns; below, time slides into place instead of being cut
+constexpr double kSlide = 0.01;       // ns per ns: 0.2 ms in a 20 ms packet
+constexpr double kWindow = 10e9;      // ns of arrivals looked at on either side of a break
 
 /// Small breaks may be jitter: only many packets tell. A great one may be a stall, which is over when half as
 /// much has followed.
@@ -57,30 +59,152 @@ std::vector<ClockJump> clock_jumps(const SegmentClock::Samples& samples, const s
   return jumps;
 }
 
+namespace {
+
+/// Where the points change their level for good, within [begin, end): what a network that got slower or a
+/// sender's sound card that dropped some samples does. The levels differ by 20 ms at least and last for 5 s.
+void find_steps(const std::vector<Knot>& points, std::size_t begin, std::size_t end,
+                std::vector<double>& steps) {
+  constexpr std::size_t kFewest = 6;
+  constexpr std::size_t kMostSteps = 64;
+  if (end - begin < 2 * kFewest || steps.size() >= kMostSteps) return;
+  const auto median_of = [&](std::size_t from, std::size_t to, auto&& value) {
+    std::vector<double> values;
+    for (std::size_t i = from; i < to; ++i) values.push_back(value(points[i].offset));
+    return median(std::move(values));
+  };
+  const auto same = [](double offset) { return offset; };
+  const double middle = median_of(begin, end, same);
+  const auto tamed = [&](std::size_t i) { return std::clamp(points[i].offset - middle, -100e6, 100e6); };
+  double total = 0, sum = 0, best = 0;
+  for (std::size_t i = begin; i < end; ++i) total += tamed(i);
+  std::size_t split = begin;
+  for (std::size_t i = begin; i + kFewest < end; ++i) {
+    sum += tamed(i);
+    const auto left = static_cast<double>(i + 1 - begin), right = static_cast<double>(end - i - 1);
+    const double gain =
+        sum * sum / left + (total - sum) * (total - sum) / right;  // squares that the split explains
+    if (i + 1 - begin >= kFewest && gain > best) best = gain, split = i + 1;
+  }
+  if (split == begin) return;
+  const double low = median_of(begin, split, same), high = median_of(split, end, same);
+  const double scatter = std::max(median_of(begin, split, [&](double o) { return std::abs(o - low); }),
+                                  median_of(split, end, [&](double o) { return std::abs(o - high); }));
+  const bool lasting = points[split].x - points[begin].x > 5e9 && points[end - 1].x - points[split].x > 5e9;
+  if (!lasting || std::abs(high - low) < std::max(20e6, 5 * scatter)) return;
+  find_steps(points, begin, split, steps);
+  steps.push_back(points[split].x);
+  find_steps(points, split, end, steps);
+}
+
+/// The points with their steps taken out, as seen against `line`.
+std::vector<Knot> without_steps(std::vector<Knot> points, const Line& line) {
+  std::vector<Knot> above = points;
+  for (Knot& p : above) p.offset -= line.at(p.x);
+  std::vector<double> steps;
+  find_steps(above, 0, above.size(), steps);
+  steps.push_back(std::numeric_limits<double>::infinity());
+  std::size_t begin = 0;
+  double first = 0;
+  for (const double step : steps) {
+    std::size_t end = begin;
+    std::vector<double> level;
+    while (end < above.size() && above[end].x < step) level.push_back(above[end++].offset);
+    const double lift = median(std::move(level));
+    if (begin == 0) first = lift;
+    for (; begin < end; ++begin) points[begin].offset -= lift - first;
+  }
+  return points;
+}
+
+/// One line for all, its slope found with jumps and steps taken out. Drift and steps look alike from afar:
+/// the line is sought from no drift on and from the drift that would explain all, and the better one taken.
+Line fit_between_changes(std::vector<Knot> points, const std::vector<ClockJump>& jumps) {
+  for (Knot& p : points)
+    for (const ClockJump& jump : jumps)
+      if (p.x >= jump.x) p.offset -= jump.moved;
+  Line best;
+  double least = std::numeric_limits<double>::infinity();
+  for (Line line : {Line{}, fit_lower_edge(points)}) {
+    std::vector<Knot> level = points;
+    for (int round = 0; round < 3; ++round) {
+      level = without_steps(points, line);
+      line = fit_lower_edge(level);
+    }
+    std::vector<double> off;
+    for (const Knot& p : level) off.push_back(std::abs(p.offset - line.at(p.x)));
+    const double scatter = median(std::move(off));
+    if (scatter < 0.5 * least) best = line, least = scatter;
+  }
+  return best;
+}
+
+/// A run without a jump: its lower edge, level by level; from one to the next time slides.
+void add_run(Curve& curve, const std::vector<Knot>& points, const Line& line, double from, double to) {
+  std::vector<double> steps;
+  find_steps(points, 0, points.size(), steps);
+  steps.push_back(std::numeric_limits<double>::infinity());
+  double lift = 0, last_step = from;
+  auto point = points.begin();
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    std::vector<double> above;
+    for (; point != points.end() && point->x < steps[i]; ++point) above.push_back(point->offset);
+    const double next_lift = low_quantile(std::move(above));
+    if (i > 0) {
+      const double half = std::abs(next_lift - lift) / kSlide / 2;
+      const double begin = std::max({from, curve.back().x, last_step - half}),
+                   end = std::min(to, last_step + half);
+      curve.push_back({begin, line.at(begin) + lift});
+      curve.push_back({std::max(begin, end), line.at(end) + next_lift});
+    } else {
+      curve.push_back({from, line.at(from) + next_lift});
+    }
+    lift = next_lift;
+    last_step = steps[i];
+  }
+  curve.push_back({to, line.at(to) + lift});
+}
+
+/// Breaks part the earliest arrivals into stretches too short to be early: whole seconds again, except at
+/// jumps.
+std::vector<Knot> by_second(const std::vector<Knot>& arrivals, const std::vector<ClockJump>& jumps) {
+  std::vector<Knot> seconds;
+  auto jump = jumps.begin();
+  double end = -std::numeric_limits<double>::infinity();
+  for (const Knot& p : arrivals) {
+    const bool cut = jump != jumps.end() && p.x >= jump->x;
+    if (cut) ++jump;
+    if (cut || p.x >= end) {
+      seconds.push_back(p);
+      end = p.x + 1e9;
+    } else if (p.offset < seconds.back().offset) {
+      seconds.back() = p;
+    }
+  }
+  return seconds;
+}
+
+}  // namespace
+
 ClockFit fit_arrivals(const SegmentClock::Samples& samples, const Origin& origin) {
   std::vector<Knot> points = earliest_arrivals(samples, origin);
   if (points.empty()) return {{{0, 0}}, 0, 0};
-  const std::vector<ClockJump> jumps = clock_jumps(samples, points);
-  // One slope for all, found with the jumps taken out; then each run's own lower edge.
-  std::vector<double> taken(points.size(), 0);
-  for (std::size_t i = 0; i < points.size(); ++i)
-    for (const ClockJump& jump : jumps)
-      if (points[i].x >= jump.x) taken[i] += jump.moved;
-  for (std::size_t i = 0; i < points.size(); ++i) points[i].offset -= taken[i];
-  const Line line = fit_lower_edge(points);
+  std::vector<ClockJump> jumps = clock_jumps(samples, points);
+  std::erase_if(jumps, [](const ClockJump& jump) { return std::abs(jump.moved) < kSmallJump; });
+  points = by_second(points, jumps);
+  const Line line = fit_between_changes(points, jumps);
 
   ClockFit fit{{}, line.slope, line.residual};
-  const double end = x_of(samples, samples.last_rtp_time);
+  const double last = x_of(samples, samples.last_rtp_time);
+  auto point = points.begin();
   for (std::size_t run = 0; run <= jumps.size(); ++run) {
+    const bool final = run == jumps.size();
     const double from = run == 0 ? 0 : jumps[run - 1].x;
-    const double to = run == jumps.size() ? std::max(end, from) : jumps[run].x;
-    std::vector<double> above;
-    for (std::size_t i = 0; i < points.size(); ++i)
-      if (points[i].x >= from && (points[i].x < to || run == jumps.size()))
-        above.push_back(points[i].offset + taken[i] - line.at(points[i].x));
-    const double lift = low_quantile(above);
-    fit.curve.push_back({from, line.at(from) + lift});
-    fit.curve.push_back({to, line.at(to) + lift});
+    const double to = final ? std::max(last, from) : jumps[run].x;
+    std::vector<Knot> above;
+    for (; point != points.end() && (final || point->x < to); ++point)
+      above.push_back({point->x, point->offset - line.at(point->x)});
+    add_run(fit.curve, above, line, from, to);
   }
   return fit;
 }

@@ -70,6 +70,20 @@ Placing fit_segment(const SegmentInput& input, const Origin& origin) {
   return placing;
 }
 
+/// Reports without a CNAME (its SDES was lost) are of the same sender as others of the stream that tell about
+/// the same time.
+void join_nameless_clocks(std::vector<Placing>& placings) {
+  constexpr double kNear = 5e9;
+  for (Placing& nameless : placings) {
+    if (nameless.clock.empty() || !nameless.input->cname.empty()) continue;
+    const auto other = std::ranges::find_if(placings, [&](const Placing& p) {
+      return !p.clock.empty() && !p.input->cname.empty() && p.input->stream == nameless.input->stream &&
+             std::abs(p.transit - nameless.transit) < kNear;
+    });
+    if (other != placings.end()) nameless.clock = other->clock;
+  }
+}
+
 /// A segment that claims a clock on which it would lie ten seconds and more beside the others has one of its
 /// own.
 void part_false_clocks(std::vector<Placing>& placings) {
@@ -201,6 +215,7 @@ Timeline place_segments(const std::vector<SegmentInput>& segments) {
     placings.back().order = placings.size();
   }
   part_false_clocks(placings);
+  join_nameless_clocks(placings);
   to_receive_time(placings, origin);
 
   std::map<std::string, std::vector<Placing*>> tracks;

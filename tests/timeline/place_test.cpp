@@ -179,6 +179,33 @@ TEST(PlaceSegments, ASmallJumpSlides) {
   EXPECT_LT(greatest_step_ms(timeline.maps[0], audio), 5);
 }
 
+// Without reports a slower network and a jumped clock look alike. Both are followed, and then both tracks are
+// in sync again: the network is slower for both.
+TEST(PlaceSegments, ALastingChangeOfArrivalsIsFollowed) {
+  CallTrack audio, video = video_track();
+  audio.report_seconds = video.report_seconds = 0;
+  audio.to = video.to = 120;
+  const auto slower = [](double t, std::mt19937& random) {
+    return (t > 70 ? 90 : 30) + std::min(200.0, std::exponential_distribution<double>(1 / 15.0)(random));
+  };
+  audio.delay_ms = video.delay_ms = slower;
+  audio.pause_at = 30, audio.pause_seconds = 0.045;
+  const SegmentClock a = audio.clock(1), v = video.clock(2);
+  const Timeline timeline = place_segments({audio.input(a), video.input(v)});
+  for (const double t : {1.0, 20.0, 40.0, 60.0, 80.0, 119.0})
+    EXPECT_NEAR(error_ms(timeline, audio, video, t), 0, 20) << t;
+  EXPECT_LT(greatest_step_ms(timeline.maps[0], audio), 5);
+}
+
+TEST(PlaceSegments, AReportWithoutANameIsOfTheStreamsSender) {
+  CallTrack audio, video = video_track();
+  audio.cname = "";
+  video.delay_ms = [](double, std::mt19937&) { return 700.0; };
+  const SegmentClock a = audio.clock(), v = video.clock();
+  const Timeline timeline = place_segments({audio.input(a), video.input(v)});
+  for (const double t : {0.0, 59.0}) EXPECT_NEAR(error_ms(timeline, audio, video, t), 0, 5) << t;
+}
+
 TEST(PlaceSegments, GarbageReportsAreLeftOut) {
   CallTrack audio, video = video_track();
   audio.to = video.to = 120;
