@@ -9,7 +9,8 @@ using namespace rtpx;
 namespace {
 
 using AddCommand = void (*)(CLI::App&, cli::Program&);
-constexpr AddCommand kCommands[] = {cli::add_import, cli::add_export, cli::add_record};
+constexpr AddCommand kCommands[] = {cli::add_import, cli::add_export,   cli::add_record, cli::add_serve,
+                                    cli::add_upload, cli::add_download, cli::add_list};
 
 const char* const kFooter = R"(A recording is a folder with a manifest.json, or the path of one.
 

@@ -1,0 +1,54 @@
+// rtpx download: a recording comes back from S3.
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "commands.hpp"
+#include "s3_arguments.hpp"
+
+namespace rtpx::cli {
+namespace {
+
+struct Arguments {
+  S3Arguments s3;
+  std::string url, folder;
+  std::uint64_t max_bytes = 0;
+  bool json = false;
+};
+
+const char* const kFooter =
+    R"(URL is a recording's prefix or its manifest.json. A download that was interrupted goes on where it was; files appear
+under their names only when whole and compared with the object's checksum.
+
+Example:
+  rtpx download s3://archive/calls/20261122-100000 call)";
+
+int download(const Arguments& arguments, const std::stop_token& stop) {
+  const auto url = parse_s3_url(arguments.url);
+  if (!url) return report("download", url.error()), kUsage;
+  S3TransferOptions options = transfer_options(arguments.s3, stop);
+  options.max_bytes = arguments.max_bytes;
+  const auto done = with_progress(options, [&](const S3TransferOptions& given) {
+    return download_recording(*url, arguments.folder, given);
+  });
+  if (!done) return report("download", done.error());
+  print_report(*done, "downloaded", arguments.json);
+  return kDone;
+}
+
+}  // namespace
+
+void add_download(CLI::App& app, Program& program) {
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* const command = app.add_subcommand("download", "Fetch a recording from S3");
+  command->footer(kFooter);
+  command->add_option("url", arguments->url, "s3://BUCKET/PREFIX/RECORDING")->required()->type_name("URL");
+  command->add_option("folder", arguments->folder, "Folder for it")->required()->type_name("DIR");
+  command->add_option("--max-bytes", arguments->max_bytes, "Refuse more than this (default: what is free)")
+      ->type_name("BYTES")
+      ->transform(CLI::AsSizeValue(false));
+  command->add_flag("--json", arguments->json, "Print the result as JSON");
+  add_s3_options(*command, arguments->s3);
+  command->callback([arguments, &program] { program.exit_code = download(*arguments, program.stop()); });
+}
+
+}  // namespace rtpx::cli

@@ -1,0 +1,174 @@
+// rtpx serve: a recorder that browsers and other WebRTC senders publish to.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <nlohmann/json.hpp>
+
+#include "commands.hpp"
+#include "http.hpp"
+
+namespace rtpx::cli {
+namespace {
+
+using server::ServeOptions;
+
+struct Arguments {
+  ServeOptions options;
+  std::string listen = "127.0.0.1:8080";
+  std::string log_level = "info", log_format = "text";
+  std::string min_free = "1G", keep_bytes = "0", max_bit_rate = "0";
+};
+
+const char* const kFooter =
+    R"text(Open the page at the address given and press Record, or point any WHIP sender (OBS, GStreamer) at /whip. Browsers
+give camera and microphone to https and to localhost only: from other machines, use --tls-cert and --tls-key or a proxy.
+Every option may also stand in the file of --config (name = value) or in the environment (RTPX_LISTEN, RTPX_TOKEN, …).
+
+Examples:
+  rtpx serve
+  rtpx serve --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem --token "$(cat token)" --advertise 203.0.113.7 gst -
+    launch - 1.0 videotestsrc !vp8enc !rtpvp8pay !whipsink whip - endpoint =
+        http :  // 127.0.0.1:8080/whip)text";
+
+Result<void> split_listen(const std::string& listen, ServeOptions& options) {
+  const auto colon = listen.rfind(':');
+  const std::string port = colon == listen.npos ? "" : listen.substr(colon + 1);
+  if (port.empty() || port.find_first_not_of("0123456789") != port.npos || port.size() > 5)
+    return fail(Errc::invalid_argument, "\"" + listen + "\" is no HOST:PORT to listen on.");
+  options.host = listen.substr(0, colon);
+  options.port = std::stoi(port);
+  return {};
+}
+
+/// "64M", "1G", "500": bytes, with binary multiples. CLI11 has checked the form.
+std::uint64_t bytes_of(const std::string& text) {
+  std::uint64_t value = std::stoull(text);
+  switch (text.back()) {
+    case 'K':
+      return value << 10;
+    case 'M':
+      return value << 20;
+    case 'G':
+      return value << 30;
+    case 'T':
+      return value << 40;
+    default:
+      return value;
+  }
+}
+
+const CLI::Validator kSize(
+    [](std::string& text) -> std::string {
+      const auto digits = text.find_first_not_of("0123456789");
+      const bool good =
+          !text.empty() && digits != 0 && text.size() < 18 &&
+          (digits == text.npos ||
+           (digits + 1 == text.size() && std::string("KMGT").find(text[digits]) != std::string::npos));
+      return good ? "" : "\"" + text + "\" is no size; write a number of bytes, or 64M, 1G, …";
+    },
+    "SIZE");
+
+/// The message as a JSON string.
+class JsonMessage final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& to) override {
+    const std::string text = nlohmann::json(std::string(message.payload.data(), message.payload.size()))
+                                 .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    to.append(text.data(), text.data() + text.size());
+  }
+  [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<JsonMessage>();
+  }
+};
+
+void set_up_log(const Arguments& arguments) {
+  auto logger = std::make_shared<spdlog::logger>("rtpx", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  logger->set_level(spdlog::level::from_str(arguments.log_level));
+  logger->flush_on(spdlog::level::info);
+  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+  formatter->add_flag<JsonMessage>('*');
+  formatter->set_pattern(arguments.log_format == "json"
+                             ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","message":%*})"
+                             : "%Y-%m-%d %H:%M:%S.%e %l: %v");
+  logger->set_formatter(std::move(formatter));
+  spdlog::set_default_logger(logger);
+}
+
+int serve(Arguments& arguments, const std::stop_token& stop) {
+  ServeOptions& options = arguments.options;
+  if (auto split = split_listen(arguments.listen, options); !split) {
+    report("serve", split.error());
+    return kUsage;
+  }
+  options.min_free_bytes = bytes_of(arguments.min_free);
+  options.keep_bytes = bytes_of(arguments.keep_bytes);
+  options.webrtc.max_bits_per_second = bytes_of(arguments.max_bit_rate);
+  set_up_log(arguments);
+  const auto served = server::serve(options, stop, [](const std::string& url) {
+    std::printf("%s\n", url.c_str());
+    std::fflush(stdout);
+    spdlog::info("listening at {}", url);
+  });
+  if (served) return kDone;
+  report("serve", served.error());
+  return served.error().code == Errc::invalid_argument ? kUsage : kFailed;
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, Program& program) {
+  const auto arguments = std::make_shared<Arguments>();
+  ServeOptions& options = arguments->options;
+  CLI::App* const command =
+      app.add_subcommand("serve", "Receive WebRTC publishers (WHIP), with a page, an API and metrics");
+  command->footer(kFooter);
+  command->set_config("--config", "", "Read options from FILE")->envname("RTPX_CONFIG")->type_name("FILE");
+  const auto add = [&](const std::string& name, auto& value, const std::string& help,
+                       const std::string& type) {
+    std::string variable = "RTPX_" + name.substr(2);
+    for (char& c : variable)
+      c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    return command->add_option(name, value, help)->envname(variable)->type_name(type);
+  };
+  add("--listen", arguments->listen, "Address of page and API (default 127.0.0.1:8080)", "HOST:PORT");
+  add("--udp-port", options.webrtc.udp_port, "Port of all media (default 9000)", "PORT");
+  add("--advertise", options.webrtc.advertise,
+      "Address that publishers reach this machine at (default: all local ones)", "ADDRESS");
+  add("--udp-listen", options.webrtc.listen, "Local address to receive media on (default: all)", "ADDRESS");
+  add("--base-dir", options.base_dir, "Folder of the recordings (default ./recordings)", "DIR");
+  add("--token", options.token, "Who knows it may record, see and delete", "TOKEN");
+  command->add_flag("--insecure", options.insecure, "Allow everyone on other addresses than loopback")
+      ->envname("RTPX_INSECURE");
+  add("--origin", options.allowed_origins, "Origin of another page that may use this server", "URL");
+  add("--tls-cert", options.tls_cert, "Certificate chain, PEM; read again at SIGHUP", "FILE");
+  add("--tls-key", options.tls_key, "Its private key, PEM", "FILE");
+  add("--max-sessions", options.webrtc.max_sessions, "Publishers at once (default 200)", "N");
+  add("--max-bit-rate", arguments->max_bit_rate, "Bits a second for each publisher; 0: no limit (default)",
+      "SIZE")
+      ->check(kSize);
+  add("--whip-rate", options.whip_rate, "New sessions a second for one address (default 10)", "N")
+      ->check(CLI::Range(0.01, 1e6));
+  add("--whip-burst", options.whip_burst, "New sessions at once for one address (default 30)", "N")
+      ->check(CLI::Range(1, 1000000));
+  add("--min-free", arguments->min_free, "Refuse packets when less disk is free (default 1G)", "SIZE")
+      ->check(kSize);
+  add("--keep-days", options.keep_days, "Delete recordings after so many days; 0: never (default)", "N")
+      ->check(CLI::Range(0, 100000));
+  add("--keep-bytes", arguments->keep_bytes, "Delete the oldest beyond this; 0: never (default)", "SIZE")
+      ->check(kSize);
+  add("--conversions", options.conversions_at_once, "Conversions at once (default 1)", "N")
+      ->check(CLI::Range(1, 64));
+  add("--webhook", options.webhook_urls, "URL to tell what happens", "URL");
+  add("--webhook-secret", options.webhook_secret, "Signs what is told", "SECRET");
+  add("--log-level", arguments->log_level, "debug, info (default), warn or error", "LEVEL")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  add("--log-format", arguments->log_format, "text (default) or json", "FORMAT")
+      ->check(CLI::IsMember({"text", "json"}));
+  command->callback([arguments, &program] { program.exit_code = serve(*arguments, program.stop()); });
+}
+
+}  // namespace rtpx::cli

@@ -1,0 +1,67 @@
+// rtpx upload: a recording goes to S3.
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "commands.hpp"
+#include "s3_arguments.hpp"
+
+namespace rtpx::cli {
+namespace {
+
+struct Arguments {
+  S3Arguments s3;
+  std::string folder, url;
+  bool resume = false, delete_after_upload = false, json = false;
+};
+
+const char* const kFooter =
+    R"(Files are stored as PREFIX/<folder name>/<file>, the manifest last. What an interruption leaves is gone on with by the
+same command, or by --resume for everything below a folder. Nothing local is deleted unless asked.
+
+Examples:
+  rtpx upload recordings/20261122-100000 s3://archive/calls
+  rtpx upload --resume recordings)";
+
+int upload(const Arguments& arguments, const std::stop_token& stop) {
+  S3TransferOptions options = transfer_options(arguments.s3, stop);
+  options.delete_after_upload = arguments.delete_after_upload;
+  std::optional<S3Url> prefix;
+  if (!arguments.resume) {
+    auto url = parse_s3_url(arguments.url);
+    if (!url) return report("upload", url.error()), kUsage;
+    prefix = *url;
+  }
+  const auto done = with_progress(options, [&](const S3TransferOptions& given) {
+    return prefix ? upload_recording(arguments.folder, *prefix, given)
+                  : resume_uploads(arguments.folder, given);
+  });
+  if (!done) return report("upload", done.error());
+  print_report(*done, "uploaded", arguments.json);
+  return kDone;
+}
+
+}  // namespace
+
+void add_upload(CLI::App& app, Program& program) {
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* const command = app.add_subcommand("upload", "Store a recording on S3");
+  command->footer(kFooter);
+  command
+      ->add_option("recording", arguments->folder, "Folder of a recording (with --resume: or of recordings)")
+      ->required()
+      ->type_name("RECORDING");
+  auto* url = command->add_option("url", arguments->url, "s3://BUCKET/PREFIX")->type_name("URL");
+  auto* resume =
+      command->add_flag("--resume", arguments->resume, "Finish what earlier uploads left")->excludes(url);
+  command->add_flag("--delete-after-upload", arguments->delete_after_upload,
+                    "Delete local media files once verified");
+  command->add_flag("--json", arguments->json, "Print the result as JSON");
+  add_s3_options(*command, arguments->s3);
+  command->callback([arguments, resume, &program] {
+    if (resume->count() == 0 && arguments->url.empty())
+      throw CLI::RequiredError("url (s3://BUCKET/PREFIX), or --resume");
+    program.exit_code = upload(*arguments, program.stop());
+  });
+}
+
+}  // namespace rtpx::cli

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <stop_token>
+
+#include "access.hpp"
+#include "conversions.hpp"
+#include "library.hpp"
+#include "live.hpp"
+#include "options.hpp"
+#include "webhooks.hpp"
+
+namespace rtpx::server {
+
+/// The parts of a running server, tied together: an ended recording is converted, and the world is told.
+class App {
+ public:
+  /// Errors: invalid_argument, io, denied.
+  [[nodiscard]] static Result<std::unique_ptr<App>> start(ServeOptions options);
+  ~App();
+
+  [[nodiscard]] const ServeOptions& options() const { return options_; }
+  [[nodiscard]] Access& access() { return access_; }
+  [[nodiscard]] Library& library() { return library_; }
+  [[nodiscard]] const Library& library() const { return library_; }
+  [[nodiscard]] Live& live() { return *live_; }
+  [[nodiscard]] const Live& live() const { return *live_; }
+  [[nodiscard]] Conversions& conversions() { return conversions_; }
+  [[nodiscard]] const Conversions& conversions() const { return conversions_; }
+  [[nodiscard]] const Webhooks& webhooks() const { return webhooks_; }
+
+  /// A recording's state with what runs now.
+  [[nodiscard]] RecordingState state_of(const RecordingEntry& entry) const;
+  /// Why no new session can be taken; empty: ready.
+  [[nodiscard]] std::string not_ready() const;
+  /// Refuses new sessions from now on; those under way go on until the App ends.
+  void drain() { draining_ = true; }
+
+ private:
+  explicit App(ServeOptions options);
+  void finish_what_was_left();
+  void delete_what_is_old();
+
+  ServeOptions options_;
+  std::atomic<bool> draining_ = false;
+  Access access_;
+  Library library_;
+  Webhooks webhooks_;
+  Conversions conversions_;
+  std::unique_ptr<Live> live_;
+  std::jthread keeper_;  // retention
+};
+
+/// Serves until a stop is asked for: then new sessions are refused, recordings end cleanly, conversions stop.
+/// `on_listening(url)` runs once the server answers.
+[[nodiscard]] Result<void> serve(ServeOptions options, std::stop_token stop,
+                                 const std::function<void(const std::string& url)>& on_listening);
+
+}  // namespace rtpx::server

@@ -1,0 +1,191 @@
+#include "library.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace rtpx::server {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kDeletedPrefix = ".deleted-";
+constexpr std::uint64_t kMaxResult = 64U << 20;
+
+bool is_plain_name(const std::string& name) {
+  return !name.empty() && name.size() < 256 && name[0] != '.' && name.find('/') == name.npos &&
+         name.find('\0') == name.npos;
+}
+
+std::uint64_t folder_bytes(const fs::path& folder) {
+  std::uint64_t sum = 0;
+  std::error_code error;
+  for (fs::recursive_directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    std::error_code gone;
+    if (at->is_regular_file(gone) && !gone) {
+      const auto size = at->file_size(gone);
+      if (!gone) sum += size;
+    }
+  }
+  return sum;
+}
+
+std::string text_of(const json& object, const char* key) {
+  const auto at = object.find(key);
+  return at != object.end() && at->is_string() ? at->get<std::string>() : std::string();
+}
+
+/// The name of a file of `output` that a location names; empty when it is not there.
+std::string name_in(const fs::path& output, const std::string& location) {
+  const std::string name = fs::path(location).filename();
+  std::error_code error;
+  return is_plain_name(name) && fs::is_regular_file(output / name, error) ? name : std::string();
+}
+
+std::vector<OutputFile> read_outputs(const fs::path& output) {
+  std::vector<OutputFile> out;
+  const auto text = read_whole_file(real_file_system(), output / "result.json", kMaxResult);
+  if (!text) return out;
+  json result = json::parse(*text, nullptr, false);
+  if (!result.is_object()) return out;
+  if (const auto files = result.find("files"); files != result.end() && files->is_object()) result = *files;
+  for (const auto& [id, value] : result.items()) {
+    if (!value.is_object()) continue;
+    OutputFile file;
+    file.id = id;
+    file.name = name_in(output, text_of(value, "location"));
+    if (file.name.empty()) continue;
+    if (const auto ms = value.find("duration_ms"); ms != value.end() && ms->is_number())
+      file.duration_ms = ms->get<std::int64_t>();
+    std::error_code error;
+    file.bytes = fs::file_size(output / file.name, error);
+    file.thumbnail = name_in(output, text_of(value, "thumbnail_location"));
+    file.report = name_in(output, text_of(value, "report_location"));
+    file.sprites = name_in(output, file.name + "_sprites.vtt");
+    out.push_back(std::move(file));
+  }
+  return out;
+}
+
+ConversionState conversion_of(const RecordingInfo& info) {
+  ConversionState state;
+  const json value = json::parse(info.conversion, nullptr, false);
+  if (!value.is_object()) return state;
+  state.state = text_of(value, "state");
+  state.error = text_of(value, "error");
+  if (const auto code = value.find("exit_code"); code != value.end() && code->is_number_integer())
+    state.exit_code = code->get<int>();
+  return state;
+}
+
+RecordingState state_of(const RecordingEntry& entry) {
+  if (entry.conversion.state == "failed") return RecordingState::failed;
+  if (entry.conversion.state == "cancelled") return RecordingState::cancelled;
+  if (entry.conversion.state != "done") return RecordingState::waiting;
+  const json upload = json::parse(entry.info.upload, nullptr, false);
+  return upload.is_object() && text_of(upload, "state") == "done" ? RecordingState::uploaded
+                                                                  : RecordingState::ready;
+}
+
+}  // namespace
+
+const char* to_string(RecordingState state) noexcept {
+  switch (state) {
+    case RecordingState::recording:
+      return "recording";
+    case RecordingState::waiting:
+      return "waiting";
+    case RecordingState::converting:
+      return "converting";
+    case RecordingState::ready:
+      return "ready";
+    case RecordingState::failed:
+      return "failed";
+    case RecordingState::cancelled:
+      return "cancelled";
+    case RecordingState::uploaded:
+      return "uploaded";
+  }
+  return "unknown";
+}
+
+std::vector<std::string> Library::ids() const {
+  std::vector<std::string> out;
+  std::error_code error;
+  for (fs::directory_iterator at(base_dir_, error), end; !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename();
+    std::error_code gone;
+    if (is_plain_name(name) && at->is_directory(gone) &&
+        (fs::exists(at->path() / "manifest.json", gone) || fs::exists(at->path() / kRecordingFileName, gone)))
+      out.push_back(name);
+  }
+  std::ranges::sort(out, std::greater{});
+  return out;
+}
+
+Result<fs::path> Library::folder(const std::string& id) const {
+  std::error_code error;
+  const fs::path path = base_dir_ / id;
+  if (!is_plain_name(id) || !fs::is_directory(path, error) || fs::is_symlink(path, error))
+    return fail(Errc::not_found, "There is no recording of that name.");
+  return path;
+}
+
+Result<fs::path> Library::file(const std::string& id, const std::string& name) const {
+  const auto at = folder(id);
+  if (!at) return at;
+  std::error_code error;
+  if (is_plain_name(name))
+    for (const fs::path& path : {*at / "output" / name, *at / name})
+      if (fs::is_regular_file(fs::symlink_status(path, error))) return path;
+  return fail(Errc::not_found, "The recording has no such file.");
+}
+
+Result<RecordingEntry> Library::entry(const std::string& id) const {
+  const auto at = folder(id);
+  if (!at) return std::unexpected(at.error());
+  RecordingEntry out;
+  out.id = id;
+  if (auto info = read_recording_info(real_file_system(), *at)) out.info = std::move(*info);
+  if (auto manifest = read_manifest(*at)) out.manifest = std::move(*manifest);
+  out.conversion = conversion_of(out.info);
+  out.outputs = read_outputs(*at / "output");
+  out.bytes = folder_bytes(*at);
+  for (const OutputFile& file : out.outputs) out.duration_ms = std::max(out.duration_ms, file.duration_ms);
+  out.state = state_of(out);
+  return out;
+}
+
+Result<void> Library::set_conversion(const std::string& id, const ConversionState& state) const {
+  const auto at = folder(id);
+  if (!at) return std::unexpected(at.error());
+  auto info = read_recording_info(real_file_system(), *at);
+  if (!info && info.error().code == Errc::not_found) info = RecordingInfo{};  // upstream's have none
+  if (!info) return std::unexpected(info.error());
+  json value = {{"state", state.state}};
+  if (!state.error.empty()) value["error"] = state.error;
+  if (state.exit_code != 0) value["exit_code"] = state.exit_code;
+  info->conversion = value.dump(-1, ' ', false, json::error_handler_t::replace);
+  return write_recording_info(real_file_system(), *at, *info);
+}
+
+Result<void> Library::remove(const std::string& id) const {
+  const auto at = folder(id);
+  if (!at) return std::unexpected(at.error());
+  const fs::path hidden = base_dir_ / (kDeletedPrefix + id);
+  if (auto renamed = real_file_system().rename(*at, hidden); !renamed) return renamed;
+  std::error_code error;
+  fs::remove_all(hidden, error);
+  if (error) return fail(Errc::io, "Cannot delete all of recording " + id + ": " + error.message() + ".");
+  return {};
+}
+
+void Library::sweep() const {
+  std::error_code error;
+  std::vector<fs::path> hidden;
+  for (fs::directory_iterator at(base_dir_, error), end; !error && at != end; at.increment(error))
+    if (at->path().filename().string().starts_with(kDeletedPrefix)) hidden.push_back(at->path());
+  for (const fs::path& path : hidden) fs::remove_all(path, error);
+}
+
+}  // namespace rtpx::server

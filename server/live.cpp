@@ -1,0 +1,148 @@
+#include "live.hpp"
+
+#include <algorithm>
+
+namespace rtpx::server {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::uint64_t refused(const Recorder::Stats& stats) {
+  return stats.queue_full + stats.disk_full + stats.unknown_track + stats.unknown_rid + stats.too_large +
+         stats.failed;
+}
+
+void add(Live::Totals& totals, const Recorder::Stats& stats) {
+  totals.packets += stats.packets;
+  totals.bytes += stats.bytes;
+  totals.refused += refused(stats);
+  totals.queued_bytes += stats.queued_bytes;
+  totals.worst_flush = std::max(totals.worst_flush, stats.worst_flush);
+  totals.worst_sync = std::max(totals.worst_sync, stats.worst_sync);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Live>> Live::start(const ServeOptions& options, LiveEvents events) {
+  std::unique_ptr<Live> live(new Live(options, std::move(events)));
+  auto endpoint = WebRtcEndpoint::start(options.webrtc);
+  if (!endpoint) return std::unexpected(endpoint.error());
+  live->endpoint_ = std::move(*endpoint);
+  return live;
+}
+
+Live::~Live() {
+  endpoint_.reset();
+}
+
+Result<AcceptedSession> Live::accept(const std::string& offer, const std::string& name) {
+  SessionHandlers handlers;
+  handlers.open = [this, name](const std::string& id, std::span<const MediaStreamTrack> tracks) {
+    return open(id, name, tracks);
+  };
+  handlers.ended = [this](const std::string& id, SessionEnd reason, const SessionStats&) { end(id, reason); };
+  return endpoint_->accept(offer, std::move(handlers));
+}
+
+Result<PatchedSession> Live::patch(const std::string& session_id, const std::string& fragment) {
+  return endpoint_->patch(session_id, fragment);
+}
+
+Result<void> Live::close(const std::string& session_id) {
+  return endpoint_->close(session_id);
+}
+
+Result<std::shared_ptr<PacketSink>> Live::open(const std::string& session_id, const std::string& name,
+                                               std::span<const MediaStreamTrack> tracks) {
+  Recorder::Options options;
+  options.base_dir = options_.base_dir;
+  options.name = name;
+  options.full_space_bytes = options_.min_free_bytes;
+  options.low_space_bytes = options_.min_free_bytes + options_.min_free_bytes / 4;
+  auto started = Recorder::start(std::move(options));
+  if (!started) return std::unexpected(started.error());
+  std::shared_ptr<Recorder> recorder = std::move(*started);
+  const std::string recording_id = recorder->folder().filename();
+  recorder->set_event_sink([this, recording_id](const Event& event) {
+    if (events_.event) events_.event(recording_id, event);
+  });
+  if (auto added = recorder->add_tracks(tracks); !added) return std::unexpected(added.error());
+  auto sink = make_recorder_sink(*recorder, tracks);
+  if (!sink) return std::unexpected(sink.error());
+  {
+    const std::lock_guard lock(mutex_);
+    sessions_[session_id] = {recording_id, name, recorder};
+  }
+  if (events_.started) events_.started(recording_id, name);
+  return sink;
+}
+
+void Live::end(const std::string& session_id, SessionEnd reason) {
+  Session session;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto at = sessions_.find(session_id);
+    if (at == sessions_.end()) return;
+    session = at->second;
+  }
+  const fs::path folder = session.recorder->folder();
+  std::vector<std::string> ids;
+  for (const auto& [id, track] : session.recorder->manifest()) ids.push_back(id);
+  (void)session.recorder->end_tracks(ids, to_string(reason));
+  const Recorder::Stats stats = session.recorder->stats();
+  const bool empty = stats.packets == 0;
+  {
+    const std::lock_guard lock(mutex_);
+    sessions_.erase(session_id);
+    add(ended_, stats);
+    ended_.queued_bytes = 0;
+    ++ended_.recordings;
+    if (empty) ++ended_.empty;
+  }
+  session.recorder.reset();  // the last owner but for a stats() under way: all is on disk after this
+  if (empty) {
+    // Nobody ever sent a packet: there is nothing to keep.
+    std::error_code ignored;
+    fs::remove_all(folder, ignored);
+  }
+  if (events_.ended) events_.ended(empty ? std::string() : folder.filename().string(), to_string(reason));
+}
+
+std::vector<LiveSession> Live::sessions() const {
+  std::map<std::string, Session> copy;
+  {
+    const std::lock_guard lock(mutex_);
+    copy = sessions_;
+  }
+  std::vector<LiveSession> out;
+  for (const auto& [id, session] : copy)
+    out.push_back({id, session.recording_id, session.name, endpoint_->stats(id), session.recorder->stats()});
+  return out;
+}
+
+bool Live::is_recording(const std::string& recording_id) const {
+  const std::lock_guard lock(mutex_);
+  return std::ranges::any_of(
+      sessions_, [&](const auto& session) { return session.second.recording_id == recording_id; });
+}
+
+std::optional<std::string> Live::recording_of(const std::string& session_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = sessions_.find(session_id);
+  if (at == sessions_.end()) return std::nullopt;
+  return at->second.recording_id;
+}
+
+Live::Totals Live::totals() const {
+  std::vector<std::shared_ptr<Recorder>> recorders;
+  Totals out;
+  {
+    const std::lock_guard lock(mutex_);
+    out = ended_;
+    for (const auto& [id, session] : sessions_) recorders.push_back(session.recorder);
+  }
+  for (const auto& recorder : recorders) add(out, recorder->stats());
+  return out;
+}
+
+}  // namespace rtpx::server

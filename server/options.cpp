@@ -1,0 +1,22 @@
+#include "options.hpp"
+
+namespace rtpx::server {
+
+bool is_loopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || host == "[::1]" || host.starts_with("127.");
+}
+
+Result<void> check(const ServeOptions& options) {
+  if (!is_loopback(options.host) && options.token.empty() && !options.insecure)
+    return fail(Errc::invalid_argument, "Listening on " + options.host +
+                                            " without a token would let anyone record and delete. Give "
+                                            "--token, or --insecure if that is meant.");
+  if (options.tls_cert.empty() != options.tls_key.empty())
+    return fail(Errc::invalid_argument, "--tls-cert and --tls-key belong together; one is missing.");
+  if (options.port < 0 || options.port > 65535)
+    return fail(Errc::invalid_argument,
+                "Port " + std::to_string(options.port) + " is not between 0 and 65535.");
+  return {};
+}
+
+}  // namespace rtpx::server

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "ingest/webrtc/endpoint.hpp"
+#include "rtpx/result.hpp"
+
+namespace rtpx::server {
+
+/// Settings of `rtpx serve`; docs/operations.md explains each.
+struct ServeOptions {
+  std::string host = "127.0.0.1";
+  int port = 8080;  ///< 0: any free one
+  std::filesystem::path base_dir = "./recordings";
+  WebRtcEndpoint::Options webrtc;
+
+  std::string token;                         ///< empty: none needed
+  bool insecure = false;                     ///< allows an open server on other addresses than loopback
+  std::vector<std::string> allowed_origins;  ///< "https://example.org", for pages of other hosts
+  std::string tls_cert, tls_key;             ///< PEM; both or none
+
+  std::uint64_t min_free_bytes = 1ULL << 30;  ///< packets are refused below it
+  int keep_days = 0;                          ///< 0: nothing is deleted
+  std::uint64_t keep_bytes = 0;               ///< 0: nothing is deleted
+
+  double whip_rate = 10;  ///< new sessions a second for one address
+  int whip_burst = 30;
+  std::size_t max_event_streams = 64;
+
+  std::filesystem::path command;  ///< the rtpx program, for conversions; empty: this one
+  std::uint64_t conversion_memory_bytes = 4ULL << 30;
+  int conversions_at_once = 1;
+  int sprites = 100;
+
+  std::vector<std::string> webhook_urls;
+  std::string webhook_secret;
+};
+
+/// True for 127.0.0.0/8, ::1 and localhost.
+[[nodiscard]] bool is_loopback(const std::string& host);
+
+/// Errors: invalid_argument, saying which option and why: an open server on a public address among them.
+[[nodiscard]] Result<void> check(const ServeOptions& options);
+
+}  // namespace rtpx::server

@@ -1,0 +1,124 @@
+#include "views.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+namespace rtpx::server {
+namespace {
+
+using nlohmann::json;
+
+std::string iso(UtcTime time) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+  const std::time_t whole = seconds.time_since_epoch().count();
+  std::tm parts{};
+  gmtime_r(&whole, &parts);
+  char text[32];
+  return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+const char* name_of(MediaKind kind) {
+  return kind == MediaKind::audio ? "audio" : "video";
+}
+
+json view_of(const ManifestTrack& track, const std::string& id) {
+  json out = {{"id", id}, {"kind", name_of(track.kind)}, {"streams", track.streams}};
+  if (track.codec) out["codec"] = track.codec->mime_type;
+  if (track.packets) out["packets"] = *track.packets;
+  if (track.bytes) out["bytes"] = *track.bytes;
+  json rids = json::array();
+  for (const auto& [rid, index] : track.rid_map)
+    if (rid) rids.push_back(*rid);
+  if (!rids.empty()) out["rids"] = rids;
+  return out;
+}
+
+json view_of(const std::string& recording, const OutputFile& file) {
+  const std::string base = "/api/recordings/" + recording + "/files/";
+  const auto url = [&](const std::string& name) {
+    std::string encoded;
+    for (const char c : name) {
+      const bool plain = std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';
+      char hex[4];
+      std::snprintf(hex, sizeof hex, "%%%02X", static_cast<unsigned char>(c));
+      encoded += plain ? std::string(1, c) : hex;
+    }
+    return base + encoded;
+  };
+  json out = {{"id", file.id},
+              {"name", file.name},
+              {"duration_ms", file.duration_ms},
+              {"bytes", file.bytes},
+              {"url", url(file.name)}};
+  if (!file.thumbnail.empty()) out["thumbnail_url"] = url(file.thumbnail);
+  if (!file.sprites.empty()) out["sprites_url"] = url(file.sprites);
+  if (!file.report.empty()) out["report_url"] = url(file.report);
+  return out;
+}
+
+json view_of(const StreamStats& stream) {
+  return {{"ssrc", stream.ssrc},           {"rid", stream.rid},
+          {"packets", stream.packets},     {"lost", stream.lost},
+          {"recovered", stream.recovered}, {"unrepaired", stream.unrepaired},
+          {"nacks", stream.nacks_sent},    {"plis", stream.plis_sent},
+          {"jitter_ms", stream.jitter_ms}, {"bits_per_second", stream.bits_per_second}};
+}
+
+}  // namespace
+
+json view_of(const App& app, const RecordingEntry& entry) {
+  const RecordingState state = app.state_of(entry);
+  json out = {{"id", entry.id},
+              {"name", entry.info.name},
+              {"created", iso(entry.info.created)},
+              {"state", to_string(state)},
+              {"bytes", entry.bytes},
+              {"duration_ms", entry.duration_ms},
+              {"tracks", json::array()},
+              {"files", json::array()}};
+  if (entry.info.ended_at) out["ended"] = iso(*entry.info.ended_at);
+  if (entry.info.end_reason) out["end_reason"] = *entry.info.end_reason;
+  for (const auto& [id, track] : entry.manifest) out["tracks"].push_back(view_of(track, id));
+  for (const OutputFile& file : entry.outputs) out["files"].push_back(view_of(entry.id, file));
+  if (state == RecordingState::failed) out["error"] = entry.conversion.error;
+  out["has_losses"] = entry.conversion.exit_code == 1;
+  if (!entry.outputs.empty()) out["report_url"] = "/api/recordings/" + entry.id + "/report";
+  if (const auto running = app.conversions().running(entry.id)) {
+    out["progress"] = running->fraction;
+    if (running->seconds_left) out["seconds_left"] = *running->seconds_left;
+  }
+  return out;
+}
+
+json view_of(const LiveSession& session) {
+  json out = {
+      {"session", session.session_id},       {"recording", session.recording_id}, {"name", session.name},
+      {"packets", session.recorder.packets}, {"bytes", session.recorder.bytes},   {"tracks", json::array()}};
+  if (!session.stats) return out;
+  const SessionStats& stats = *session.stats;
+  out["connected"] = stats.connected;
+  out["age_ms"] = stats.age.count();
+  out["bits_per_second"] = stats.bits_per_second;
+  if (stats.rtt_ms) out["rtt_ms"] = *stats.rtt_ms;
+  for (const TrackStats& track : stats.tracks) {
+    json view = {{"id", track.id},
+                 {"mid", track.mid},
+                 {"kind", name_of(track.kind)},
+                 {"codec", track.codec},
+                 {"streams", json::array()}};
+    if (track.audio_level_dbov) view["audio_level_dbov"] = *track.audio_level_dbov;
+    for (const StreamStats& stream : track.streams) view["streams"].push_back(view_of(stream));
+    out["tracks"].push_back(std::move(view));
+  }
+  return out;
+}
+
+json view_of_disk(const App& app) {
+  std::error_code error;
+  const auto space = std::filesystem::space(app.options().base_dir, error);
+  if (error) return json::object();
+  return {{"free_bytes", space.available}, {"total_bytes", space.capacity}};
+}
+
+}  // namespace rtpx::server

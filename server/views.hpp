@@ -1,0 +1,16 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "app.hpp"
+
+namespace rtpx::server {
+
+/// A recording as the API shows it; `openapi.json` describes the fields.
+[[nodiscard]] nlohmann::json view_of(const App& app, const RecordingEntry& entry);
+/// A live session: bit rate, loss, sound level for each track.
+[[nodiscard]] nlohmann::json view_of(const LiveSession& session);
+/// Free and used bytes.
+[[nodiscard]] nlohmann::json view_of_disk(const App& app);
+
+}  // namespace rtpx::server
