@@ -9,6 +9,7 @@
 #include "recover/recovery_report.hpp"
 #include "recover/track_guess.hpp"
 #include "storage/recording_layout.hpp"
+#include "util/file_name.hpp"
 #include "util/utc_time.hpp"
 
 namespace rtpx {
@@ -81,8 +82,34 @@ class Recovery {
     manifest_ = salvage_manifest(*text);
     for (const auto& [id, track] : manifest_)
       out_.notes.push_back("Track \"" + id + "\" could still be read in the broken manifest");
+    settle_ids();
     return {};
   }
+
+  /// A salvaged entry may have a damaged id or location. Where its file belongs to another id (by the index,
+  /// or by its name) that has no entry, that is its id; else its location is wrong.
+  void settle_ids() {
+    for (const LayoutFile& file : layout_.files) {
+      if (file.content == IndexContent::rtcp) continue;
+      for (auto at = manifest_.begin(); at != manifest_.end(); ++at) {
+        const std::string& id = at->first;
+        if (id == file.track_id || fs::path(at->second.location).filename() != file.path.filename()) continue;
+        const bool has_own_file =
+            std::ranges::find(layout_.files, id, &LayoutFile::track_id) != layout_.files.end();
+        if (has_own_file || manifest_.contains(file.track_id)) {
+          at->second.location = usual_name(id);
+          continue;
+        }
+        auto entry = manifest_.extract(at);
+        entry.key() = file.track_id;
+        manifest_.insert(std::move(entry));
+        break;
+      }
+    }
+  }
+
+  /// What the record file of a track is called when nothing stands against it.
+  static std::string usual_name(const std::string& id) { return encode_file_name(id) + ".rtpx"; }
 
   Result<void> examine_files() {
     for (const LayoutFile& file : layout_.files) {
@@ -116,7 +143,7 @@ class Recovery {
     out_.notes.push_back("The location of track \"" + file.track_id + "\" named " + file.path.string() +
                          ", which is of track \"" + file.indexed->track_id + "\"");
     if (file.content == IndexContent::rtp)
-      manifest_.at(file.track_id).location.clear();
+      manifest_.at(file.track_id).location = usual_name(file.track_id);
     else
       manifest_.at(file.track_id).rtcp_location.reset();
     return true;
