@@ -1,0 +1,45 @@
+// Calls of the server's API. What fails throws an Error with a sentence for the person.
+
+async function call(method, url, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(url, { method, ...options });
+  } catch {
+    throw new Error('The server does not answer. Is it running?');
+  }
+  if (answer.ok) return answer;
+  let detail = `The server answered ${answer.status}.`;
+  try {
+    detail = (await answer.json()).detail ?? detail;
+  } catch { /* no problem document */ }
+  throw Object.assign(new Error(detail), { status: answer.status });
+}
+
+const json = async (method, url, body) =>
+  (await call(method, url, body && { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })).json();
+
+export const configuration = () => json('GET', '/api/config');
+export const recordings = () => json('GET', '/api/recordings');
+export const login = (token) =>
+  call('POST', '/api/login', { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ token }) });
+export const remove = (id) => call('DELETE', `/api/recordings/${encodeURIComponent(id)}`);
+export const convert = (id) => call('POST', `/api/recordings/${encodeURIComponent(id)}/convert`);
+export const cancelConversion = (id) => call('DELETE', `/api/recordings/${encodeURIComponent(id)}/convert`);
+
+/** Calls `onState` with each snapshot of what runs; EventSource comes back by itself. */
+export function watch(onState) {
+  const events = new EventSource('/api/events');
+  events.onmessage = (message) => onState(JSON.parse(message.data));
+  return () => events.close();
+}
+
+/** Offers over WHIP (RFC 9725); answers the session's URL and its answer SDP. */
+export async function publish(offer, name) {
+  const answer = await call('POST', `/whip?name=${encodeURIComponent(name)}`, {
+    headers: { 'Content-Type': 'application/sdp' },
+    body: offer,
+  });
+  return { url: new URL(answer.headers.get('Location'), location.href).href, sdp: await answer.text() };
+}
+
+export const endSession = (url) => call('DELETE', url, { keepalive: true });

@@ -1,0 +1,48 @@
+// The page: wires the recorder and the list to the server's state.
+import * as api from './api.js';
+import { bytes } from './format.js';
+import { RecordingList } from './recordings.js';
+import { Recorder } from './recorder.js';
+
+const $ = (id) => document.getElementById(id);
+
+function notice(text) {
+  $('notice').textContent = text;
+  $('notice').hidden = !text;
+}
+
+let stopWatching = () => {};
+
+async function open() {
+  const config = await api.configuration();
+  $('version').textContent = `rtpx ${config.version}`;
+  const locked = config.token_required && !config.logged_in;
+  $('login').hidden = !locked;
+  $('recorder').hidden = $('recordings').hidden = locked;
+  if (locked) return $('token').focus();
+
+  const list = new RecordingList($('list'), $('empty'), notice);
+  const recorder = new Recorder(notice);
+  await list.load();
+  stopWatching();
+  stopWatching = api.watch((state) => {
+    recorder.show(state.sessions);
+    list.update(state);
+    if (state.disk.free_bytes !== undefined) {
+      $('disk').textContent = `${bytes(state.disk.free_bytes)} of ${bytes(state.disk.total_bytes)} free`;
+    }
+  });
+}
+
+$('login').addEventListener('submit', async (event) => {
+  event.preventDefault();
+  try {
+    await api.login($('token').value);
+    notice('');
+    await open();
+  } catch (error) {
+    notice(error.message);
+  }
+});
+
+open().catch((error) => notice(error.message));

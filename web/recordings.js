@@ -1,0 +1,129 @@
+// The list of recordings: state, thumbnail, player with scrub pictures, report, download, deletion.
+import * as api from './api.js';
+import { bytes, day, duration } from './format.js';
+import { openPlayer } from './player.js';
+
+const stateText = {
+  recording: 'recording', waiting: 'waiting', converting: 'converting', ready: 'ready',
+  failed: 'failed', cancelled: 'not converted', uploaded: 'uploaded',
+};
+
+function element(tag, properties = {}, ...children) {
+  const node = Object.assign(document.createElement(tag), properties);
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+const titleOf = (recording) => recording.name || day(recording.created);
+
+export class RecordingList {
+  constructor(list, empty, notice) {
+    Object.assign(this, { list, empty, notice, known: '' });
+    this.entries = new Map();
+  }
+
+  async load() {
+    const { recordings } = await api.recordings();
+    this.recordings = recordings;
+    this.empty.hidden = recordings.length > 0;
+    const ids = new Set(recordings.map((recording) => recording.id));
+    for (const [id, node] of this.entries) {
+      if (!ids.has(id)) {
+        node.remove();
+        this.entries.delete(id);
+      }
+    }
+    recordings.forEach((recording, index) => this.place(recording, index));
+  }
+
+  /** Live state from the event stream; the whole list is asked for when anything but progress changed. */
+  update({ recordings }) {
+    const known = JSON.stringify(recordings.map(({ id, state }) => [id, state]));
+    if (known !== this.known) {
+      this.known = known;
+      this.load().catch((error) => this.notice(error.message));
+      return;
+    }
+    for (const { id, progress, seconds_left: left } of recordings) {
+      const bar = this.entries.get(id)?.querySelector('progress');
+      if (bar && progress !== undefined) {
+        bar.value = progress;
+        bar.title = left === undefined ? '' : `about ${Math.ceil(left)} s left`;
+      }
+    }
+  }
+
+  place(recording, index) {
+    const signature = JSON.stringify({ ...recording, progress: 0, seconds_left: 0 });
+    let node = this.entries.get(recording.id);
+    if (!node || node.dataset.signature !== signature) {
+      const fresh = this.render(recording);
+      fresh.dataset.signature = signature;
+      node?.replaceWith(fresh);
+      this.entries.set(recording.id, fresh);
+      node = fresh;
+    }
+    if (this.list.children[index] !== node) this.list.insertBefore(node, this.list.children[index] ?? null);
+  }
+
+  render(recording) {
+    const item = element('li', { id: `recording-${recording.id}` });
+    const first = recording.files.find((file) => file.thumbnail_url) ?? recording.files[0];
+    const play = (file) => openPlayer(item, file, titleOf(recording));
+    const thumbnail = element('button', { className: 'thumbnail', type: 'button', disabled: !first },
+      first?.thumbnail_url ? element('img', { src: first.thumbnail_url, alt: '', loading: 'lazy' }) : stateText[recording.state]);
+    thumbnail.setAttribute('aria-label', first ? `Play ${titleOf(recording)}` : `${titleOf(recording)} cannot be played yet`);
+    if (first) thumbnail.addEventListener('click', () => play(first));
+    const facts = [day(recording.created), recording.duration_ms ? duration(recording.duration_ms) : null, bytes(recording.bytes),
+      recording.tracks.map((track) => track.codec?.split('/')[1] ?? track.kind).join(' + ')];
+    item.append(element('div', { className: 'entry' },
+      thumbnail,
+      element('div', {},
+        element('h3', {}, titleOf(recording)),
+        element('p', { className: 'quiet' }, facts.filter(Boolean).join(' · ')),
+        element('p', { className: 'row' },
+          element('span', { className: `state ${recording.state}` }, stateText[recording.state]),
+          recording.state === 'converting' ? element('progress', { value: recording.progress ?? 0, ariaLabel: 'Conversion' }) : null,
+          recording.has_losses ? element('span', { className: 'quiet' }, 'with losses: see the report') : null,
+          recording.error ? element('span', { className: 'quiet' }, recording.error) : null),
+        this.actions(recording, play))));
+    return item;
+  }
+
+  actions(recording, play) {
+    const run = (action) => async () => {
+      try {
+        await action();
+        await this.load();
+      } catch (error) {
+        this.notice(error.message);
+      }
+    };
+    const button = (text, onclick, className = '') => element('button', { type: 'button', onclick, className }, text);
+    const row = element('div', { className: 'row' });
+    for (const file of recording.files) {
+      const suffix = recording.files.length > 1 ? ` ${file.id.split('_').pop()}` : '';
+      row.append(button(`Play${suffix}`, () => play(file)),
+        element('a', { className: 'button', href: `${file.url}?download`, download: file.name }, `Download${suffix} (${bytes(file.bytes)})`));
+    }
+    if (recording.report_url) row.append(element('a', { className: 'button', href: recording.report_url, target: '_blank' }, 'Quality report'));
+    if (['failed', 'cancelled'].includes(recording.state)) row.append(button('Convert', run(() => api.convert(recording.id))));
+    if (recording.state === 'converting') row.append(button('Cancel', run(() => api.cancelConversion(recording.id))));
+    if (!['recording', 'converting'].includes(recording.state)) row.append(button('Delete', run(() => this.askAndDelete(recording)), 'danger'));
+    return row;
+  }
+
+  askAndDelete(recording) {
+    const dialog = document.getElementById('confirm');
+    document.getElementById('confirm-text').textContent =
+      `“${titleOf(recording)}” (${bytes(recording.bytes)}) and everything converted from it will be gone.`;
+    dialog.returnValue = '';
+    dialog.showModal();
+    return new Promise((resolve, reject) => {
+      dialog.addEventListener('close', () => {
+        if (dialog.returnValue === 'yes') api.remove(recording.id).then(resolve, reject);
+        else resolve();
+      }, { once: true });
+    });
+  }
+}
