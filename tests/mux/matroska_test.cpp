@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "mux/matroska_ids.hpp"
 #include "mux/support/media.hpp"
 #include "support/captures.hpp"
@@ -177,6 +179,11 @@ TEST(MatroskaWriter, RotationAndMirrorBecomeAProjection) {
     video.track.rotation = rotation;
     video.track.mirrored = rotation == 270;
     ASSERT_TRUE(test::mux(Format::webm, folder / "a.webm", {video}));
+    const auto decoded = test::decode_file(folder / "a.webm");
+    EXPECT_TRUE(decoded.streams.at(0).display_matrix);
+    if (!video.track.mirrored) {  // FFmpeg tells counter-clockwise
+      EXPECT_NEAR(std::remainder(decoded.streams[0].rotation + rotation, 360), 0, 0.01);
+    }
     const auto told = test::run("mkvinfo '" + (folder / "a.webm").string() + "'");
     if (told.status == 127) GTEST_SKIP() << "mkvinfo is not installed";
     EXPECT_THAT(told.text,
