@@ -90,7 +90,8 @@ std::optional<std::uint16_t> RedSequence::find(std::uint16_t primary_number, std
   }
   const auto fits = [&](std::int64_t candidate) { return candidate > after && candidate < before; };
   if (before - after == 2) return static_cast<std::uint16_t>(after + 1);
-  if (frame_ > 0 && block.timestamp_offset % frame_ == 0) {
+  if (frame_ == 0) return std::nullopt;  // too early to tell
+  if (block.timestamp_offset % frame_ == 0) {
     const std::int64_t by_time = number - block.timestamp_offset / frame_;
     if (fits(by_time)) return static_cast<std::uint16_t>(by_time);
   }

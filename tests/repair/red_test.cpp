@@ -43,6 +43,70 @@ TEST(Red, EveryPrefixThatCutsAHeaderOrABlockIsRefused) {
   EXPECT_TRUE(parse_red(std::span(payload).first(7), blocks));
 }
 
+/// What a sender of 20 ms packets with one byte each repeats: the packets `distances` before.
+std::vector<std::byte> red_packet(std::uint16_t number, std::uint32_t timestamp,
+                                  std::initializer_list<int> distances) {
+  std::vector<std::byte> out(12);
+  out[0] = std::byte{0x80};
+  out[1] = std::byte{63};
+  store_be(out.data() + 2, number);
+  store_be(out.data() + 4, timestamp);
+  for (const int distance : distances) {
+    out.push_back(std::byte{0x80 | 111});
+    const auto field = static_cast<std::uint32_t>(distance * 960) << 10 | 1U;
+    for (const int shift : {16, 8, 0}) out.push_back(static_cast<std::byte>(field >> shift));
+  }
+  out.push_back(std::byte{111});
+  for (const int distance : distances) out.push_back(static_cast<std::byte>(number - distance));
+  out.push_back(static_cast<std::byte>(number));
+  return out;
+}
+
+// Sequence numbers and times wrap on the way, and every run of losses as long as the redundancy reaches comes
+// back.
+TEST(Red, BurstsComeBackAsFarAsTheBlocksReach) {
+  const PayloadTypes types({{.payload_type = 63, .mime_type = "audio/red", .clock_rate = 48000},
+                            {.payload_type = 111, .mime_type = "audio/opus", .clock_rate = 48000}});
+  struct Case {
+    std::initializer_list<int> distances;
+    int burst;
+  };
+  for (const Case& c :
+       {Case{{1}, 1}, Case{{2, 1}, 2}, Case{{4, 3, 2, 1}, 4}, Case{{2}, 2}, Case{{4, 2}, 2}}) {
+    std::map<std::uint16_t, std::uint32_t> given;
+    Repairer repairer(types, {}, [&](const Repaired& r) {
+      ASSERT_EQ(r.packet.payload.size(), 1U);
+      EXPECT_EQ(static_cast<std::uint8_t>(r.packet.payload[0]), r.packet.sequence_number & 0xFF);
+      EXPECT_EQ(r.packet.payload_type, 111);
+      given[r.packet.sequence_number] = r.packet.timestamp;
+    });
+    const auto time_of = [](std::uint16_t number) {
+      return 0xFFFF0000U + static_cast<std::uint32_t>(static_cast<std::uint16_t>(number - 65400)) * 960U;
+    };
+    std::vector<std::uint16_t> lost;
+    for (int i = 0; i < 300; ++i) {
+      const auto number = static_cast<std::uint16_t>(65400 + i);
+      if (i > 20 && i % 20 < c.burst)
+        lost.push_back(number);
+      else
+        repairer.push(*parse_rtp(red_packet(number, time_of(number), c.distances)));
+    }
+    for (const std::uint16_t number : lost) {
+      ASSERT_TRUE(given.contains(number)) << number << " burst of " << c.burst;
+      EXPECT_EQ(given[number], time_of(number));
+    }
+  }
+}
+
+// After a silence (DTX) the block's time lies far back, its packet is the last one sent.
+TEST(Red, AfterASilenceABlockIsStillTheLastPacketSent) {
+  RedSequence sequence;
+  for (std::uint16_t i = 0; i < 10; ++i) sequence.add(static_cast<std::uint16_t>(100 + i), 48000U + i * 960U);
+  // 110 was lost at 57600, then 200 ms of silence, then 111 repeats 110.
+  const RedBlock block{.payload_type = 111, .timestamp_offset = 9600};
+  EXPECT_EQ(sequence.find(111, 57600 + 9600, block, 1), 110);
+}
+
 // Every block that Chromium repeats must be a copy of the primary with the number that is found for it.
 TEST(Red, EveryRedundantBlockOfChromiumIsFoundItsPacket) {
   RTPX_NEEDS_CAPTURE(folder, "browser/vp8_opusred");

@@ -39,6 +39,11 @@ struct CallTrack {
   }
   [[nodiscard]] bool paused(double t) const { return t >= pause_at && t < pause_at + pause_seconds; }
 
+  /// No reports either, and the first one 3.5 s after the pause, as Chromium does.
+  [[nodiscard]] bool silent(double t) const {
+    return pause_seconds > 0 && t >= pause_at && t < pause_at + pause_seconds + 3.5;
+  }
+
   [[nodiscard]] SegmentClock clock(unsigned seed = 1) const {
     std::mt19937 random(seed);
     std::normal_distribution<double> noise(0, 1);
@@ -54,7 +59,7 @@ struct CallTrack {
       if (t > to) return out;
       if (!paused(t))
         out.add_packet(rtp(t), std::llround(t * 1e3 + delay_ms(t, random)) + 5'000'000, sequence++);
-      if (report_seconds == 0 || t < next_report || paused(t)) continue;
+      if (report_seconds == 0 || t < next_report || silent(t)) continue;
       out.add_sender_report(
           rtp(t), static_cast<std::int64_t>(kNtpZero + t * 1e9 + noise(random) * report_noise_ms * 1e6),
           std::llround(t * 1e3 + 10) + 5'000'000);

@@ -113,6 +113,24 @@ TEST(PlaceSegments, APauseThatFreezesTheSoundsClockIsCutWhereItWas) {
   }
 }
 
+TEST(PlaceSegments, APauseIsFoundUnderHeavyJitter) {
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    CallTrack audio, video = video_track();
+    audio.to = video.to = 120;
+    audio.pause_at = 41.5, audio.pause_seconds = 5;
+    audio.delay_ms = [](double, std::mt19937& r) {
+      return std::uniform_real_distribution<double>(0, 300)(r);
+    };
+    video.delay_ms = [](double, std::mt19937& r) {
+      return 3000 + std::uniform_real_distribution<double>(0, 300)(r);
+    };
+    const SegmentClock a = audio.clock(seed), v = video.clock(seed + 100);
+    const Timeline timeline = place_segments({audio.input(a), video.input(v)});
+    for (const double t : {1.0, 41.2, 46.9, 50.0, 119.0})
+      EXPECT_NEAR(error_ms(timeline, audio, video, t), 0, 20) << seed << " at " << t;
+  }
+}
+
 TEST(PlaceSegments, APauseIsCutByArrivalsToo) {
   CallTrack audio, video = video_track();
   audio.to = video.to = 120;
