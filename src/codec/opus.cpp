@@ -78,6 +78,18 @@ std::optional<OpusPacketInfo> parse_opus_packet(Bytes packet) noexcept {
   return out;
 }
 
+std::optional<OpusPacketInfo> parse_multistream_opus_packet(Bytes packet) noexcept {
+  ByteReader in(packet);
+  const std::uint8_t toc = in.u8();
+  OpusPacketInfo out;
+  out.stereo = (toc & 0x04U) != 0;
+  const unsigned code = toc & 0x03U;
+  out.frames = code == 0 ? 1 : code < 3 ? 2 : in.u8() & 0x3F;
+  out.duration = static_cast<std::uint32_t>(out.frames) * frame_duration(toc >> 3);
+  if (!in.ok() || out.frames == 0 || out.duration > kMaxDuration) return std::nullopt;
+  return out;
+}
+
 std::optional<OpusLayout> multiopus_layout(const Codec& codec) {
   const auto streams = to_u8(fmtp_parameter(codec, "num_streams").value_or(""));
   const auto coupled = to_u8(fmtp_parameter(codec, "coupled_streams").value_or(""));
@@ -123,7 +135,7 @@ OpusDepacketizer::OpusDepacketizer(std::uint16_t channels, OnFrame on_frame, OnD
 }
 
 OpusDepacketizer::OpusDepacketizer(const OpusLayout& layout, OnFrame on_frame, OnDropped on_dropped)
-    : AudioDepacketizer(std::move(on_frame), std::move(on_dropped)) {
+    : AudioDepacketizer(std::move(on_frame), std::move(on_dropped)), multistream_(layout.streams > 1) {
   config_.sample_rate = 48000;
   config_.channels = layout.channels;
   config_.codec_private = make_opus_head(layout, config_.sample_rate);
@@ -138,7 +150,7 @@ void OpusDepacketizer::set_channels(std::uint8_t channels) {
 }
 
 const char* OpusDepacketizer::read(Bytes payload, Frame& frame) {
-  const auto info = parse_opus_packet(payload);
+  const auto info = multistream_ ? parse_multistream_opus_packet(payload) : parse_opus_packet(payload);
   if (!info) return "not an Opus packet";
   if (!negotiated_ && info->stereo) set_channels(2);
   frame.duration = info->duration;

@@ -16,6 +16,10 @@ struct OpusPacketInfo {
 /// can show: empty, no frames, more than 120 ms, lengths that do not fit.
 [[nodiscard]] std::optional<OpusPacketInfo> parse_opus_packet(Bytes packet) noexcept;
 
+/// The same of a packet with several streams (RFC 6716 appendix B, RFC 7845 section 3): all last equally
+/// long, so the first tells. Lengths are not checked.
+[[nodiscard]] std::optional<OpusPacketInfo> parse_multistream_opus_packet(Bytes packet) noexcept;
+
 /// Channel layout of multiopus, as its format parameters give it (num_streams, coupled_streams,
 /// channel_mapping). It is what channel mapping family 1 of RFC 7845 section 5.1.1 holds.
 struct OpusLayout {
@@ -46,7 +50,8 @@ class OpusDepacketizer final : public AudioDepacketizer {
   const char* read(Bytes payload, Frame& frame) override;
   void set_channels(std::uint8_t channels);
 
-  bool negotiated_ = true;
+  bool negotiated_ = true;  // the number of channels
+  bool multistream_ = false;
 };
 
 }  // namespace rtpx
