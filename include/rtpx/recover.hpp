@@ -58,4 +58,10 @@ struct RecoverReport {
 [[nodiscard]] Result<RecoverReport> recover(const std::filesystem::path& recording,
                                             const RecoverOptions& options = {});
 
+/// The manifest that recover() would write, as far as it is needed for reading: made from the files when
+/// manifest.json is missing or broken. Reads all record files, writes nothing.
+/// Errors: as recover().
+[[nodiscard]] Result<Manifest> rebuild_manifest(const std::filesystem::path& recording,
+                                                std::stop_token stop = {});
+
 }  // namespace rtpx

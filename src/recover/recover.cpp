@@ -43,6 +43,15 @@ class Recovery {
   explicit Recovery(const RecoverOptions& options) : options_(options) {}
 
   Result<RecoverReport> run(const fs::path& recording) {
+    if (const auto done = read(recording); !done) return std::unexpected(done.error());
+    if (const auto done = prepare_target(); !done) return std::unexpected(done.error());
+    if (const auto done = write_files(); !done) return std::unexpected(done.error());
+    if (const auto done = write_the_rest(); !done) return std::unexpected(done.error());
+    return std::move(out_);
+  }
+
+  /// Everything that changes nothing: after it, the manifest is as it will be written.
+  Result<void> read(const fs::path& recording) {
     auto layout = read_layout(recording);
     if (!layout) return std::unexpected(layout.error());
     layout_ = std::move(*layout);
@@ -53,17 +62,15 @@ class Recovery {
     const auto info = files().stat(layout_.folder / kRecordingFileName);
     ours_ = !layout_.indexes.empty() || (info && *info);
 
-    if (const auto done = salvage(); !done) return std::unexpected(done.error());
-    if (const auto done = examine_files(); !done) return std::unexpected(done.error());
+    if (const auto done = salvage(); !done) return done;
+    if (const auto done = examine_files(); !done) return done;
     rebuild_tracks();
     for (const Rescue& rescue : rescues_) locate(rescue);
     end_tracks();
-
-    if (const auto done = prepare_target(); !done) return std::unexpected(done.error());
-    if (const auto done = write_files(); !done) return std::unexpected(done.error());
-    if (const auto done = write_the_rest(); !done) return std::unexpected(done.error());
-    return std::move(out_);
+    return {};
   }
+
+  [[nodiscard]] const Manifest& manifest() const { return manifest_; }
 
  private:
   [[nodiscard]] bool copying() const { return !options_.output.empty(); }
@@ -439,6 +446,15 @@ class Recovery {
 
 Result<RecoverReport> recover(const fs::path& recording, const RecoverOptions& options) try {
   return Recovery(options).run(recording);
+} catch (const std::exception& error) {
+  return fail(Errc::internal, std::string("recover: ") + error.what());
+}
+
+Result<Manifest> rebuild_manifest(const fs::path& recording, std::stop_token stop) try {
+  const RecoverOptions options{.stop = std::move(stop)};
+  Recovery recovery(options);
+  if (const auto done = recovery.read(recording); !done) return std::unexpected(done.error());
+  return recovery.manifest();
 } catch (const std::exception& error) {
   return fail(Errc::internal, std::string("recover: ") + error.what());
 }

@@ -61,6 +61,8 @@ class Reader {
     if (!manifest) {
       if (manifest.error().code != Errc::malformed && manifest.error().code != Errc::not_found)
         return std::unexpected(manifest.error());
+      if (manifest_file_.filename() != "manifest.json")
+        return std::unexpected(manifest.error());  // any other file
       out_.problems.push_back(manifest.error().message);
       return {};
     }

@@ -46,7 +46,8 @@ struct RecordingLayout {
 };
 
 /// Reads the layout of `recording`: a folder or the manifest.json in it. Reads no record file.
-/// Errors: not_found when there is neither a manifest nor a record file; io; unsupported for a newer version.
+/// Errors: not_found when there is neither a manifest nor a record file; io; unsupported for a newer version;
+/// malformed for a file that is no manifest and not called manifest.json.
 [[nodiscard]] Result<RecordingLayout> read_layout(const std::filesystem::path& recording);
 
 }  // namespace rtpx

@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "rtp/packet.hpp"
+#include "rtpx/converter.hpp"
 #include "rtpx/verify.hpp"
 #include "storage/record_reader.hpp"
 #include "storage/recording_file.hpp"
@@ -252,6 +252,29 @@ TEST(RecoverCaptures, AManifestIsRebuiltWithItsCodecs) {
       EXPECT_EQ(track.rtcp_location, id + ".rtcpx");
     }
   }
+}
+
+TEST(RecoverCaptures, ARecordingWithoutManifestConvertsWithoutBeingAsked) {
+  RTPX_NEEDS_CAPTURE(call, "browser/vp8_opus");
+  const TempDir dir;
+  fs::create_directory(dir / "rec");
+  for (const char* file : {"audio_0.rtpx", "audio_0.rtcpx", "video_1.rtpx", "video_1.rtcpx"})
+    fs::copy_file(call / file, dir / "rec" / file);
+  ConvertOptions options;
+  options.output_path = dir / "out";
+  const auto result = convert((dir / "rec").string(), options);
+  ASSERT_TRUE(result) << result.error().message;
+  ASSERT_EQ(result->files.size(), 1U);
+  EXPECT_GT(fs::file_size(result->files.begin()->second.file), 1'000'000U);
+  EXPECT_FALSE(fs::exists(dir / "rec/manifest.json"));
+}
+
+TEST(Recover, AnyOtherFileIsNoRecording) {
+  const TempDir dir;
+  const MadeRecording made(dir.path(), 10);
+  write_file(dir / "call.pcap", "no manifest");
+  EXPECT_EQ(recover(dir / "call.pcap").error().code, Errc::malformed);
+  EXPECT_EQ(verify(dir / "call.pcap").error().code, Errc::malformed);
 }
 
 TEST(RecoverCaptures, UpstreamsRecordingsAreMendedToo) {
