@@ -1,5 +1,7 @@
 #include "codec/av1_obu.hpp"
 
+#include <array>
+
 namespace rtpx {
 namespace {
 
@@ -140,14 +142,16 @@ std::optional<Av1FrameHeader> parse_av1_frame_header(Bytes payload, const Av1Seq
 
 std::vector<std::byte> make_av1c(const Av1Sequence& s, Bytes sequence_obu) {
   const auto bit = [](bool set, int at) { return set ? 1 << at : 0; };
-  std::vector<std::byte> out = {
+  const std::array<std::byte, 4> head{
       std::byte{0x81},  // marker, version 1
       static_cast<std::byte>(s.profile << 5 | s.level),
       static_cast<std::byte>(s.tier << 7 | bit(s.high_bitdepth, 6) | bit(s.twelve_bit, 5) |
                              bit(s.monochrome, 4) | bit(s.subsampling_x, 3) | bit(s.subsampling_y, 2) |
                              s.chroma_sample_position),
       std::byte{0}};  // no initial_presentation_delay
-  out.insert(out.end(), sequence_obu.begin(), sequence_obu.end());
+  std::vector<std::byte> out(head.size() + sequence_obu.size());
+  std::memcpy(out.data(), head.data(), head.size());
+  if (!sequence_obu.empty()) std::memcpy(out.data() + head.size(), sequence_obu.data(), sequence_obu.size());
   return out;
 }
 

@@ -5,8 +5,6 @@
 namespace rtpx {
 namespace {
 
-constexpr std::size_t kSliceHeaderBytes = 32;  // more than its first four fields take
-
 bool has_chroma_info(std::uint8_t profile) noexcept {
   constexpr std::uint8_t kProfiles[] = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135};
   return std::ranges::find(kProfiles, profile) != std::end(kProfiles);
@@ -91,8 +89,8 @@ std::optional<H264Sps> parse_h264_sps(Bytes nal) {
 }
 
 std::optional<H264Pps> parse_h264_pps(Bytes nal) {
-  const auto rbsp = unescape_nal(nal, kSliceHeaderBytes);
-  BitReader in(rbsp);
+  const NalHead head(nal);
+  BitReader in(head.bytes());
   in.skip(8);
   H264Pps out;
   out.id = in.ue();
@@ -102,8 +100,8 @@ std::optional<H264Pps> parse_h264_pps(Bytes nal) {
 }
 
 std::optional<H264Slice> parse_h264_slice(Bytes nal) {
-  const auto rbsp = unescape_nal(nal, kSliceHeaderBytes);
-  BitReader in(rbsp);
+  const NalHead head(nal);
+  BitReader in(head.bytes());
   in.skip(8);
   H264Slice out;
   out.first_mb = in.ue();
@@ -114,8 +112,8 @@ std::optional<H264Slice> parse_h264_slice(Bytes nal) {
 }
 
 std::optional<std::uint32_t> h264_frame_num(Bytes nal, const H264Sps& sps) {
-  const auto rbsp = unescape_nal(nal, kSliceHeaderBytes);
-  BitReader in(rbsp);
+  const NalHead head(nal);
+  BitReader in(head.bytes());
   in.skip(8);
   in.ue();  // first_mb_in_slice
   in.ue();  // slice_type

@@ -5,7 +5,6 @@
 namespace rtpx {
 namespace {
 
-constexpr std::size_t kHeadBytes = 32;
 constexpr std::size_t kHeaderBits = 16;  // NAL unit header
 
 // Section 7.3.3, after the general part: what each sub-layer says of itself.
@@ -80,8 +79,8 @@ std::optional<std::uint32_t> h265_parameter_set_id(Bytes nal) {
     const auto sps = parse_h265_sps(nal);
     return sps ? std::optional(sps->id) : std::nullopt;
   }
-  const auto rbsp = unescape_nal(nal, kHeadBytes);
-  BitReader in(rbsp);
+  const NalHead head(nal);
+  BitReader in(head.bytes());
   in.skip(kHeaderBits);
   const auto id = header->type == H265Nal::vps ? static_cast<std::uint32_t>(in.bits(4)) : in.ue();
   if (!in.ok() || id > (header->type == H265Nal::vps ? 15U : 63U)) return std::nullopt;
@@ -90,8 +89,8 @@ std::optional<std::uint32_t> h265_parameter_set_id(Bytes nal) {
 
 std::optional<std::uint32_t> h265_slice_pps(Bytes nal) {
   const auto header = parse_h265_header(nal);
-  const auto rbsp = unescape_nal(nal, kHeadBytes);
-  BitReader in(rbsp);
+  const NalHead head(nal);
+  BitReader in(head.bytes());
   in.skip(kHeaderBits + 1);  // first_slice_segment_in_pic_flag
   if (header && header->type >= H265Nal::irap_first && header->type <= H265Nal::irap_last) in.skip(1);
   const std::uint32_t id = in.ue();
@@ -100,8 +99,8 @@ std::optional<std::uint32_t> h265_slice_pps(Bytes nal) {
 }
 
 std::optional<std::uint32_t> h265_pps_sps(Bytes nal) {
-  const auto rbsp = unescape_nal(nal, kHeadBytes);
-  BitReader in(rbsp);
+  const NalHead head(nal);
+  BitReader in(head.bytes());
   in.skip(kHeaderBits);
   in.ue();  // pps_pic_parameter_set_id
   const std::uint32_t id = in.ue();

@@ -23,6 +23,19 @@ std::vector<std::byte> unescape_nal(Bytes nal, std::size_t limit) {
   return out;
 }
 
+NalHead::NalHead(Bytes nal) noexcept {
+  int zeros = 0;
+  for (const std::byte b : nal) {
+    if (size_ == bytes_.size()) return;
+    if (zeros >= 2 && b == std::byte{3}) {
+      zeros = 0;
+      continue;
+    }
+    zeros = b == std::byte{0} ? zeros + 1 : 0;
+    bytes_[size_++] = b;
+  }
+}
+
 namespace {
 
 int base64_value(char c) noexcept {

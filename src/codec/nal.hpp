@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <string_view>
 #include <vector>
 
@@ -10,6 +11,18 @@ namespace rtpx {
 /// The RBSP of a NAL unit without emulation prevention bytes (H.264 section 7.4.1, H.265 section 7.3.1.1), at
 /// most `limit` bytes of it.
 [[nodiscard]] std::vector<std::byte> unescape_nal(Bytes nal, std::size_t limit = 4096);
+
+/// The first bytes of a NAL unit without emulation prevention: enough for the start of a slice header, and no
+/// allocation for each slice.
+class NalHead {
+ public:
+  explicit NalHead(Bytes nal) noexcept;
+  [[nodiscard]] Bytes bytes() const noexcept { return Bytes(bytes_).first(size_); }
+
+ private:
+  std::array<std::byte, 32> bytes_;
+  std::size_t size_ = 0;
+};
 
 /// Decodes a comma-separated list of base64 NAL units, as sprop-parameter-sets has it (RFC 6184 section 8.1).
 /// Entries that are no base64 are left out.
