@@ -34,8 +34,9 @@ class SegmentClock {
 enum class ClockSource : std::uint8_t { sender_reports, capture_time, arrival };
 [[nodiscard]] const char* to_string(ClockSource source) noexcept;
 
-/// Where RTP times of one segment lie on the recording's timeline: continuous inside, piecewise linear,
-/// strictly increasing. Nanoseconds since the timeline's zero (the earliest media of all segments).
+/// Where RTP times of one segment lie on the recording's timeline: piecewise linear and strictly increasing.
+/// Continuous except at cuts, where the sender's RTP clock stood still or leapt: there time jumps from one tick
+/// to the next. Nanoseconds since the timeline's zero (the earliest media of all segments).
 class SegmentMap {
  public:
   struct Piece {
@@ -69,8 +70,8 @@ struct Timeline {
 
 /// Places all segments of a recording on one timeline. Order of trust: sender reports (piecewise line fit,
 /// outliers rejected, cut at arrival gaps and clock jumps; tracks of one CNAME share the sender's clock),
-/// abs-capture-time, the lower envelope of arrival times with drift estimated over the whole track. Pure:
-/// same input, same answer.
+/// abs-capture-time, the lower envelope of arrival times with drift estimated over the whole track. Segments of
+/// one track do not overlap. Pure: same input, same answer. How and why: docs/timing.md.
 [[nodiscard]] Timeline place_segments(const std::vector<SegmentInput>& segments);
 
 }  // namespace rtpx

@@ -56,7 +56,7 @@ struct Track {
     for (const auto& record : packets)
       if (const auto packet = parse_rtp(record.packet); packet && packet->payload_type == payload_type)
         arrivals.push_back({static_cast<double>(record.receive_ms) + delay_ms(), *packet});
-    std::ranges::stable_sort(arrivals, {}, &Arrival::ms);
+    std::ranges::sort(arrivals, {}, &Arrival::ms);
     SegmentClock out(clock_rate);
     SequenceUnwrapper sequence;
     for (const Arrival& a : arrivals)
