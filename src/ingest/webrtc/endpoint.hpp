@@ -89,8 +89,9 @@ struct EndpointStats {
 /// when `ended` runs: they may wait and may call anything but the endpoint's destructor. All may be empty but
 /// `open`.
 struct SessionHandlers {
-  /// Makes the sink for the tracks negotiated (add them to a Recorder, then make_recorder_sink). Its error
-  /// becomes accept()'s error.
+  /// Makes the sink for the tracks negotiated (add them to a Recorder, then make_recorder_sink). A Recorder
+  /// for each session needs a smaller Recorder::Options::queue_bytes than its default: 8 MiB holds seconds of
+  /// one publisher. Its error becomes accept()'s error.
   std::function<Result<std::shared_ptr<PacketSink>>(const std::string& session_id,
                                                     std::span<const MediaStreamTrack> tracks)>
       open;
