@@ -6,7 +6,9 @@ namespace rtpx {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto kRound = 5ms;        // between two looks for full chunks
+constexpr auto kRound = 5ms;  // between two looks for full chunks, while there are some
+constexpr auto kIdleRound =
+    80ms;  // while there are none: a slow recorder among hundreds must not cost wake-ups
 constexpr auto kFullRetry = 100ms;  // between two attempts at a full disk
 
 }  // namespace
@@ -21,8 +23,11 @@ Writer::Writer(std::shared_ptr<LaneShared> shared, FileSystem& files,
 void Writer::run() {
   auto next_pass = Clock::now() + pass_period_;
   auto last_pass = Clock::now();
+  std::chrono::milliseconds round = kRound;
   while (!stopping_.load()) {
     run_commands();
+    round =
+        shared_->ready.load(std::memory_order_relaxed) != nullptr ? kRound : std::min(2 * round, kIdleRound);
     write_ready();
     if (const auto now = Clock::now(); now >= next_pass) {
       pass();
@@ -34,7 +39,7 @@ void Writer::run() {
       next_pass = std::max(now + pass_period_, end);
     }
     if (shared_->ready.load(std::memory_order_relaxed) == nullptr || blocked())
-      shared_->writer.wait_until(std::min(next_pass, Clock::now() + kRound));
+      shared_->writer.wait_until(std::min(next_pass, Clock::now() + round));
   }
   run_commands();
 }
