@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -33,7 +34,12 @@ constexpr int kBatchesPerWake = 8;
 /// Arrival times come from the kernel, so reading a little later costs nothing and saves a wake-up per
 /// packet.
 constexpr auto kPauseWhenBusy = 1ms;
-constexpr std::size_t kBusy = 2;  // datagrams in one wake-up
+constexpr std::size_t kBusy = 2, kBehind = UdpSocket::kBatch;  // datagrams in one wake-up
+
+/// What the media thread does not read in time, the kernel drops. Without the privilege it stays as it is.
+void raise_priority() {
+  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), -10);
+}
 
 void block_all_signals() {
   sigset_t all;
@@ -240,6 +246,7 @@ WebRtcEndpoint::Impl::~Impl() {
 
 void WebRtcEndpoint::Impl::media_loop() {
   block_all_signals();
+  raise_priority();
   pthread_setname_np(pthread_self(), "rtpx-media");
   std::array<epoll_event, 8> events{};
   while (!stop_) {
@@ -251,7 +258,8 @@ void WebRtcEndpoint::Impl::media_loop() {
       for (int i = 0; i < ready; ++i)
         if (const std::uint64_t which = events[static_cast<std::size_t>(i)].data.u64; which < sockets_.size())
           receive(which);
-      busy = totals_.datagrams - before >= kBusy;
+      const std::uint64_t read = totals_.datagrams - before;
+      busy = read >= kBusy && read < kBehind;
       if (const Time now = ReceiveClock::now(); now - last_tick_ >= kTick) tick(now);
     }
     if (busy) std::this_thread::sleep_for(kPauseWhenBusy);

@@ -140,7 +140,8 @@ class WebRtcEndpoint {
                                             ///< is dropped and counted; 0: no limit
     std::chrono::milliseconds silence_timeout{15'000};
     std::chrono::milliseconds connect_timeout{30'000};
-    std::size_t receive_buffer = 8U << 20;  ///< SO_RCVBUF, bytes; the kernel may grant less
+    std::size_t receive_buffer =
+        32U << 20;  ///< SO_RCVBUF, bytes; without privilege at most net.core.rmem_max
   };
 
   /// Binds the sockets and starts the threads. Errors: invalid_argument (an address), io, denied.
