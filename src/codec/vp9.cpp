@@ -101,15 +101,25 @@ bool Vp9Depacketizer::choose_layers() {
 Bytes Vp9Depacketizer::make_superframe() {
   const std::size_t begin = layers_[lowest_].begin, end = layers_[highest_].end;
   if (lowest_ == highest_) return Bytes(buffer()).subspan(begin, end - begin);
-  buffer().resize(end);
   const std::byte marker{
       static_cast<std::uint8_t>(0xC0 | 3 << 3 | (highest_ - lowest_))};  // sizes of 4 bytes
-  buffer().push_back(marker);
-  for (std::size_t i = lowest_; i <= highest_; ++i)
-    for (std::size_t size = layers_[i].end - layers_[i].begin, byte = 0; byte < 4; ++byte, size >>= 8)
-      buffer().push_back(static_cast<std::byte>(size));
-  buffer().push_back(marker);
-  return Bytes(buffer()).subspan(begin);
+  std::array<std::byte, 2 + 4 * kLayers> index{};
+  std::size_t index_size = 0;
+  index[index_size++] = marker;
+  superframe_.clear();
+  for (std::size_t i = lowest_; i <= highest_; ++i) {
+    Bytes frame = Bytes(buffer()).subspan(layers_[i].begin, layers_[i].end - layers_[i].begin);
+    const bool same_size = i < highest_ && layer_sizes_[i].width == layer_sizes_[i + 1].width &&
+                           layer_sizes_[i].height == layer_sizes_[i + 1].height;
+    if (i < highest_ && !same_size && hide_vp9_frame(frame, layer_sizes_[i].width, hidden_)) frame = hidden_;
+    superframe_.insert(superframe_.end(), frame.begin(), frame.end());
+    for (std::size_t size = frame.size(), byte = 0; byte < 4; ++byte, size >>= 8)
+      index[index_size++] = static_cast<std::byte>(size);
+  }
+  index[index_size++] = marker;
+  superframe_.insert(superframe_.end(), index.begin(),
+                     index.begin() + static_cast<std::ptrdiff_t>(index_size));
+  return superframe_;
 }
 
 void Vp9Depacketizer::finish() {
@@ -132,7 +142,7 @@ void Vp9Depacketizer::finish() {
   frame.discardable = true;
   Vp9Size size;
   for (std::size_t i = lowest_; i <= highest_; ++i) {
-    size = sizes_.next(*headers[i]);
+    size = layer_sizes_[i] = sizes_.next(*headers[i]);
     frame.discardable = frame.discardable && headers[i]->refreshes == 0;
   }
   const bool keyframe = headers[lowest_]->keyframe;

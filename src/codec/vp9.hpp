@@ -33,7 +33,8 @@ struct Vp9Descriptor {
 /// A picture is all layer frames of one timestamp. What comes out of it is the highest spatial layer that is
 /// there and wanted; layers below it come along, as a superframe, only if that layer refers to them in this
 /// picture (D). So full SVC gives superframes, K-SVC superframes at keyframes and the top layer alone
-/// between, and decoders show one picture for each. codec_private is a vpcC.
+/// between, and decoders show one picture for each: lower layers in a superframe are marked as not shown.
+/// codec_private is a vpcC.
 class Vp9Depacketizer final : public VideoDepacketizer {
  public:
   Vp9Depacketizer(DepacketizerOptions options, OnFrame on_frame, OnDropped on_dropped)
@@ -72,6 +73,8 @@ class Vp9Depacketizer final : public VideoDepacketizer {
   std::array<LayerFrame, kLayers> layers_;
   std::size_t layer_count_ = 0;
   std::size_t lowest_ = 0, highest_ = 0;  // of layers_: what comes out
+  std::array<Vp9Size, kLayers> layer_sizes_{};
+  std::vector<std::byte> superframe_, hidden_;  // keep their capacity
 
   TemporalReferences references_;                    // non-flexible mode
   std::array<Picture, 128> pictures_{};              // flexible mode: P_DIFF looks back at most 127

@@ -110,6 +110,95 @@ Vp9Size Vp9Sizes::next(const Vp9Header& frame) noexcept {
   return size;
 }
 
+namespace {
+
+void skip_optional(BitReader& in, int times, unsigned bits) {
+  for (int i = 0; i < times; ++i)
+    if (in.bit()) in.skip(bits);
+}
+
+void skip_segmentation(BitReader& in) {  // segmentation_params()
+  if (!in.bit()) return;
+  if (in.bit()) {  // segmentation_update_map
+    skip_optional(in, 7, 8);
+    if (in.bit()) skip_optional(in, 3, 8);  // segmentation_temporal_update
+  }
+  if (!in.bit()) return;  // segmentation_update_data
+  in.skip(1);
+  for (int segment = 0; segment < 8; ++segment)
+    for (const unsigned bits : {8U + 1U, 6U + 1U, 2U, 0U}) skip_optional(in, 1, bits);
+}
+
+void skip_tiles(BitReader& in, int width) {  // tile_info()
+  const int columns = (width + 63) / 64;
+  int least = 0, most = 1;
+  while (64 << least < columns) ++least;
+  while (columns >> most >= 4) ++most;
+  while (least < most - 1 && in.bit()) ++least;
+  if (in.bit()) in.skip(1);
+}
+
+// The rest of uncompressed_header() after the reference frames and sizes, with its 16 bits of
+// header_size_in_bytes.
+void skip_after_size(BitReader& in, bool error_resilient, int width) {
+  if (!error_resilient) in.skip(2);
+  in.skip(2);      // frame_context_idx
+  in.skip(6 + 3);  // loop_filter_params()
+  if (in.bit() && in.bit()) skip_optional(in, 6, 7);
+  in.skip(8);  // quantization_params()
+  skip_optional(in, 3, 5);
+  skip_segmentation(in);
+  skip_tiles(in, width);
+  in.skip(16);
+}
+
+// Bits of the uncompressed header of a shown frame; 0: it is cut.
+std::size_t header_bits(Bytes frame, const Vp9Header& header, std::size_t show_frame_at, int width) {
+  BitReader in(frame);
+  in.skip(show_frame_at + 1);
+  const bool error_resilient = in.bit();
+  Vp9Header copy = header;
+  if (header.keyframe) {
+    in.skip(24);
+    read_color_config(in, copy);
+    in.skip(32);
+  } else {
+    if (!error_resilient) in.skip(2);
+    in.skip(8 + 3 * 4);
+    bool found = false;
+    for (int i = 0; i < 3 && !found; ++i) found = in.bit();
+    if (!found) in.skip(32);
+  }
+  if (in.bit()) in.skip(32);  // render_size()
+  if (!header.keyframe) {
+    in.skip(1);                 // allow_high_precision_mv
+    if (!in.bit()) in.skip(2);  // read_interpolation_filter()
+  }
+  skip_after_size(in, error_resilient, width);
+  return in.ok() ? in.position() : 0;
+}
+
+}  // namespace
+
+bool hide_vp9_frame(Bytes frame, int width, std::vector<std::byte>& out) {
+  const auto header = parse_vp9_header(frame);
+  if (!header || header->shows_existing || !header->shown) return false;
+  const std::size_t show_frame_at = header->profile == 3 ? 7 : 6;
+  const std::size_t bits = header_bits(frame, *header, show_frame_at, width);
+  if (bits == 0) return false;
+  const std::size_t more = header->keyframe ? 0 : 1;  // intra_only, after error_resilient_mode
+  const std::size_t inserted_at = show_frame_at + 2;
+  out.assign((bits + more + 7) / 8, std::byte{0});
+  for (std::size_t i = 0; i < bits; ++i) {
+    const bool bit = (static_cast<unsigned>(frame[i / 8]) >> (7 - i % 8) & 1U) != 0 && i != show_frame_at;
+    const std::size_t to = i < inserted_at ? i : i + more;
+    if (bit) out[to / 8] |= static_cast<std::byte>(0x80U >> to % 8);
+  }
+  const Bytes rest = frame.subspan((bits + 7) / 8);
+  out.insert(out.end(), rest.begin(), rest.end());
+  return true;
+}
+
 std::vector<std::byte> make_vpcc(const Vp9Header& keyframe, Vp9Size size) {
   // chroma_subsampling: 0 4:2:0 vertical, 1 4:2:0 colocated, 2 4:2:2, 3 4:4:4
   const unsigned chroma = keyframe.subsampling_x ? (keyframe.subsampling_y ? 1U : 2U) : 3U;

@@ -39,6 +39,13 @@ class Vp9Sizes {
   std::array<Vp9Size, 8> slots_{};
 };
 
+/// Writes `frame`, a shown one of this width, to `out` as one that is not shown: in the superframes of SVC,
+/// FFmpeg's decoder gives out every shown layer, libvpx only the last. One bit is cleared, in frames that are
+/// no keyframe one more is put in after it; nothing else of the bits changes. A decoder treats the following
+/// frame differently only if that has the same size, so callers hide frames of another size alone. False: not
+/// a frame whose header can be walked.
+[[nodiscard]] bool hide_vp9_frame(Bytes frame, int width, std::vector<std::byte>& out);
+
 /// Body of a vpcC box, version and flags included (VP Codec ISO Media File Format Binding, section 2.2). The
 /// level is the lowest whose picture size fits, for up to 30 pictures a second. Matroska wants none of this
 /// for VP9.

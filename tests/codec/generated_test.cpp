@@ -24,8 +24,11 @@ bool run(const TempDir& folder, const std::string& command) {
 }
 
 // MD5 of each decoded picture.
-std::vector<std::string> picture_hashes(const TempDir& folder, const std::string& file) {
-  if (!run(folder, "ffmpeg -v error -y -i " + file + " -vsync passthrough -f framemd5 hashes.txt")) return {};
+std::vector<std::string> picture_hashes(const TempDir& folder, const std::string& file,
+                                        const std::string& options = "") {
+  if (!run(folder,
+           "ffmpeg -v error -y " + options + " -i " + file + " -vsync passthrough -f framemd5 hashes.txt"))
+    return {};
   std::vector<std::string> out;
   std::istringstream lines(read_file(folder / "hashes.txt"));
   for (std::string line; std::getline(lines, line);)
@@ -151,6 +154,27 @@ TEST(GeneratedH264, SetsOfTheSdpAloneDecodeTheStream) {
   out.flush();
   write_file(folder / "out.h264", byte_stream(out.frames, sets_of(out.config(), false)));
   EXPECT_EQ(picture_hashes(folder, "out.h264"), picture_hashes(folder, "in.h264"));
+}
+
+// The rule of K-SVC holds when two decoders of different makers see the same pictures, one for each unit.
+TEST(GeneratedVp9, BothDecodersShowOnePictureForEachUnitOfKSvc) {
+  RTPX_NEEDS("ffmpeg");
+  RTPX_NEEDS_CAPTURE(file, "browser/vp9svc_opus/video_1.rtpx");
+  Depacketized out("video/VP9");
+  out.push_all(MediaPackets(file, 98));
+  std::string ivf = "DKIF" + text({0, 0, 32, 0}) + "VP90" + text({0, 5, 0xD0, 2, 30, 0, 0, 0, 1, 0, 0, 0});
+  ivf.resize(32);
+  for (std::size_t i = 0; i < out.frames.size(); ++i) {
+    const std::string& bytes = out.frames[i].bytes;
+    for (std::size_t value : {bytes.size(), i, std::size_t{0}})
+      for (int k = 0; k < 4; ++k, value >>= 8) ivf += static_cast<char>(value);
+    ivf += bytes;
+  }
+  const TempDir folder;
+  write_file(folder / "out.ivf", ivf);
+  const auto pictures = picture_hashes(folder, "out.ivf", "-c:v vp9");
+  EXPECT_EQ(pictures.size(), 401u);
+  EXPECT_EQ(picture_hashes(folder, "out.ivf", "-c:v libvpx-vp9"), pictures);
 }
 
 // The OBUs of a temporal unit in the low-overhead format.

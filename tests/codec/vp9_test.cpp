@@ -189,6 +189,33 @@ TEST(Vp9Depacketizer, NonFlexibleLayersAreToldByTl0picidx) {
   EXPECT_THAT(lost, testing::ElementsAre(false, false, true, false, false));
 }
 
+// Chromium's L3T3_KEY. A superframe's index tells its frames' sizes; only the last of them may be shown.
+TEST(Vp9Depacketizer, SuperframesShowOnePicture) {
+  RTPX_NEEDS_CAPTURE(file, "browser/vp9svc_opus/video_1.rtpx");
+  Depacketized vp9("video/VP9");
+  vp9.push_all(MediaPackets(file, 98));
+  std::size_t superframes = 0;
+  for (const auto& frame : vp9.frames) {
+    const Bytes bytes = as_bytes(frame.bytes);
+    const auto marker = static_cast<unsigned>(bytes.back());
+    if (marker >> 3 != 0x1B) continue;  // 110, sizes of four bytes
+    ++superframes;
+    const unsigned frames = (marker & 7) + 1;
+    std::size_t at = 0;
+    for (unsigned i = 0; i < frames; ++i) {
+      const auto size = __builtin_bswap32(
+          load_be<std::uint32_t>(bytes.data() + bytes.size() - 1 - 4 * static_cast<std::size_t>(frames - i)));
+      const auto header = parse_vp9_header(bytes.subspan(at, size));
+      ASSERT_TRUE(header);
+      EXPECT_EQ(header->shown, i + 1 == frames);
+      EXPECT_FALSE(header->intra_only);
+      at += size;
+    }
+    EXPECT_EQ(at + 2 + 4 * static_cast<std::size_t>(frames), bytes.size());
+  }
+  EXPECT_EQ(superframes, 1u);
+}
+
 TEST(Vp9Depacketizer, AMissingLayerLosesThePicture) {
   Depacketized vp9("video/VP9");
   vp9.packet(0, false, flexible({.picture_id = 1}) + kKey);
