@@ -41,60 +41,18 @@ Codec recognised_codec(std::uint8_t payload_type, const std::string& mime_type) 
   return codec;
 }
 
-/// Takes a payload type for what upstream takes it, VP8 or Opus, until the payload proves it: a VP8 keyframe
-/// with its start code, or Opus packets whose lengths in time are their steps in RTP time.
-class Trial {
- public:
-  explicit Trial(MediaKind kind) : audio_(kind == MediaKind::audio) {
-    const Codec codec = audio_ ? recognised_codec(0, "audio/opus") : recognised_codec(0, "video/VP8");
-    auto made = make_depacketizer(
-        codec, {}, [this](const Frame& frame) { on_frame(frame); }, [this](const Dropped&) { ++wrong_; });
-    if (made) depacketizer_ = std::move(*made);
-  }
-  Trial(const Trial&) = delete;
-  Trial& operator=(const Trial&) = delete;
-
-  void push(const MediaPacket& packet) {
-    if (depacketizer_ && !packet.payload.empty()) depacketizer_->push(packet);
-  }
-  [[nodiscard]] bool passed() const { return audio_ ? right_ >= 3 && right_ > 9 * wrong_ : keyframe_; }
-
- private:
-  void on_frame(const Frame& frame) {
-    if (!audio_) {
-      keyframe_ = true;
-      return;
-    }
-    if (last_ && frame.first_sequence == last_->first_sequence + 1 &&
-        frame.timestamp - last_->timestamp <= 5760)
-      ++(frame.timestamp - last_->timestamp == last_->duration ? right_ : wrong_);
-    last_ = frame;
-    last_->data = {};
-  }
-
-  bool audio_;
-  std::unique_ptr<Depacketizer> depacketizer_;
-  std::optional<Frame> last_;
-  int right_ = 0, wrong_ = 0;
-  bool keyframe_ = false;
-};
-
 /// Watches one payload type until its codec is sure.
 class Watched {
  public:
-  explicit Watched(MediaKind kind) : kind_(kind), trial_(kind) {}
+  explicit Watched(MediaKind kind) : recognizer_(kind) {}
   void push(const RtpPacket& packet) {
-    trial_.push({sequence_(packet.sequence_number), timestamp_(packet.timestamp), packet.marker,
-                 packet.payload, std::nullopt});
+    recognizer_.push({sequence_(packet.sequence_number), timestamp_(packet.timestamp), packet.marker,
+                      packet.payload, std::nullopt});
   }
-  [[nodiscard]] std::optional<std::string> answer() const {
-    if (!trial_.passed()) return std::nullopt;
-    return kind_ == MediaKind::audio ? "audio/opus" : "video/VP8";
-  }
+  [[nodiscard]] std::optional<std::string> answer() const { return recognizer_.answer(); }
 
  private:
-  MediaKind kind_;
-  Trial trial_;
+  CodecRecognizer recognizer_;
   SequenceUnwrapper sequence_;
   TimestampUnwrapper timestamp_;
 };
