@@ -1,15 +1,19 @@
 #include "convert/conversion.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 
+#include "convert/finishing.hpp"
 #include "convert/track_report.hpp"
 #include "mux/output_file.hpp"
 
 namespace rtpx {
 namespace {
 
-constexpr double kScanShare = 0.4;  // of the whole, in time
+constexpr double kScanShare = 0.4;   // of the whole, in time
+constexpr double kStageShare = 0.1;  // of a re-encoded output
 
 bool has_video(const PlannedOutput& output) {
   return std::ranges::any_of(output.tracks, [](const PlannedTrack& track) {
@@ -17,8 +21,7 @@ bool has_video(const PlannedOutput& output) {
   });
 }
 
-/// Removes what cannot stand for itself: of outputs whose picture failed, the audio alone is wanted only when
-/// no other output of the stream has a picture.
+/// Outputs of one stream share it.
 std::string stream_key(const PlannedOutput& output) {
   return output.stream.value_or(output.id);
 }
@@ -32,6 +35,7 @@ Conversion::Conversion(Recording recording, const ConvertOptions& options)
       spill_(options.output_path) {}
 
 Result<ConvertResult> Conversion::run() {
+  if (auto checked = check_finishing(options_); !checked) return std::unexpected(checked.error());
   std::error_code failed;
   std::filesystem::create_directories(options_.output_path, failed);
   if (failed)
@@ -87,20 +91,8 @@ Result<void> Conversion::write(const PlannedOutput& planned) {
   const bool others_have_it = streams_with_video_.contains(key) || video_outputs_left_[key] > 0;
   if (tracks->empty() || (has_video(planned) && !picture && others_have_it)) return {};
 
-  WriterOptions options{options_.output_path,
-                        planned.stem,
-                        options_.format,
-                        options_.on_change,
-                        scanned_.started,
-                        options_.stop,
-                        {}};
-  const double share = (1 - kScanShare) / static_cast<double>(plan_.size());
-  options.progress = [&](std::int64_t time_ns) {
-    const double within =
-        static_cast<double>(time_ns) / static_cast<double>(std::max<std::int64_t>(scanned_.duration_ns, 1));
-    progress_.tell(kScanShare + share * (static_cast<double>(outputs_done_) + std::min(within, 1.0)),
-                   "write");
-  };
+  const bool stage = options_.reencode && picture;
+  const WriterOptions options = writer_options(planned, stage);
   std::vector<WriterInput> inputs;
   for (const auto& track : *tracks) inputs.push_back(track->input());
   auto written = write_output(std::move(inputs), options);
@@ -111,8 +103,62 @@ Result<void> Conversion::write(const PlannedOutput& planned) {
   if (!written) return std::unexpected(written.error());
   for (const std::string& why : written->left_out)
     note({{ConvertNote::Severity::skipped, "", planned.id + ": " + why + "; that track is left out"}});
+  if (stage)
+    if (auto encoded = reencode_parts(planned, *written); !encoded) return encoded;
   record(planned, *written, *tracks);
   return {};
+}
+
+// Any codec fits the stage's Matroska, whatever the file is to be that is encoded from it.
+WriterOptions Conversion::writer_options(const PlannedOutput& planned, bool stage) {
+  WriterOptions options;
+  options.folder = options_.output_path;
+  options.stem = planned.stem;
+  options.format = options_.format;
+  if (options_.join && options.format == Format::automatic) options.format = Format::mkv;
+  options.on_change = options_.on_change;
+  options.started = scanned_.started;
+  options.stop = options_.stop;
+  if (stage) {
+    options.stem = "." + planned.stem.substr(0, 100) + "." + std::to_string(::getpid()) + ".stage";
+    options.format = Format::mkv;
+  }
+  options.progress = [this, share = stage ? kStageShare : 1](std::int64_t time_ns) {
+    const auto whole = static_cast<double>(std::max<std::int64_t>(scanned_.duration_ns, 1));
+    tell_output(share * std::min(static_cast<double>(time_ns) / whole, 1.0), "write");
+  };
+  return options;
+}
+
+// `fraction` of the output being made.
+void Conversion::tell_output(double fraction, const char* what) {
+  const double outputs = static_cast<double>(outputs_done_) + fraction;
+  progress_.tell(kScanShare + (1 - kScanShare) * outputs / static_cast<double>(plan_.size()), what);
+}
+
+// Turns staged parts into the files that were asked for; the stages go in any case.
+Result<void> Conversion::reencode_parts(const PlannedOutput& planned, WrittenOutput& written) {
+  Result<void> outcome;
+  for (std::size_t i = 0; i < written.parts.size(); ++i) {
+    WrittenPart& part = written.parts[i];
+    const std::filesystem::path stage = part.file;
+    const std::string stem = i == 0 ? planned.stem : planned.stem + "_part" + std::to_string(i + 1);
+    if (outcome) {
+      auto file =
+          reencode_stage(stage, options_.output_path, stem, part.audio_types, options_, [&](double fraction) {
+            const double done =
+                (static_cast<double>(i) + fraction) / static_cast<double>(written.parts.size());
+            tell_output(kStageShare + (1 - kStageShare) * done, "re-encode");
+          });
+      if (file)
+        part.file = *file;
+      else
+        outcome = std::unexpected(file.error());
+    }
+    std::error_code ignored;
+    std::filesystem::remove(stage, ignored);
+  }
+  return outcome;
 }
 
 // Enters a written output into the result.
@@ -126,6 +172,10 @@ void Conversion::record(const PlannedOutput& planned, const WrittenOutput& writt
   file.duration_ms = ms(written.parts.back().end_ns - written.parts.front().start_ns);
   file.duration_seconds = (file.duration_ms + 500) / 1000;
   for (std::size_t i = 1; i < written.parts.size(); ++i) file.parts.push_back(written.parts[i].file.string());
+
+  if (written.parts.front().has_video)
+    for (const std::string& failure : make_pictures(file, options_))
+      note({{ConvertNote::Severity::skipped, "", planned.id + ": " + failure}});
 
   OutputReport report{planned.id,
                       file.file.filename().string(),

@@ -19,6 +19,9 @@ class Conversion {
  private:
   [[nodiscard]] Result<void> write(const PlannedOutput& planned);
   [[nodiscard]] Result<std::vector<std::unique_ptr<OpenTrack>>> open_tracks(const PlannedOutput& planned);
+  [[nodiscard]] WriterOptions writer_options(const PlannedOutput& planned, bool stage);
+  void tell_output(double fraction, const char* what);
+  [[nodiscard]] Result<void> reencode_parts(const PlannedOutput& planned, WrittenOutput& written);
   void record(const PlannedOutput& planned, const WrittenOutput& written,
               const std::vector<std::unique_ptr<OpenTrack>>& tracks);
   [[nodiscard]] Result<void> write_report(ConvertedFile& file, const OutputReport& report);

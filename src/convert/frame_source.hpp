@@ -24,7 +24,9 @@ struct PlacedFrame {
   const Codec* codec = nullptr;          ///< lives as long as the scan
   const StreamConfig* config = nullptr;  ///< lives until the pop() after the next one at least
   PictureTurn orientation;
-  bool filler = false;  ///< not from the recording: stands where something is missing
+  std::int64_t discard_ns = 0;      ///< audio: so much of its end is not to be played
+  std::int64_t codec_delay_ns = 0;  ///< audio that was encoded here; 0: as its configuration says
+  bool filler = false;              ///< not from the recording: stands where something is missing
 };
 
 /// Frames of one output track in the order they are written.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "convert/layer_splice.hpp"
 #include "convert/scanned_recording.hpp"
 #include "convert/silence_fill.hpp"
 #include "convert/track_report.hpp"
@@ -21,9 +22,25 @@ Result<std::unique_ptr<OpenTrack>> OpenTrack::open(const PlannedTrack& planned, 
     track->layers_.push_back(frames->get());
     sources.push_back(std::move(*frames));
   }
-  track->source_ = std::move(sources.front());
-  if (track->kind() == MediaKind::audio && options.gaps != GapPolicy::keep)
+  if (sources.size() > 1) {
+    std::vector<std::string> names;
+    for (const PlacedLayer* layer : planned.layers)
+      names.push_back(rid_of(*layer->track, layer->layer->rid_index).value_or(""));
+    track->source_ =
+        std::make_unique<LayerSplice>(std::move(sources), std::move(names), *track->logs_.front());
+  } else {
+    track->source_ = std::move(sources.front());
+  }
+  if (track->kind() == MediaKind::video) return track;
+  const bool fill = options.gaps != GapPolicy::keep;
+  if (options.audio != AudioCodec::copy) {
+    auto transcoded = std::make_unique<TranscodedAudio>(
+        std::move(track->source_), AudioTranscoderOptions{options.audio, options.opus_fec, fill});
+    track->transcoded_ = transcoded.get();
+    track->source_ = std::move(transcoded);
+  } else if (fill) {
     track->source_ = std::make_unique<SilenceFill>(std::move(track->source_), *track->logs_.front());
+  }
   return track;
 }
 
@@ -61,6 +78,7 @@ std::vector<std::string> OpenTrack::unsupported() const {
   std::vector<std::string> messages;
   for (const LayerFrames* layer : layers_)
     messages.insert(messages.end(), layer->unsupported().begin(), layer->unsupported().end());
+  if (transcoded_ != nullptr && !transcoded_->refused().empty()) messages.push_back(transcoded_->refused());
   return messages;
 }
 

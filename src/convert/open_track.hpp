@@ -7,6 +7,7 @@
 #include "convert/output_writer.hpp"
 #include "convert/plan.hpp"
 #include "convert/spill_file.hpp"
+#include "convert/transcoded_audio.hpp"
 
 namespace rtpx {
 
@@ -36,6 +37,7 @@ class OpenTrack {
   std::vector<std::unique_ptr<FrameLog>> logs_;  // one for each layer
   std::vector<const LayerFrames*> layers_;       // inside source_
   std::unique_ptr<FrameSource> source_;
+  const TranscodedAudio* transcoded_ = nullptr;  // source_, where audio is encoded anew
 };
 
 }  // namespace rtpx

@@ -18,6 +18,7 @@ OutputTrack describe(const WriterInput& input, const PlacedFrame& first) {
   track.rotation = first.orientation.clockwise_degrees;
   track.mirrored = first.orientation.mirrored;
   track.name = input.name;
+  track.codec_delay_ns = first.codec_delay_ns;
   return track;
 }
 
@@ -116,6 +117,7 @@ class Writer {
     sample.duration_ns = placed.duration_ns;
     sample.keyframe = placed.frame.kind == FrameKind::key;
     sample.discardable = placed.frame.discardable;
+    sample.discard_ns = placed.discard_ns;
     sample.data = placed.frame.data;
     if (lane.config != placed.config) sample.new_config = placed.config;
     if (auto written = muxer_->write(sample); !written) return written;
@@ -138,10 +140,15 @@ class Writer {
       hints.date_utc = format_utc(*options_.started + std::chrono::microseconds(zero_ns_ / 1000));
     const Format format = options_.format == Format::automatic ? choose_format(tracks) : options_.format;
     if (auto chosen = leave_out(tracks, format); !chosen) return chosen;
-    auto muxer = open_muxer(format, part_file(format), std::move(tracks), hints);
+    WrittenPart part{part_file(format), zero_ns_, zero_ns_, false, {}};
+    for (const OutputTrack& track : tracks) {
+      part.has_video = part.has_video || track.kind == MediaKind::video;
+      if (track.kind == MediaKind::audio) part.audio_types.push_back(track.mime_type);
+    }
+    auto muxer = open_muxer(format, part.file, std::move(tracks), hints);
     if (!muxer) return std::unexpected(muxer.error());
     muxer_ = std::move(*muxer);
-    output_.parts.push_back({part_file(format), zero_ns_, zero_ns_});
+    output_.parts.push_back(std::move(part));
     unfinished_ = true;
     return {};
   }
@@ -179,6 +186,10 @@ class Writer {
         kept.push_back(std::move(track));
         continue;
       }
+      if (!format_holds(format, track.mime_type) && most_tracks(format) > 1)
+        return fail(Errc::unsupported, options_.stem + ": " + name_of(format) + " cannot hold " +
+                                           track.mime_type +
+                                           "; choose another format, or have it encoded anew");
       lane.in_file = false;
       why = std::string(name_of(format)) + " cannot hold " + track.mime_type +
             (format_holds(format, track.mime_type) ? " beside the other track" : "");

@@ -36,6 +36,8 @@ struct WriterOptions {
 struct WrittenPart {
   std::filesystem::path file;
   std::int64_t start_ns = 0, end_ns = 0;  ///< on the recording's timeline
+  bool has_video = false;
+  std::vector<std::string> audio_types;  ///< mime types of its audio tracks
 };
 
 struct WrittenOutput {

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <deque>
+#include <list>
+#include <memory>
+#include <vector>
+
+#include "convert/frame_source.hpp"
+#include "rtpx/converter.hpp"
+#include "transcode/audio_transcoder.hpp"
+
+namespace rtpx {
+
+/// An audio source decoded and encoded anew. What cannot be decoded ends it, and stands in refused().
+class TranscodedAudio final : public FrameSource {
+ public:
+  TranscodedAudio(std::unique_ptr<FrameSource> source, const AudioTranscoderOptions& options)
+      : source_(std::move(source)), options_(options) {}
+
+  [[nodiscard]] Result<const PlacedFrame*> peek() override;
+  void pop() override;
+  /// Why a codec could not be transcoded; empty: it could.
+  [[nodiscard]] const std::string& refused() const noexcept { return refused_; }
+
+ private:
+  [[nodiscard]] Result<void> take(const PlacedFrame& frame);
+  [[nodiscard]] Result<void> start(const PlacedFrame& frame);
+  [[nodiscard]] Result<void> finish();
+  void keep(const Sample& sample);
+
+  struct Encoded {
+    PlacedFrame frame;
+    std::vector<std::byte> data;
+  };
+
+  std::unique_ptr<FrameSource> source_;
+  AudioTranscoderOptions options_;
+  std::unique_ptr<AudioTranscoder> transcoder_;
+  std::string from_;         // mime type that transcoder_ takes
+  std::list<Codec> codecs_;  // of what comes out; few
+  std::list<StreamConfig> configs_;
+  std::int64_t last_sequence_ = -1;
+  std::deque<Encoded> ready_;
+  bool ended_ = false;
+  std::string refused_;
+};
+
+}  // namespace rtpx
