@@ -13,7 +13,8 @@ constexpr std::size_t kMaxSegments = 10'000;
 constexpr int kCandidateLife = 100;  // packets of the line until a lonely foreign packet is a stray
 constexpr std::int64_t kTailNumbers =
     100;  // an ended segment's last packets may come after the next one's first
-constexpr std::int64_t kTailMs = 1'000;
+constexpr std::int64_t kTailArrivalMs = 5'000;
+constexpr std::int64_t kTailMediaMs = 500;
 constexpr std::size_t kMaxSeconds = 7 * 24 * 3600;
 constexpr std::size_t kMaxListed = 10'000;
 constexpr std::int64_t kQuietMs = 1'000;
@@ -146,7 +147,11 @@ void LayerScanner::take_late(Segment& segment, const Arrival& arrival, const Seq
 
 bool LayerScanner::take_tail(Segment& segment, const Arrival& arrival, const SequenceLine::Place& place) {
   if (place.sequence > segment.line.highest() + kTailNumbers) return false;
-  if (arrival.receive_ms - segment.line.last_receive_ms() > kTailMs) return false;
+  const Segment::End& end = *segment.ended;
+  const std::int64_t media_ms = (place.timestamp - end.line_timestamp) * 1000 / segment.clock_rate;
+  if (arrival.receive_ms - end.receive_ms > kTailArrivalMs) return false;
+  if (media_ms > end.receive_ms - end.line_receive_ms + kTailMediaMs)
+    return false;  // sent after the next began
   segment.line.take(place, arrival.receive_ms);
   segment.patches.push_back({place.sequence, arrival.offset});
   segment.given_early.erase(place.sequence);
@@ -276,6 +281,9 @@ void LayerScanner::open_segment(const Arrival& arrival, SegmentStart why) {
     segment->reports = (*same_source)->reports;
     (*same_source)->reports = {};
   }
+  if (!out_.segments.empty())
+    current().ended = {arrival.receive_ms, current().line.last_receive_ms(),
+                       current().line.highest_timestamp()};
   out_.segments.push_back(std::move(segment));
   if (out_.segments.size() > kLiveSegments)
     out_.segments[out_.segments.size() - kLiveSegments - 1]->line.retire();

@@ -52,6 +52,11 @@ struct Segment {
   };
   std::map<std::int64_t, Early> given_early;
 
+  /// Once another segment has begun: when that was, and where this one's line stood.
+  struct End {
+    std::int64_t receive_ms = 0, line_receive_ms = 0, line_timestamp = 0;
+  };
+  std::optional<End> ended;
   std::span<const ReportArrival> reports;  ///< sender reports not yet given to the clock
 };
 

@@ -1,0 +1,242 @@
+// What the options of convert() do.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "convert/healed.hpp"
+#include "convert/probe.hpp"
+#include "convert/synthetic_call.hpp"
+#include "rtp/packet.hpp"
+#include "rtpx/converter.hpp"
+#include "rtpx/inspect.hpp"
+#include "support/captures.hpp"
+
+namespace rtpx {
+namespace {
+
+using test::TempDir;
+
+Result<ConvertResult> convert_into(const TempDir& out, const std::filesystem::path& recording,
+                                   ConvertOptions options = {}) {
+  options.output_path = out.path();
+  return convert(recording.string(), options);
+}
+
+TEST(ConvertOptions, BestLayersMakeOneFileOfTheLargestPictures) {
+  RTPX_NEEDS_CAPTURE(recording, "browser/vp8_simulcast3");
+  const TempDir out;
+  ConvertOptions options;
+  options.layers = Layers::best;
+  const auto result = convert_into(out, recording, options);
+  ASSERT_TRUE(result) << result.error().message;
+  ASSERT_EQ(result->files.size(), 1U);
+  const auto& file = result->files.begin()->second;
+  EXPECT_EQ(test::decode_errors(file.file), "");
+  const int pictures = test::probe(file.file).packets("video");
+  EXPECT_GE(pictures, 590);
+  EXPECT_LE(pictures, 596);
+  const std::string report = test::read_file(*file.report_location);
+  EXPECT_TRUE(report.contains("\"what\": \"layer\""));
+}
+
+TEST(ConvertOptions, OnlyRidsChoosesLayers) {
+  RTPX_NEEDS_CAPTURE(recording, "browser/vp8_simulcast3");
+  const TempDir out;
+  ConvertOptions options;
+  options.only_rids.emplace().push_back("h");
+  const auto result = convert_into(out, recording, options);
+  ASSERT_TRUE(result) << result.error().message;
+  ASSERT_EQ(result->files.size(), 1U);
+  EXPECT_TRUE(result->files.begin()->first.ends_with("_h"));
+  EXPECT_EQ(test::probe(result->files.begin()->second.file).packets("audio"), 1504);
+}
+
+TEST(ConvertOptions, JoiningMakesOneMatroskaWithATrackEach) {
+  RTPX_NEEDS_CAPTURE(recording, "golden/small_head/20261122-123703");
+  const TempDir out;
+  ConvertOptions options;
+  options.join = true;
+  const auto result = convert_into(out, recording, options);
+  ASSERT_TRUE(result) << result.error().message;
+  ASSERT_EQ(result->files.size(), 1U);
+  const auto& file = result->files.begin()->second;
+  EXPECT_EQ(file.file.extension(), ".mkv");
+  const auto probed = test::probe(file.file);
+  EXPECT_EQ(probed.streams.size(), 5U);  // a picture, three layers of another, and sound
+  EXPECT_EQ(probed.packets("video"), 90 + 90 + 90 + 45);
+  EXPECT_EQ(test::mkvmerge_warnings(file.file), "");
+}
+
+TEST(ConvertOptions, AResolutionChangeStaysInOneFileOrSplitsIt) {
+  RTPX_NEEDS_CAPTURE(recording, "browser/vp8_opus_reschange");
+  const TempDir out;
+  auto result = convert_into(out, recording);
+  ASSERT_TRUE(result) << result.error().message;
+  const auto& whole = result->files.begin()->second;
+  EXPECT_TRUE(whole.parts.empty());
+  EXPECT_TRUE(test::read_file(*whole.report_location).contains("\"what\": \"resolution\""));
+  const TempDir split_out;
+  ConvertOptions options;
+  options.on_change = OnChange::split;
+  options.gaps = GapPolicy::keep;
+  result = convert_into(split_out, recording, options);
+  ASSERT_TRUE(result) << result.error().message;
+  const auto& first = result->files.begin()->second;
+  EXPECT_EQ(first.parts.size(), 3U);
+  int pictures = test::probe(first.file).packets("video"), sounds = test::probe(first.file).packets("audio");
+  for (const std::string& part : first.parts) {
+    const auto probed = test::probe(part);
+    pictures += probed.packets("video");
+    sounds += probed.packets("audio");
+    EXPECT_EQ(test::decode_errors(part), "");
+  }
+  EXPECT_EQ(pictures, 361);
+  EXPECT_EQ(sounds, 902);
+}
+
+TEST(ConvertOptions, ThumbnailAndSpritesStandBesideTheFile) {
+  RTPX_NEEDS_CAPTURE(recording, "edge/ext1");
+  const TempDir out;
+  ConvertOptions options;
+  options.thumbnails = Thumbnails{320, -1};
+  options.sprites = 4;
+  const auto result = convert_into(out, recording, options);
+  ASSERT_TRUE(result) << result.error().message;
+  const auto& file = result->files.at("S");
+  ASSERT_TRUE(file.thumbnail_location);
+  EXPECT_TRUE(file.thumbnail_location->ends_with("S.webm_thumbnail.jpg"));
+  EXPECT_EQ(test::probe(*file.thumbnail_location).streams.at(0).width, 320);
+  EXPECT_TRUE(std::filesystem::exists(out / "S.webm_sprites.vtt"));
+}
+
+TEST(ConvertOptions, ReencodingLeavesOnlyTheFileAskedFor) {
+  RTPX_NEEDS_CAPTURE(recording, "edge/traversal");
+  const TempDir out;
+  ConvertOptions options;
+  options.reencode = Reencode{.bitrate = "300k", .crf = 40, .resolution = std::pair{160, -1}};
+  options.write_reports = false;
+  const auto result = convert_into(out, recording, options);
+  ASSERT_TRUE(result) << result.error().message;
+  const auto probed = test::probe(result->files.begin()->second.file);
+  EXPECT_EQ(probed.streams.at(0).width, 160);
+  EXPECT_EQ(probed.packets("video"), 60);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(out.path()), {}), 1);
+}
+
+TEST(ConvertOptions, AudioIsTranscodedWhenAsked) {
+  RTPX_NEEDS_CAPTURE(recording, "browser/h264_pcmu");
+  const TempDir out;
+  ConvertOptions options;
+  options.format = Format::mp4;
+  const auto refused = convert_into(out, recording, options);
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().message.contains("cannot hold audio/PCMU")) << refused.error().message;
+  options.audio = AudioCodec::aac;
+  const auto result = convert_into(out, recording, options);
+  ASSERT_TRUE(result) << result.error().message;
+  const auto probed = test::probe(result->files.begin()->second.file);
+  ASSERT_EQ(probed.streams.size(), 2U);
+  EXPECT_EQ(probed.streams[1].codec, "aac");
+  EXPECT_EQ(test::decode_errors(result->files.begin()->second.file), "");
+}
+
+TEST(ConvertOptions, AWrongOptionIsAnErrorBeforeAnyWork) {
+  RTPX_NEEDS_CAPTURE(recording, "edge/traversal");
+  const TempDir out;
+  ConvertOptions options;
+  options.reencode = Reencode{.crf = 70};
+  const auto result = convert_into(out, recording, options);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Errc::invalid_argument);
+}
+
+TEST(ConvertOptions, GapsOfSoundAreFilledOrKept) {
+  const TempDir folder;
+  test::Impairment impairment;
+  impairment.loss = 0.1;
+  const test::SyntheticCall call(folder / "call", 5, impairment);
+  ConvertOptions options;
+  options.output_path = folder / "out";
+  auto result = convert((folder / "call").string(), options);
+  ASSERT_TRUE(result) << result.error().message;
+  const int first = *call.audio_packets().begin(), last = *call.audio_packets().rbegin();
+  EXPECT_EQ(test::probe(result->files.at("call").file).packets("audio"), (last - first) / 20 + 1);
+  options.gaps = GapPolicy::keep;
+  result = convert((folder / "call").string(), options);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(test::probe(result->files.at("call").file).packets("audio"),
+            static_cast<int>(call.audio_packets().size()));
+}
+
+TEST(ConvertOptions, DamagedFramesAreKeptOrDropped) {
+  const TempDir folder;
+  test::Impairment impairment;
+  impairment.loss = 0.05;
+  const test::SyntheticCall call(folder / "call", 11, impairment);
+  ConvertOptions options;
+  options.output_path = folder / "out";
+  auto result = convert((folder / "call").string(), options);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_TRUE(result->lost_media);
+  EXPECT_EQ(test::probe(result->files.at("call").file).packets("video"),
+            static_cast<int>(call.whole_pictures().size()));
+  options.incomplete = Incomplete::drop;
+  result = convert((folder / "call").string(), options);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_LT(test::probe(result->files.at("call").file).packets("video"),
+            static_cast<int>(call.whole_pictures().size()));
+}
+
+TEST(ConvertOptions, ProgressRisesToOne) {
+  const TempDir folder;
+  const test::SyntheticCall call(folder / "call", 1, {});
+  std::vector<double> told;
+  ConvertOptions options;
+  options.output_path = folder / "out";
+  options.progress = [&](const ConvertProgress& progress) { told.push_back(progress.fraction); };
+  ASSERT_TRUE(convert((folder / "call").string(), options));
+  ASSERT_FALSE(told.empty());
+  EXPECT_TRUE(std::ranges::is_sorted(told));
+  EXPECT_EQ(told.back(), 1);
+}
+
+TEST(ConvertOptions, TwoPicturesOfOneStreamAreAFileEach) {
+  const TempDir folder;
+  const test::SyntheticCall call(folder / "call", 1, {}, 2);
+  auto manifest = read_manifest(folder / "call");
+  ASSERT_TRUE(manifest);
+  (*manifest)["video2"] = manifest->at("video");
+  ConvertOptions options;
+  options.output_path = folder / "out";
+  const auto result = convert(*manifest, folder / "call", options);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_TRUE(result->files.contains("call"));
+  EXPECT_TRUE(result->files.contains("call_video2"));
+}
+
+TEST(Healed, PacketsComeRepairedInOrderAndWithoutRedundancy) {
+  RTPX_NEEDS_CAPTURE(recording, "browser/vp8_opus_lossy_audionack");
+  const auto manifest = read_manifest(recording);
+  ASSERT_TRUE(manifest);
+  const TempDir spill;
+  int packets = 0;
+  std::optional<std::uint16_t> last;
+  const auto done = for_each_healed_packet(
+      *manifest, recording, "video_1", spill.path(), {}, [&](const HealedPacket& healed) -> Result<void> {
+        const auto packet = parse_rtp(healed.packet);
+        EXPECT_TRUE(packet);
+        EXPECT_EQ(packet->payload_type, 96);
+        EXPECT_EQ(packet->sequence_number,
+                  last ? static_cast<std::uint16_t>(*last + 1) : packet->sequence_number);
+        last = packet->sequence_number;
+        ++packets;
+        return {};
+      });
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(packets, 1433 + 64);  // received and missing, counted by another tool
+}
+
+}  // namespace
+}  // namespace rtpx
