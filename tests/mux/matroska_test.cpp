@@ -6,6 +6,7 @@
 #include "mux/matroska_ids.hpp"
 #include "mux/support/media.hpp"
 #include "support/captures.hpp"
+#include "transcode/video_reader.hpp"
 
 namespace rtpx {
 namespace {
@@ -69,6 +70,21 @@ TEST(MatroskaWriter, CuesStandBeforeTheClustersAndNothingIsLeftBehindThem) {
   const std::size_t cues = file.find(std::string("\x1C\x53\xBB\x6B\x10", 5));  // with a size of 4 bytes
   ASSERT_NE(cues, std::string::npos);
   EXPECT_LT(cues, place_of(file, matroska::kCluster));
+}
+
+TEST(MatroskaWriter, CuesLeadToEveryKeyframe) {
+  const TempDir folder;
+  const auto video = test::encode_video({.width = 640, .height = 480, .frames = 100, .gop = 20});
+  ASSERT_TRUE(test::mux(Format::webm, folder / "a.webm", {video, test::encode_audio({.seconds = 4})}));
+  const auto reader = VideoReader::open(folder / "a.webm");
+  ASSERT_TRUE(reader);
+  for (const std::int64_t tenths : {35, 4, 20, 0, 39}) {
+    ASSERT_TRUE((*reader)->seek(tenths * 100'000'000));
+    const auto picture = (*reader)->next();
+    ASSERT_TRUE(picture && *picture != nullptr);
+    EXPECT_EQ((*reader)->time_ns(**picture), tenths / 8 * 800'000'000) << tenths;
+    EXPECT_EQ((*reader)->keyframe_before(tenths * 100'000'000), tenths / 8 * 800'000'000);
+  }
 }
 
 TEST(MatroskaWriter, CuesGoToTheEndWhenTheirNumberWasNotKnown) {
