@@ -179,6 +179,7 @@ void LaneWriter::go_back_to_boundary(OpenFiles& files) {
 }
 
 void LaneWriter::restart_file(OpenFiles& files) {
+  output_->abandoned.store(true);
   go_back_to_boundary(files);
   next_file(files);
 }

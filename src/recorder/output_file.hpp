@@ -27,7 +27,9 @@ struct OutputFile {
   std::atomic<std::uint64_t> written{0};       ///< bytes in the file
   std::atomic<std::uint64_t> records{0};       ///< whole ones in the file
   std::atomic<bool> finished{false};           ///< no byte is added any more
-  std::atomic<bool> created{false};            ///< the name exists, perhaps not durably
+  std::atomic<bool> abandoned{
+      false};  ///< left because it failed, which was reported: no more errors of it count
+  std::atomic<bool> created{false};  ///< the name exists, perhaps not durably
 
   /// The open file, if it is open now.
   [[nodiscard]] std::shared_ptr<File> handle() const {

@@ -102,7 +102,10 @@ Result<void> Syncer::pass(bool sync) {
   Result<void> result;
   if (sync) result = sync_files();
   if (const auto indexed = write_index(blocks, sync); !indexed && result) result = indexed;
-  std::erase_if(tracked_, [](const Tracked& t) { return t.ending; });
+  std::erase_if(tracked_, [sync](const Tracked& t) {
+    return t.ending &&
+           (!sync || t.synced == t.output->written.load());  // else: no descriptor, the next pass tries
+  });
   const auto took =
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
   if (sync) worst_sync_us_.store(std::max<std::int64_t>(worst_sync_us_.load(), took.count()));
@@ -113,8 +116,10 @@ Result<void> Syncer::sync_files() {
   Result<void> result;
   std::set<std::filesystem::path> folders;
   for (Tracked& t : tracked_) {
+    const auto synced = sync_file(t);
+    if (t.output->abandoned.load()) continue;
     if (!std::exchange(t.name_durable, true)) folders.insert(t.output->path.parent_path());
-    if (const auto synced = sync_file(t); !synced && result) result = synced;
+    if (!synced && result) result = synced;
   }
   for (const auto& folder : folders)
     if (const auto synced = files_.sync_directory(folder); !synced && result) result = synced;
