@@ -60,6 +60,9 @@ Result<bool> LaneWriter::write(OpenFiles& files, std::uint32_t pass, bool whole_
       limit = walker_.to_boundary();
       whole_chunks = false;
     }
+  } else if (options_.rotate_bytes != 0) {
+    limit = std::min(limit, options_.rotate_bytes - output_->written.load());
+    whole_chunks = false;
   }
   std::array<Bytes, kPartsPerWrite> parts;
   const std::size_t count = lane_->waiting(parts, limit, whole_chunks);
@@ -78,6 +81,8 @@ Result<bool> LaneWriter::write(OpenFiles& files, std::uint32_t pass, bool whole_
 }
 
 void LaneWriter::account(std::span<const Bytes> parts, std::uint64_t bytes, std::uint32_t pass) {
+  // First: a block must never be handed over before the sync thread can see that there are bytes to sync.
+  output_->written.store(walker_.position() - base_ + bytes);
   std::uint64_t left = bytes;
   for (const Bytes whole : parts) {
     if (left == 0) break;
@@ -93,7 +98,6 @@ void LaneWriter::account(std::span<const Bytes> parts, std::uint64_t bytes, std:
     left -= part.size();
   }
   lane_->consume(bytes);
-  output_->written.store(walker_.position() - base_);
   output_->records.store(walker_.whole() - base_whole_);
 }
 

@@ -41,6 +41,7 @@ struct LiveTrack {
   unsigned folder_number = 0;  ///< of the recorder's folders, the last one it was live in
   std::optional<UtcTime> ended_at;
   std::string end_reason;
+  std::optional<ManifestTrack> stored;  ///< its locations elsewhere; the local files are deleted
 
  private:
   void note_codec(const Codec& codec) noexcept;

@@ -17,6 +17,7 @@ Result<std::unique_ptr<Recorder>> Recorder::start(Options options) {
   std::unique_ptr<Recorder> recorder(new Recorder(impl));
   impl->self = recorder.get();
   impl->start_threads();
+  impl->resume_uploads();
   if (auto begun = impl->run_on_start(*recorder); !begun) return std::unexpected(begun.error());
   return recorder;
 }

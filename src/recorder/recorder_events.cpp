@@ -64,13 +64,15 @@ void RecorderImpl::tick() {
       return media.refused[static_cast<std::size_t>(outcome)] +
              rtcp.refused[static_cast<std::size_t>(outcome)];
     };
-    const std::uint64_t refused = of(Outcome::queue_full) + of(Outcome::disk_full);
-    if (refused != last.refused && now - last.refused_at >= kRefusalEvents) {
-      const char* reason =
-          of(Outcome::disk_full) != 0 && shared->disk_full.load() ? "disk_full" : "queue_full";
-      emit(event::PacketsRefused{track->track.id, refused - last.refused, reason});
-      last.refused = refused;
-      last.refused_at = now;
+    if (now - last.refused_at >= kRefusalEvents) {
+      const auto report = [&](std::uint64_t& before, std::uint64_t count, const char* reason) {
+        if (count == before) return;
+        emit(event::PacketsRefused{track->track.id, count - before, reason});
+        before = count;
+        last.refused_at = now;
+      };
+      report(last.queue_full, of(Outcome::queue_full), "queue_full");
+      report(last.disk_full, of(Outcome::disk_full), shared->disk_full.load() ? "disk_full" : "low_space");
     }
     if (media.packets != last.packets) {
       last.packets = media.packets;
@@ -95,42 +97,6 @@ void RecorderImpl::tick() {
     });
   }
   if (stop_wanted.exchange(false)) end_recording("recorder_stopped");
-}
-
-void RecorderImpl::check_space() {
-  std::filesystem::path where;
-  {
-    const std::lock_guard lock(control_mutex);
-    where = folder;
-  }
-  const auto free = files.free_bytes(where);
-  if (!free) return;
-  const auto changed = space.update(*free, writer_is_full.load());
-  shared->disk_full.store(space.level() == SpaceWatch::Level::full);
-  if (changed) emit(event::DiskSpace{*changed, *free});
-}
-
-std::optional<UploadTaskRef> RecorderImpl::start_upload(const std::vector<std::shared_ptr<LiveTrack>>& tracks,
-                                                        const Manifest& manifest_of_tracks) {
-  if (!options.uploader) return std::nullopt;
-  Uploader::Task task;
-  {
-    const std::lock_guard lock(control_mutex);
-    task.folder = folder;
-  }
-  for (const auto& track : tracks)
-    for (const LaneWriter* lane : {track->media_writer.get(), track->rtcp_writer.get()})
-      for (const auto& output : lane->files()) task.files.push_back(output->path.filename());
-  task.manifest = manifest_of_tracks;
-  task.whole = manifest();
-  return options.uploader->upload(std::move(task),
-                                  [weak = weak_from_this()](UploadTaskRef, const auto& outcome) {
-                                    if (const auto me = weak.lock()) me->upload_done(outcome);
-                                  });
-}
-
-void RecorderImpl::upload_done(const std::variant<event::UploadComplete, event::UploadFailed>& outcome) {
-  std::visit([this](const auto& event) { emit(event); }, outcome);
 }
 
 }  // namespace rtpx

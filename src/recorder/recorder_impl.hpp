@@ -67,7 +67,8 @@ struct RecorderImpl final : WriterListener, std::enable_shared_from_this<Recorde
   }
 
   // Keeper's.
-  [[nodiscard]] Result<void> publish();
+  [[nodiscard]] Result<void> publish(
+      bool from_reserve = true);  ///< the manifest; the reserve is not for additions
   void assign_files(LiveTrack& track);
   [[nodiscard]] Result<void> create_files(std::span<const std::shared_ptr<LiveTrack>> tracks);
   [[nodiscard]] Result<Manifest> add_on_keeper(const std::vector<std::shared_ptr<LiveTrack>>& tracks);
@@ -80,7 +81,11 @@ struct RecorderImpl final : WriterListener, std::enable_shared_from_this<Recorde
   void check_space();
   [[nodiscard]] std::optional<UploadTaskRef> start_upload(
       const std::vector<std::shared_ptr<LiveTrack>>& tracks, const Manifest& manifest);
-  void upload_done(const std::variant<event::UploadComplete, event::UploadFailed>& outcome);
+  void resume_uploads();
+  void drop_layers(bool low);
+  void delete_uploaded();
+  void take_reserve();  ///< disk space for the manifest and the end of the index
+  void release_reserve();
   [[nodiscard]] ManifestTrack describe(const LiveTrack& track) const;
   [[nodiscard]] Result<std::filesystem::path> make_folder();
 
@@ -110,6 +115,16 @@ struct RecorderImpl final : WriterListener, std::enable_shared_from_this<Recorde
   bool stopping = false;
   bool closed = false;  // the keeper's: recording.json says that it ended
   ClockAnchor anchor;
+
+  // The keeper's.
+  struct Uploaded {
+    std::filesystem::path folder;
+    std::vector<std::filesystem::path> files;
+    Manifest manifest;  // where they are now
+  };
+  std::vector<Uploaded> uploaded;
+  std::unordered_map<const LiveTrack*, std::vector<std::uint64_t>> rid_bytes_seen;
+  bool reserve_taken = false;
   UtcTime created{};
 
   std::atomic<std::uint64_t> unknown_track{0}, unknown_rid{0}, restart_count{0};
@@ -120,7 +135,7 @@ struct RecorderImpl final : WriterListener, std::enable_shared_from_this<Recorde
 
   // The dispatcher's.
   struct Reported {
-    std::uint64_t refused = 0, packets = 0;
+    std::uint64_t queue_full = 0, disk_full = 0, packets = 0;
     Writer::Clock::time_point refused_at{}, packets_at{};
     bool flowing = false;
   };

@@ -117,6 +117,8 @@ Result<void> RecorderImpl::begin_folder(const std::filesystem::path& path) {
     if (!index) return std::unexpected(index.error());
     syncer.set_index(std::move(*index));
   }
+  reserve_taken = false;
+  take_reserve();
   return publish();
 }
 
@@ -146,8 +148,11 @@ Result<void> RecorderImpl::open() {
   auto path = make_folder();
   if (!path) return std::unexpected(path.error());
   if (auto begun = begin_folder(*path); !begun) return begun;
-  if (path->has_parent_path())
-    if (auto synced = files.sync_directory(path->parent_path()); !synced) return synced;
+  // The folders above may be new as well. Those that are not ours to open are not.
+  for (auto child = folder; child.has_relative_path(); child = child.parent_path())
+    if (auto synced = files.sync_directory(child.parent_path());
+        !synced && synced.error().code != Errc::denied)
+      return synced;
   check_space();
   return {};
 }
@@ -264,6 +269,7 @@ void RecorderImpl::end_recording(const std::string& reason) {
   if (!live.empty()) (void)end_tracks(live, reason);
   (void)ask_keeper<void>(
       [this, reason] {
+        release_reserve();
         if (failure || std::exchange(closed, true)) return Result<void>();
         return write_info(folder, reason);
       },

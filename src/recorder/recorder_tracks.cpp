@@ -109,7 +109,7 @@ Result<Manifest> RecorderImpl::add_on_keeper(const std::vector<std::shared_ptr<L
     const std::unique_lock lock(table_mutex);
     for (const auto& track : tracks) table[track->track.id] = track;
   }
-  if (auto published = publish(); !published) {
+  if (auto published = publish(false); !published) {
     {
       const std::unique_lock lock(table_mutex);
       for (const auto& track : tracks) table.erase(track->track.id);
@@ -158,8 +158,11 @@ Result<EndedTracks> RecorderImpl::end_on_keeper(const std::vector<std::shared_pt
   const bool drained = writer.drain(lanes, deadline());
   Result<void> result;
   if (!drained) result = fail(Errc::io, "The disk did not take all data of the ended tracks in time.");
-  if (drained)
-    if (const auto synced = syncer.sync_now(); !synced) result = synced;
+  if (drained) result = syncer.sync_now();
+  if (!result && result.error().code == Errc::no_space && reserve_taken) {  // the index's entries
+    release_reserve();
+    result = syncer.sync_now();
+  }
   EndedTracks ended;
   {
     const std::lock_guard lock(control_mutex);
@@ -195,6 +198,11 @@ ManifestTrack RecorderImpl::describe(const LiveTrack& track) const {
     out.rtcp_location = rtcp_files.front()->path.string();
   if (options.checksums)
     out.index_location = (std::filesystem::path(out.location).parent_path() / kIndexFileName).string();
+  if (track.stored) {
+    out.location = track.stored->location;
+    out.more_locations = track.stored->more_locations;
+    out.rtcp_location = track.stored->rtcp_location;
+  }
   out.ended_at = track.ended_at;
   if (!track.end_reason.empty()) out.end_reason = track.end_reason;
   if (track.ended_at) {
@@ -217,7 +225,7 @@ Manifest RecorderImpl::manifest() const {
   return out;
 }
 
-Result<void> RecorderImpl::publish() {
+Result<void> RecorderImpl::publish(bool from_reserve) {
   publish_wanted.store(false);
   std::filesystem::path path;
   {
@@ -225,6 +233,9 @@ Result<void> RecorderImpl::publish() {
     path = folder / "manifest.json";
   }
   const std::string text = serialize_manifest(manifest());
+  auto written = write_file_atomically(files, path, as_bytes(text));
+  if (written || written.error().code != Errc::no_space || !from_reserve || !reserve_taken) return written;
+  release_reserve();
   return write_file_atomically(files, path, as_bytes(text));
 }
 

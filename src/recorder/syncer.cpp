@@ -117,6 +117,7 @@ Result<void> Syncer::sync_files() {
   std::set<std::filesystem::path> folders;
   for (Tracked& t : tracked_) {
     const auto synced = sync_file(t);
+    t.good = synced.has_value();
     if (t.output->abandoned.load()) continue;
     if (!std::exchange(t.name_durable, true)) folders.insert(t.output->path.parent_path());
     if (!synced && result) result = synced;
@@ -156,7 +157,11 @@ Result<void> Syncer::sync_file(Tracked& tracked) {
 
 Result<void> Syncer::write_index(const std::vector<WrittenBlock>& blocks, bool sync) {
   if (!index_) return {};
-  for (const WrittenBlock& block : blocks) index_->add(block);
+  std::set<const OutputFile*> unsynced;
+  for (const Tracked& t : tracked_)
+    if (sync && !t.good) unsynced.insert(t.output.get());
+  for (const WrittenBlock& block : blocks)
+    if (!unsynced.contains(block.output.get())) index_->add(block);
   for (const Tracked& t : tracked_)
     if (t.ending) index_->end(*t.output);
   return index_->write(sync);

@@ -52,6 +52,7 @@ class Syncer final : public WriteListener {
     std::shared_ptr<OutputFile> output;
     std::uint64_t pushed = 0, dropped = 0, synced = 0;
     bool name_durable = false, ending = false;
+    bool good = true;  // the last sync went through
   };
   [[nodiscard]] Result<void> pass(bool sync);
   [[nodiscard]] Result<void> sync_file(Tracked& tracked);

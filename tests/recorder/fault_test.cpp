@@ -199,6 +199,47 @@ TEST_F(FaultyDisk, AFullDiskRefusesAndGoesOnWhenThereIsRoom) {
   EXPECT_EQ(*track.packets + *track.refused_packets, sent);
 }
 
+TEST_F(FaultyDisk, TheManifestIsPublishedFromTheReserveWhenTheDiskIsFull) {
+  Started s(options());
+  s.add(video("camera"));
+  disk.set_capacity(disk.used_bytes() + 5000);
+  ASSERT_TRUE(eventually([&] { return s.record("camera", 1, 1000) == Outcome::disk_full; }));
+  const std::string id = "camera";
+  ASSERT_TRUE(s.recorder->end_tracks({&id, 1}));
+  const auto manifest = parse_manifest(stored(s.recorder->folder() / "manifest.json"));
+  ASSERT_TRUE(manifest);
+  EXPECT_TRUE(manifest->at("camera").ended_at);
+}
+
+// Space is low, but there is some: of three layers the best goes on, whichever is best at the time.
+TEST_F(FaultyDisk, AtLowSpaceTheBestLayerGoesOnAlone) {
+  auto how = options();
+  how.low_space_bytes = 8U << 20;
+  how.on_low_space = Recorder::LowSpacePolicy::drop_layers;
+  disk.set_capacity(100U << 20);
+  Started s(how);
+  s.add(video("camera", {"q", "h", "f"}));
+  const auto send = [&](const char* rid, std::size_t size) {
+    return s.recorder->record("camera", rid, rtp(1, size));
+  };
+  for (int i = 0; i < 50; ++i)
+    for (const auto& [rid, size] : {std::pair{"q", 100}, {"h", 500}, {"f", 1200}})
+      ASSERT_EQ(send(rid, static_cast<std::size_t>(size)), Outcome::accepted);
+  disk.set_capacity(disk.used_bytes() + (4U << 20));
+  ASSERT_TRUE(eventually([&] {
+    (void)send("f", 1200);
+    return send("q", 100) == Outcome::disk_full;
+  }));
+  EXPECT_EQ(send("h", 500), Outcome::disk_full);
+  EXPECT_EQ(send("f", 1200), Outcome::accepted);
+  ASSERT_TRUE(eventually([&] { return send("h", 500) == Outcome::accepted; }))
+      << "the best layer is not sent any more";
+  ASSERT_TRUE(eventually([&] { return !events_of<event::DiskSpace>().empty(); }));
+  EXPECT_EQ(events_of<event::DiskSpace>()[0].level, event::DiskSpace::Level::low);
+  disk.set_capacity(100U << 20);
+  ASSERT_TRUE(eventually([&] { return send("q", 100) == Outcome::accepted; })) << "there is room again";
+}
+
 TEST_F(FaultyDisk, AddTracksOnAFullDiskLeavesNothingBehind) {
   Started s(options());
   disk.set_capacity(disk.used_bytes());
