@@ -89,7 +89,8 @@ class Recorder {
     std::chrono::milliseconds silence_after{5000};  ///< TrackFlow{false} after this long without packets
     int max_restarts = 3;                           ///< within restart_window, then event::Failed
     std::chrono::milliseconds restart_window{5000};
-    std::chrono::milliseconds end_timeout{10000};  ///< longest wait of add_tracks, end_tracks, flush, destructor
+    /// Longest wait of add_tracks, end_tracks (20 ms more for each file), flush and the destructor.
+    std::chrono::milliseconds end_timeout{10000};
 
     /// Anchor of receive times to wall clock when packets carry their own arrival times (imports). Default: now.
     std::optional<ClockAnchor> clock;

@@ -59,9 +59,11 @@ struct RecorderImpl final : WriterListener, std::enable_shared_from_this<Recorde
   void files_changed() override;
   void storage_failed(const Error& cause) override;
 
-  /// Runs `task` on the keeper and waits for its answer, at most end_timeout.
+  /// Runs `task` on the keeper and waits for its answer, at most end_timeout and 20 ms for each of
+  /// `for_files`.
   template <typename T>
-  [[nodiscard]] Result<T> ask_keeper(std::function<Result<T>()> task, const char* what);
+  [[nodiscard]] Result<T> ask_keeper(std::function<Result<T>()> task, const char* what,
+                                     std::size_t for_files = 0);
   [[nodiscard]] Writer::Clock::time_point deadline() const {
     return Writer::Clock::now() + options.end_timeout;
   }
@@ -160,7 +162,7 @@ struct RecorderImpl final : WriterListener, std::enable_shared_from_this<Recorde
 };
 
 template <typename T>
-Result<T> RecorderImpl::ask_keeper(std::function<Result<T>()> task, const char* what) {
+Result<T> RecorderImpl::ask_keeper(std::function<Result<T>()> task, const char* what, std::size_t for_files) {
   const auto answer = std::make_shared<std::promise<Result<T>>>();
   auto future = answer->get_future();
   const bool posted = keeper.post([task = std::move(task), answer] {
@@ -171,7 +173,8 @@ Result<T> RecorderImpl::ask_keeper(std::function<Result<T>()> task, const char* 
     }
   });
   if (!posted) return fail(Errc::storage_failed, "The recorder has ended.");
-  if (future.wait_for(options.end_timeout) != std::future_status::ready)
+  if (future.wait_for(options.end_timeout + for_files * std::chrono::milliseconds(20)) !=
+      std::future_status::ready)
     return fail(Errc::io, std::string("The recording's disk did not answer in time to ") + what + ".");
   return future.get();
 }

@@ -66,7 +66,7 @@ Result<Manifest> RecorderImpl::add_tracks(std::span<const MediaStreamTrack> trac
         for (const auto& track : live) ids.erase(track->track.id);
         return added;
       },
-      "add tracks");
+      "add tracks", 2 * live.size());
 }
 
 void RecorderImpl::assign_files(LiveTrack& track) {
@@ -145,7 +145,8 @@ Result<EndedTracks> RecorderImpl::end_tracks(std::span<const std::string> wanted
     track->rtcp->close(Outcome::ended);
   }
   return ask_keeper<EndedTracks>(
-      [this, ending, why = std::string(reason)] { return end_on_keeper(ending, why); }, "end tracks");
+      [this, ending, why = std::string(reason)] { return end_on_keeper(ending, why); }, "end tracks",
+      2 * ending.size());
 }
 
 Result<EndedTracks> RecorderImpl::end_on_keeper(const std::vector<std::shared_ptr<LiveTrack>>& tracks,

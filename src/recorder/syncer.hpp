@@ -51,11 +51,14 @@ class Syncer final : public WriteListener {
   struct Tracked {
     std::shared_ptr<OutputFile> output;
     std::uint64_t pushed = 0, dropped = 0, synced = 0;
+    std::uint64_t to_sync = 0;  // in the pass that is running
+    std::optional<Error> open_error;
     bool name_durable = false, ending = false;
-    bool good = true;  // the last sync went through
+    bool good = true, in_doubt = false;  // the index may vouch for it; a sync failed once
   };
   [[nodiscard]] Result<void> pass(bool sync);
-  [[nodiscard]] Result<void> sync_file(Tracked& tracked);
+  [[nodiscard]] std::shared_ptr<File> begin_sync(Tracked& tracked);
+  [[nodiscard]] Result<void> finish_sync(Tracked& tracked, const std::shared_ptr<File>& file);
   [[nodiscard]] Result<void> sync_files();
   [[nodiscard]] Result<void> write_index(const std::vector<WrittenBlock>& blocks, bool sync);
   [[nodiscard]] std::vector<WrittenBlock> take_inbox(bool with_blocks);

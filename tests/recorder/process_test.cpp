@@ -1,0 +1,250 @@
+// Recorders in processes of their own: killed, short of descriptors, over their file size limit.
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <random>
+#include <thread>
+
+#include "recorder/process.hpp"
+#include "recorder/started.hpp"
+#include "storage/index.hpp"
+#include "util/crc32c.hpp"
+
+namespace rtpx {
+namespace {
+
+using namespace std::chrono_literals;
+using test::ChildLog;
+using test::monotonic_ns;
+using test::read_file;
+using test::records;
+using test::Started;
+using test::TempDir;
+using test::video;
+
+pid_t start_child(const std::filesystem::path& folder, const std::filesystem::path& log, int tracks) {
+  const std::string program =
+      std::filesystem::read_symlink("/proc/self/exe").parent_path() / "recording_child";
+  const std::string count = std::to_string(tracks);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::execl(program.c_str(), program.c_str(), folder.c_str(), log.c_str(), count.c_str(), nullptr);
+    ::_exit(127);
+  }
+  return child;
+}
+
+const ChildLog* map_log(const std::filesystem::path& path) {
+  for (int i = 0; i < 1000; ++i) {
+    std::error_code none;
+    if (std::filesystem::file_size(path, none) == sizeof(ChildLog) && !none) break;
+    std::this_thread::sleep_for(5ms);
+  }
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  void* memory = ::mmap(nullptr, sizeof(ChildLog), PROT_READ, MAP_SHARED, fd, 0);
+  ::close(fd);
+  return memory == MAP_FAILED ? nullptr : static_cast<const ChildLog*>(memory);
+}
+
+// Kills a recording `after`, and looks for every packet that had been accepted a flush interval before.
+void kill_and_check(std::chrono::microseconds after, int tracks) {
+  TempDir dir;
+  const auto folder = dir / "recording";
+  const pid_t child = start_child(folder, dir / "log", tracks);
+  ASSERT_GT(child, 0);
+  const ChildLog* log = map_log(dir / "log");
+  ASSERT_NE(log, nullptr);
+  while (log->count.load() == 0 && ::waitpid(child, nullptr, WNOHANG) == 0) std::this_thread::sleep_for(1ms);
+  std::this_thread::sleep_for(after);
+  const std::int64_t killed = monotonic_ns();
+  ASSERT_EQ(::kill(child, SIGKILL), 0);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status)) << "the child ended by itself with " << WEXITSTATUS(status);
+
+  ASSERT_TRUE(read_manifest(folder));
+  std::vector<std::vector<test::StoredRecord>> stored;
+  for (int i = 0; i < tracks; ++i)
+    stored.push_back(records(read_file(folder / ("t" + std::to_string(i) + ".rtpx"))));
+  const std::int64_t promised = killed - std::chrono::nanoseconds(test::kChildFlush).count();
+  std::uint64_t missing = 0, checked = 0;
+  for (std::uint64_t n = 0; n < log->count.load(); ++n) {
+    const ChildLog::Entry& entry = log->entries[n];
+    if (entry.accepted_ns > promised) break;
+    ++checked;
+    if (entry.sequence >= stored[entry.track].size()) ++missing;
+  }
+  EXPECT_EQ(missing, 0U) << "of " << checked << ", killed after " << after.count() << " us";
+  for (const auto& track : stored)
+    for (std::uint32_t i = 0; i < track.size(); ++i)
+      ASSERT_TRUE(track[i].packet == test::text(test::rtp(i, 100 + i * 37 % 1100)))
+          << "a packet is not whole";
+  const std::string index_bytes = read_file(folder / kIndexFileName);
+  const auto index = parse_index(as_bytes(index_bytes));
+  ASSERT_TRUE(index);
+  for (const auto& [number, file] : index->files) {
+    const std::string bytes = read_file(folder / file.name);
+    for (const IndexBlock& block : file.blocks) {
+      ASSERT_LE(block.offset + block.length, bytes.size());
+      EXPECT_EQ(crc32c(as_bytes(bytes).subspan(block.offset, block.length)), block.crc);
+    }
+  }
+  ::munmap(const_cast<ChildLog*>(log), sizeof(ChildLog));
+}
+
+TEST(Kill9, WhatWasAcceptedAFlushIntervalBeforeIsInTheFile) {
+  std::mt19937 random(std::random_device{}());
+  for (int i = 0; i < 50; ++i) {
+    kill_and_check(std::chrono::microseconds(random() % 500'000), 3);
+    if (HasFatalFailure()) return;
+  }
+}
+
+// RTPX_KILLS sets how often; `make soak` takes 200.
+TEST(Kill9, TheSameUnderLoadWithAHundredTracks) {
+  const char* wanted = std::getenv("RTPX_KILLS");
+  const int kills = wanted != nullptr ? std::atoi(wanted) : 20;
+  std::mt19937 random(std::random_device{}());
+  for (int i = 0; i < kills; ++i) {
+    kill_and_check(std::chrono::microseconds(random() % 800'000), 100);
+    if (HasFatalFailure()) return;
+  }
+}
+
+// Runs `body` in a child process with a lower limit, and expects it to pass. The child must not return.
+template <typename Body>
+void in_child(int resource, rlim_t limit, Body&& body) {
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const rlimit value{limit, limit};
+    if (::setrlimit(static_cast<__rlimit_resource>(resource), &value) != 0) ::_exit(99);
+    body();
+    ::_exit(testing::Test::HasFailure() ? 1 : 0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status)) << "died of signal " << WTERMSIG(status);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST(Descriptors, AThousandTracksWorkUnderALimitOf1024) {
+  in_child(RLIMIT_NOFILE, 1024, [] {
+    Started s;
+    std::vector<MediaStreamTrack> tracks;
+    std::vector<std::string> ids;
+    for (int i = 0; i < 1000; ++i) {
+      ids.push_back("t" + std::to_string(i));
+      tracks.push_back(video(ids.back()));
+    }
+    ASSERT_TRUE(s.recorder->add_tracks(tracks));
+    for (std::uint32_t round = 0; round < 20; ++round) {
+      for (const auto& id : ids) {
+        ASSERT_EQ(s.record(id, round, 500), Outcome::accepted);
+        if (round % 5 == 0) {
+          ASSERT_EQ(s.recorder->record_rtcp(id, test::rtp(round, 28)), Outcome::accepted);
+        }
+      }
+      std::this_thread::sleep_for(20ms);
+    }
+    const auto ended = s.recorder->end_tracks(ids);
+    ASSERT_TRUE(ended) << ended.error().message;
+    for (const auto& [id, track] : ended->manifest) {
+      ASSERT_EQ(records(read_file(track.location)).size(), 20U);
+      ASSERT_EQ(records(read_file(*track.rtcp_location)).size(), 4U);
+    }
+    EXPECT_EQ(s.recorder->stats().restarts, 0U);
+  });
+}
+
+TEST(Descriptors, WithoutDescriptorsTheErrorNamesTheLimit) {
+  in_child(RLIMIT_NOFILE, 64, [] {
+    Started s;
+    std::vector<int> taken;
+    for (int fd = ::open("/dev/null", O_RDONLY); fd >= 0; fd = ::open("/dev/null", O_RDONLY))
+      taken.push_back(fd);
+    const auto track = video("camera");
+    const auto added = s.recorder->add_tracks({&track, 1});
+    ASSERT_FALSE(added);
+    EXPECT_EQ(added.error().code, Errc::too_many_files);
+    EXPECT_NE(added.error().message.find("64"), std::string::npos) << added.error().message;
+    for (const int fd : taken) ::close(fd);
+    EXPECT_TRUE(s.recorder->add_tracks({&track, 1}));
+  });
+}
+
+TEST(FileSizeLimit, IsAFullDiskAndNotADeath) {
+  in_child(RLIMIT_FSIZE, 1U << 20, [] {
+    Started s;
+    s.add(video("camera"));
+    std::uint64_t accepted = 0, refused = 0;
+    for (std::uint32_t i = 0; i < 4000; ++i) {
+      ++(s.record("camera", i, 1000) == Outcome::accepted ? accepted : refused);
+      if (i % 100 == 0) std::this_thread::sleep_for(5ms);
+    }
+    EXPECT_GT(refused, 0U);
+    const std::string id = "camera";
+    (void)s.recorder->end_tracks({&id, 1});
+    const auto stored = records(read_file(s.recorder->folder() / "camera.rtpx")).size();
+    EXPECT_EQ(stored + s.recorder->stats().lost_after_accept, accepted);
+  });
+}
+
+// tmpfs of 64 MiB, where this may be mounted: filled, emptied and filled again.
+TEST(SmallDisk, CountsAddUpWhenItIsFilledEmptiedAndFilledAgain) {
+  TempDir mount;
+  const std::string command = "mount -t tmpfs -o size=64m tmpfs " + mount.path().string() + " 2>/dev/null";
+  if (std::system(command.c_str()) != 0) GTEST_SKIP() << "no permission to mount a tmpfs";
+  {
+    Recorder::Options options;
+    options.base_dir = mount / "recordings";
+    auto recorder = Recorder::start(options).value();
+    TempDir elsewhere;
+    options.base_dir = elsewhere.path();
+    auto other = Recorder::start(options).value();
+    const auto track = video("camera");
+    ASSERT_TRUE(recorder->add_tracks({&track, 1}));
+    ASSERT_TRUE(other->add_tracks({&track, 1}));
+    const auto ballast = mount / "ballast";
+    test::write_file(ballast, std::string(30U << 20, 'x'));
+    std::uint64_t sent = 0, accepted = 0;
+    const auto send_until = [&](Outcome wanted) {
+      for (int i = 0; i < 2'000'000; ++i) {
+        const Outcome outcome =
+            recorder->record("camera", std::nullopt, test::rtp(static_cast<std::uint32_t>(sent), 1100));
+        ++sent;
+        accepted += outcome == Outcome::accepted ? 1 : 0;
+        EXPECT_EQ(other->record("camera", std::nullopt, test::rtp(1)), Outcome::accepted);
+        if (outcome == wanted) return true;
+        if (i % 200 == 0) std::this_thread::sleep_for(1ms);
+      }
+      return false;
+    };
+    ASSERT_TRUE(send_until(Outcome::disk_full));
+    std::filesystem::remove(ballast);
+    ASSERT_TRUE(send_until(Outcome::accepted)) << "goes on by itself";
+    ASSERT_TRUE(send_until(Outcome::disk_full)) << "filled again";
+    const std::string id = "camera";
+    const auto ended = recorder->end_tracks({&id, 1});
+    ASSERT_TRUE(ended) << ended.error().message;
+    const auto stats = recorder->stats();
+    EXPECT_EQ(stats.packets, accepted);
+    EXPECT_EQ(stats.packets + stats.disk_full + stats.queue_full, sent);
+    std::size_t torn = 1;
+    const auto stored = records(read_file(ended->manifest.at("camera").location), &torn);
+    EXPECT_EQ(torn, 0U);
+    EXPECT_EQ(stored.size() + stats.lost_after_accept, accepted);
+  }
+  (void)!std::system(("umount " + mount.path().string()).c_str());
+}
+
+}  // namespace
+}  // namespace rtpx
