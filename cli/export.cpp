@@ -22,12 +22,14 @@ struct Arguments {
 
 const char* const kFooter =
     R"(pcap and rtpdump take all tracks with their RTCP, or one with --track; mjr takes one track. Packets are the recorded
-ones, at their original times.
+ones, at their original times. --format rtpx writes a recording that is repaired and holds media packets only, as
+ex_webrtc_recorder's converter wants them.
 
 Examples:
   rtpx export call -o call.pcap
   rtpx export call -o audio.mjr --track audio_0
-  rtpx export call -o video.mjr --track video_1 --rid f)";
+  rtpx export call -o video.mjr --track video_1 --rid f
+  rtpx export call -o healed --format rtpx)";
 
 Result<ExportSource> open(const Arguments& arguments) {
   const std::filesystem::path path = arguments.recording;
@@ -52,8 +54,10 @@ Result<std::string> format_of(const Arguments& arguments) {
     format = std::filesystem::path(arguments.output).extension().string();
     if (!format.empty()) format.erase(0, 1);
   }
-  if (format == "pcap" || format == "rtpdump" || format == "mjr") return format;
-  return fail(Errc::invalid_argument, "-o " + arguments.output + ": name a .pcap, .rtpdump or .mjr file");
+  if (format == "pcap" || format == "rtpdump" || format == "mjr" || format == "rtpx") return format;
+  return fail(
+      Errc::invalid_argument,
+      "-o " + arguments.output + ": name a .pcap, .rtpdump or .mjr file, or a folder with --format rtpx");
 }
 
 /// Which packets of one track's file are wanted: a layer, and for mjr media only.
@@ -154,7 +158,8 @@ int run(const Arguments& arguments, const Program& program) {
   if (auto checked = check_rid(*recording, arguments.rid); !checked) return report("export", checked.error());
   if (*format == "mjr")
     if (auto checked = check_mjr(*recording, arguments); !checked) return report("export", checked.error());
-  const auto written = export_packets(*recording, *format, arguments, program.stop());
+  const auto written = *format == "rtpx" ? export_healed(*recording, arguments.output, program.stop())
+                                         : export_packets(*recording, *format, arguments, program.stop());
   if (!written) return report("export", written.error());
   std::printf("%s written to %s\n", count_text(written->packets, "packet").c_str(), arguments.output.c_str());
   if (written->left_out > 0)
@@ -177,7 +182,8 @@ void add_export(CLI::App& app, Program& program) {
       ->add_option("-o,--output", arguments->output,
                    "File (.pcap, .rtpdump, .mjr), or folder with --format rtpx")
       ->required();
-  command->add_option("--format", arguments->format, "pcap, rtpdump or mjr; default: by the file's name");
+  command->add_option("--format", arguments->format,
+                      "pcap, rtpdump, mjr or rtpx; default: by the file's name");
   command->add_option("--track", arguments->track, "Only this track");
   command->add_option("--rid", arguments->rid, "Only this simulcast layer");
   command->callback([arguments, &program] { program.exit_code = run(*arguments, program); });

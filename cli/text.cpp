@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <ctime>
 
 namespace rtpx::cli {
 namespace {
@@ -47,6 +48,15 @@ std::string bit_rate_text(double bits_per_second) {
 
 std::string count_text(std::uint64_t count, const std::string& noun) {
   return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+std::string utc_text(const UtcTime& time) {
+  const auto seconds = std::chrono::system_clock::to_time_t(std::chrono::floor<std::chrono::seconds>(time));
+  std::tm broken{};
+  ::gmtime_r(&seconds, &broken);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%SZ", &broken);
+  return text;
 }
 
 std::string printable(std::string text) {

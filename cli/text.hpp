@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "rtpx/manifest.hpp"
+
 /// How figures are written for people.
 namespace rtpx::cli {
 
@@ -12,6 +14,7 @@ namespace rtpx::cli {
 [[nodiscard]] std::string bit_rate_text(double bits_per_second);
 /// "1 packet", "3 packets"
 [[nodiscard]] std::string count_text(std::uint64_t count, const std::string& noun);
+[[nodiscard]] std::string utc_text(const UtcTime& time);  ///< "2026-11-22 15:04:05Z"
 /// Text from the network, for a terminal: control characters become '?'.
 [[nodiscard]] std::string printable(std::string text);
 

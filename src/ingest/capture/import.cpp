@@ -112,11 +112,16 @@ class Recording {
   [[nodiscard]] std::chrono::nanoseconds last_arrival() const { return last_arrival_; }
 
  private:
-  /// RTCP goes to the tracks of those who sent it; what only receivers sent, to the tracks that it is about.
+  /// RTCP goes to the tracks of those who sent it; what only receivers sent, to the tracks that it is about;
+  /// what names nobody that was seen, to the only track of its flow (a simulcast layer that never started).
   Result<void> add_rtcp(const Datagram& datagram) {
     const RtcpSubjects subjects = rtcp_subjects(datagram.payload);
     std::vector<std::size_t> tracks = tracks_of(datagram, subjects.senders);
     if (tracks.empty()) tracks = tracks_of(datagram, subjects.reported);
+    if (tracks.empty()) {
+      tracks = tracks_of(table_.find_flow(datagram));
+      if (tracks.size() > 1) tracks.clear();
+    }
     if (tracks.empty()) ++summary_.foreign_rtcp;
     const ReceiveClock::time_point arrival(arrivals_.of(datagram.time));
     for (const std::size_t track : tracks) {
@@ -127,15 +132,20 @@ class Recording {
     return {};
   }
 
-  std::vector<std::size_t> tracks_of(const Datagram& datagram,
-                                     const std::vector<std::uint32_t>& ssrcs) const {
+  [[nodiscard]] std::vector<std::size_t> tracks_of(const std::vector<std::size_t>& sources) const {
     std::vector<std::size_t> tracks;
-    for (const std::uint32_t ssrc : ssrcs)
-      for (const std::size_t source : table_.find_all(datagram, ssrc))
-        if (const auto& place = plan_.places[source];
-            place && std::ranges::find(tracks, place->track) == tracks.end())
-          tracks.push_back(place->track);
+    for (const std::size_t source : sources)
+      if (const auto& place = plan_.places[source];
+          place && std::ranges::find(tracks, place->track) == tracks.end())
+        tracks.push_back(place->track);
     return tracks;
+  }
+  [[nodiscard]] std::vector<std::size_t> tracks_of(const Datagram& datagram,
+                                                   const std::vector<std::uint32_t>& ssrcs) const {
+    std::vector<std::size_t> sources;
+    for (const std::uint32_t ssrc : ssrcs)
+      for (const std::size_t source : table_.find_all(datagram, ssrc)) sources.push_back(source);
+    return tracks_of(sources);
   }
 
   template <typename Record>

@@ -160,6 +160,18 @@ std::vector<std::size_t> SourceTable::find_all(const Datagram& datagram, std::ui
   return near.empty() ? all : near;
 }
 
+std::vector<std::size_t> SourceTable::find_flow(const Datagram& datagram) const {
+  if (datagram.source.port == 0) return {};
+  std::vector<std::size_t> out;
+  for (std::size_t i = 0; i < std::min(sources_.size(), kMaxRepaired); ++i) {
+    Endpoint source = sources_[i].source, destination = sources_[i].destination;
+    const bool same = source == datagram.source && destination == datagram.destination;
+    ++source.port, ++destination.port;
+    if (same || (source == datagram.source && destination == datagram.destination)) out.push_back(i);
+  }
+  return out;
+}
+
 RtcpSubjects rtcp_subjects(Bytes compound) {
   constexpr std::uint8_t kSenderReport = 200, kReceiverReport = 201, kDescription = 202, kBye = 203,
                          kFeedback = 205, kPayloadFeedback = 206;

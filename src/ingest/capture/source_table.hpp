@@ -64,6 +64,8 @@ class SourceTable {
   [[nodiscard]] std::optional<std::size_t> find(const Datagram& datagram, std::uint32_t ssrc) const;
   /// All sources with that SSRC; those of the address the datagram came from, where there are such.
   [[nodiscard]] std::vector<std::size_t> find_all(const Datagram& datagram, std::uint32_t ssrc) const;
+  /// All sources of the flow that the datagram belongs to, as RTCP: on the RTP ports, or one above them.
+  [[nodiscard]] std::vector<std::size_t> find_flow(const Datagram& datagram) const;
   [[nodiscard]] const std::vector<Source>& sources() const noexcept { return sources_; }
 
  private:

@@ -1,0 +1,70 @@
+// rtpx recover: a whole recording of what a crash or damage left.
+#include "rtpx/recover.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "commands.hpp"
+#include "text.hpp"
+
+namespace rtpx::cli {
+namespace {
+
+struct Arguments {
+  std::string recording, output;
+};
+
+const char* const kFooter =
+    R"(Torn tails and damaged stretches are cut out, a missing or broken manifest is rebuilt from the record files, and tracks
+that were never ended are ended. Works on ex_webrtc_recorder's recordings too. In place, each file that changes is
+first kept as NAME.damaged; with -o the recording is not touched. Not for a recording that is being written.
+
+The exit status is 1 when something had to be cut out.
+
+Examples:
+  rtpx recover call
+  rtpx recover call -o call-repaired)";
+
+void print(const RecoverReport& report) {
+  for (const std::string& note : report.notes) std::printf("%s\n", printable(note).c_str());
+  for (const RecoveredFile& file : report.files)
+    for (const auto& cut : file.cuts)
+      std::printf("%s: cut out %s at byte %llu%s\n", printable(file.file.filename().string()).c_str(),
+                  bytes_text(cut.length).c_str(), static_cast<unsigned long long>(cut.offset),
+                  cut.tail ? " (an unfinished record at the end)" : "");
+  if (!report.changed())
+    std::printf("The recording was whole; nothing was changed.\n");
+  else
+    std::printf("Recovered into %s; the report is %s\n", report.folder.c_str(), report.report.c_str());
+}
+
+bool lost_something(const RecoverReport& report) {
+  for (const RecoveredFile& file : report.files)
+    if (file.changed || file.suspect_records > 0) return true;
+  return false;
+}
+
+int run(const Arguments& arguments, const Program& program) {
+  RecoverOptions options;
+  options.output = arguments.output;
+  options.stop = program.stop();
+  const auto recovered = recover(arguments.recording, options);
+  if (!recovered) return report("recover", recovered.error());
+  print(*recovered);
+  return lost_something(*recovered) ? kLosses : kDone;
+}
+
+}  // namespace
+
+void add_recover(CLI::App& app, Program& program) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("recover", "Repair what a crash or damage left of a recording");
+  command->footer(kFooter);
+  command->add_option("RECORDING", arguments->recording, "Folder or manifest.json")->required();
+  command->add_option("-o,--output", arguments->output,
+                      "Write a repaired copy there and leave the recording alone");
+  command->callback([arguments, &program] { program.exit_code = run(*arguments, program); });
+}
+
+}  // namespace rtpx::cli

@@ -1,0 +1,43 @@
+// The frame of the command: help, version, wrong usage.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "rtpx/version.hpp"
+#include "support/run_command.hpp"
+
+namespace rtpx::test {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(Command, SaysItsVersion) {
+  const auto run = rtpx({"--version"});
+  EXPECT_EQ(run.status, 0);
+  EXPECT_EQ(run.out, std::string("rtpx ") + version() + "\n");
+}
+
+TEST(Command, HelpTeachesByExamples) {
+  const auto run = rtpx({"--help"});
+  EXPECT_EQ(run.status, 0);
+  EXPECT_THAT(run.out, HasSubstr("Examples:"));
+  EXPECT_THAT(run.out, HasSubstr("Exit status"));
+  for (const char* command : {"import", "inspect", "convert", "verify", "export"}) {
+    EXPECT_THAT(run.out, HasSubstr(command));
+    const auto help = rtpx({command, "--help"});
+    EXPECT_EQ(help.status, 0) << command;
+    EXPECT_THAT(help.out, HasSubstr("Examples:")) << command;
+    EXPECT_THAT(help.out, HasSubstr(std::string("rtpx ") + command)) << command;
+  }
+}
+
+TEST(Command, WrongUsageIsStatusTwo) {
+  EXPECT_EQ(rtpx({}).status, 2);
+  EXPECT_EQ(rtpx({"frobnicate"}).status, 2);
+  EXPECT_EQ(rtpx({"import"}).status, 2);
+  EXPECT_EQ(rtpx({"import", "x", "-o", "y", "--nonsense"}).status, 2);
+  EXPECT_EQ(rtpx({"import", "x", "-o", "y", "--map", "96=what"}).status, 2);
+  EXPECT_THAT(rtpx({"import"}).err, HasSubstr("CAPTURE"));
+}
+
+}  // namespace
+}  // namespace rtpx::test

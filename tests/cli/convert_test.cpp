@@ -1,0 +1,117 @@
+// rtpx convert and rtpx inspect, as a person calls them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "ingest/capture_builder.hpp"
+#include "support/captures.hpp"
+#include "support/run_command.hpp"
+
+namespace rtpx::test {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+std::string frame_hashes(const std::filesystem::path& file) {
+  return run_program({"sh", "-c",
+                      "ffmpeg -v error -i '" + file.string() +
+                          "' -map 0:v -c copy -f framehash - | awk -F, '!/^#/ { print $5, $6 }'"})
+      .out;
+}
+
+std::size_t entries(const std::filesystem::path& folder) {
+  if (!std::filesystem::exists(folder)) return 0;
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
+}
+
+TEST(ConvertCommand, AnImportedCaptureGivesTheVeryFramesOfItsIvf) {
+  RTPX_NEEDS_CAPTURE(captures, "public/membraneframework-membrane_rtp_vp8_plugin");
+  TempDir folder;
+  ASSERT_EQ(rtpx({"import", captures / "input_vp8.pcap", "-o", folder / "call"}).status, 0);
+  const auto run = rtpx({"convert", folder / "call", "-o", folder / "out", "--json"});
+  ASSERT_EQ(run.status, 0) << run.err;
+  const auto result = json::parse(run.out);
+  ASSERT_EQ(result.size(), 1U);
+  const std::string expected = frame_hashes(captures / "input_vp8.ivf");
+  EXPECT_EQ(std::ranges::count(expected, '\n'), 300);
+  EXPECT_EQ(frame_hashes(result.begin().value()["location"].get<std::string>()), expected);
+}
+
+TEST(ConvertCommand, PrintsAFileForEachStreamAndLayer) {
+  RTPX_NEEDS_CAPTURE(call, "browser/vp8_simulcast3");
+  TempDir folder;
+  const auto run = rtpx({"convert", call, "-o", folder / "out", "--rid", "f", "--thumbnail", "320x"});
+  EXPECT_EQ(run.status, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("_f.webm"));
+  EXPECT_THAT(run.out, testing::Not(HasSubstr("_q.webm")));
+}
+
+TEST(ConvertCommand, WrongOptionsAreStatusTwo) {
+  for (const std::vector<std::string>& extra : {std::vector<std::string>{"--format", "avi"},
+                                                {"--thumbnail", "large"},
+                                                {"--resolution", "640x360"},
+                                                {"--reencode", "divx"},
+                                                {"--crf", "99"},
+                                                {"--layers", "some"}}) {
+    std::vector<std::string> arguments{"convert", "x", "-o", "y"};
+    arguments.insert(arguments.end(), extra.begin(), extra.end());
+    EXPECT_EQ(rtpx(arguments).status, 2) << extra[0] << " " << extra[1];
+  }
+}
+
+TEST(ConvertCommand, UnusableRecordingsAreStatusThree) {
+  TempDir folder;
+  EXPECT_EQ(rtpx({"convert", folder / "missing", "-o", folder / "out"}).status, 3);
+  std::filesystem::create_directory(folder / "broken");
+  write_file(folder / "broken" / "manifest.json", "{\"a\":");
+  const auto broken = rtpx({"convert", folder / "broken", "-o", folder / "out"});
+  EXPECT_EQ(broken.status, 3);
+  EXPECT_THAT(broken.err, HasSubstr("manifest.json"));
+}
+
+TEST(ConvertCommand, CtrlCLeavesNothingHalfWritten) {
+  TempDir folder;
+  {
+    std::ofstream large(folder / "large.pcap", std::ios::binary);
+    large << pcap_head(101);
+    for (unsigned i = 0; i < 200'000; ++i)
+      large << pcap_record(
+          ipv4(udp(
+              Rtp{.payload_type = 0, .sequence = i, .timestamp = 1000 * i, .payload = std::string(1000, 'a')}
+                  .bytes())),
+          i / 8, i % 8 * 125'000);
+  }
+  ASSERT_EQ(rtpx({"import", folder / "large.pcap", "-o", folder / "call"}).status, 0);
+  const auto run =
+      rtpx({"convert", folder / "call", "-o", folder / "out"}, [&] { return entries(folder / "out") > 0; });
+  EXPECT_EQ(run.status, 4) << run.out << run.err;
+  EXPECT_EQ(entries(folder / "out"), 0U);
+}
+
+TEST(InspectCommand, ShowsLossesBeforeAndAfterRepair) {
+  RTPX_NEEDS_CAPTURE(call, "browser/vp8_opus_lossy_audionack");
+  const auto run = rtpx({"inspect", call});
+  EXPECT_EQ(run.status, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("after repair"));
+  EXPECT_THAT(run.out, HasSubstr("video/VP8"));
+  EXPECT_EQ(run.err, "") << "no progress in a pipe";
+  const auto report = json::parse(rtpx({"inspect", call, "--json"}).out);
+  EXPECT_TRUE(report.contains("tracks"));
+}
+
+TEST(InspectCommand, ReadsRecordingsOfTheRealExWebrtcRecorder) {
+  RTPX_NEEDS_CAPTURE(golden, "golden");
+  int recordings = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(golden)) {
+    if (entry.path().filename() != "manifest.json") continue;
+    EXPECT_EQ(rtpx({"inspect", entry.path()}).status, 0) << entry.path();
+    ++recordings;
+  }
+  EXPECT_GE(recordings, 3);
+}
+
+}  // namespace
+}  // namespace rtpx::test
