@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "util/file_name.hpp"
 
@@ -91,7 +92,8 @@ class Reader {
     } else {
       file.path = beside;
       file.present = path.error().code == Errc::unsupported && beside.has_filename() && is_there(beside);
-      if (!file.present) out_.problems.push_back("Track \"" + id + "\": " + path.error().message);
+      if (!file.present)
+        missing_.emplace_back(out_.files.size(), "Track \"" + id + "\": " + path.error().message);
     }
     std::error_code ignored;  // one spelling for what lies in the folder, however the location spells it
     if (file.present && std::filesystem::equivalent(file.path.parent_path(), out_.folder, ignored))
@@ -169,6 +171,21 @@ class Reader {
       }
     }
     find_nameless();
+    judge_missing();
+  }
+
+  /// A track without packets has no file: its recorder makes one when the first packet comes, and its index
+  /// says so.
+  void judge_missing() {
+    for (const auto& [number, message] : missing_) {
+      const LayoutFile& file = out_.files[number];
+      const ManifestTrack& track = out_.manifest->at(file.track_id);
+      const bool never_was = file.has_index && file.indexed == nullptr && track.packets.value_or(0) == 0;
+      if (never_was)
+        out_.notes.push_back("Track \"" + file.track_id + "\" has no packets, and no file");
+      else
+        out_.problems.push_back(message);
+    }
   }
 
   /// Where the entry with a file's name is damaged and only one file and one nameless list of blocks are left
@@ -189,6 +206,7 @@ class Reader {
   RecordingLayout out_;
   fs::path manifest_file_;
   std::set<fs::path> seen_;
+  std::vector<std::pair<std::size_t, std::string>> missing_;  // number in out_.files, what to say
 };
 
 }  // namespace

@@ -112,6 +112,22 @@ TEST(Verify, MissingBytesAreDamaged) {
   EXPECT_EQ(checked(dir.path()).problems.size(), 1U);
 }
 
+TEST(Verify, ATrackWithoutPacketsNeedsNoFile) {
+  const TempDir dir;
+  MadeRecording made(dir.path(), 5);
+  ManifestTrack silent = made.manifest.at("t0");
+  silent.location = "t9.rtpx";
+  silent.packets = 0;
+  made.manifest["t9"] = silent;
+  write_file(dir / "manifest.json", serialize_manifest(made.manifest));
+  const VerifyReport report = checked(dir.path());
+  EXPECT_EQ(report.exit_code(), 0);
+  EXPECT_EQ(report.notes.size(), 1U);
+  made.manifest["t9"].packets = 7;
+  write_file(dir / "manifest.json", serialize_manifest(made.manifest));
+  EXPECT_EQ(checked(dir.path()).exit_code(), 1);
+}
+
 TEST(Verify, WithoutManifestTheIndexNamesTheTracks) {
   const TempDir dir;
   const MadeRecording made(dir.path(), 6);
