@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "convert/finishing.hpp"
+#include "convert/publish.hpp"
 #include "convert/track_report.hpp"
 #include "mux/output_file.hpp"
 
@@ -56,6 +57,9 @@ Result<ConvertResult> Conversion::run() {
     ++outputs_done_;
   }
   if (result_.files.empty()) return nothing_to_convert();
+  if (options_.uploader)
+    if (const auto failed = publish(result_, options_))
+      note({{ConvertNote::Severity::skipped, "", "the upload failed: " + failed->message}});
   progress_.tell(1, "write");
   return std::move(result_);
 }

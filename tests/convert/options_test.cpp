@@ -216,6 +216,34 @@ TEST(ConvertOptions, TwoPicturesOfOneStreamAreAFileEach) {
   EXPECT_TRUE(result->files.contains("call_video2"));
 }
 
+/// Stores nothing, and says where it would.
+class PretendingUploader final : public Uploader {
+ public:
+  UploadTaskRef upload(Task task, Done done) override {
+    for (const auto& file : task.files) EXPECT_TRUE(std::filesystem::exists(task.folder / file)) << file;
+    Manifest manifest = task.manifest;
+    for (auto& [name, entry] : manifest) entry.location = "s3://bucket/" + entry.location;
+    done({1}, event::UploadComplete{{1}, std::move(manifest)});
+    return {1};
+  }
+  void file_growing(const std::filesystem::path&, std::uint64_t) override {}
+  void resume(const std::filesystem::path&, Done) override {}
+};
+
+TEST(ConvertOptions, AnUploaderTakesTheFilesAndTheResultNamesThemThere) {
+  const TempDir folder;
+  const test::SyntheticCall call(folder / "call", 1, {}, 2);
+  ConvertOptions options;
+  options.output_path = folder / "out";
+  options.uploader = std::make_shared<PretendingUploader>();
+  const auto result = convert((folder / "call").string(), options);
+  ASSERT_TRUE(result) << result.error().message;
+  const auto& file = result->files.at("call");
+  EXPECT_EQ(file.location, "s3://bucket/call.webm");
+  EXPECT_EQ(file.report_location, "s3://bucket/call.webm.report.json");
+  EXPECT_TRUE(serialize_result(*result).contains("s3://bucket/call.webm"));
+}
+
 TEST(Healed, PacketsComeRepairedInOrderAndWithoutRedundancy) {
   RTPX_NEEDS_CAPTURE(recording, "browser/vp8_opus_lossy_audionack");
   const auto manifest = read_manifest(recording);

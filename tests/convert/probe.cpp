@@ -1,6 +1,8 @@
 #include "convert/probe.hpp"
 
+#include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <sstream>
 
 namespace rtpx::test {
@@ -89,6 +91,39 @@ std::vector<std::string> frame_hashes(const std::filesystem::path& file, const s
                                " -fps_mode passthrough -f framemd5 - 2>/dev/null"));
   for (std::string line; std::getline(lines, line);)
     if (!line.empty() && line[0] != '#') out.push_back(line.substr(line.find_last_of(' ') + 1));
+  return out;
+}
+
+std::vector<double> flash_times(const std::filesystem::path& file) {
+  constexpr std::size_t kPicture = 64;  // 8 x 8 of luma
+  const auto times = packet_times(file, "v:0");
+  const std::string luma = run("ffmpeg -nostdin -v error -i " + quoted(file) +
+                               " -map 0:v:0 -vf scale=8:8 -pix_fmt gray -fps_mode passthrough -f rawvideo -");
+  std::vector<double> out;
+  bool white = false;
+  for (std::size_t i = 0; (i + 1) * kPicture <= luma.size() && i < times.size(); ++i) {
+    int sum = 0;
+    for (std::size_t k = 0; k < kPicture; ++k) sum += static_cast<unsigned char>(luma[i * kPicture + k]);
+    const bool now = sum > 150 * static_cast<int>(kPicture);
+    if (now && !white && i > 0) out.push_back(times[i]);
+    white = now;
+  }
+  return out;
+}
+
+std::vector<double> beep_times(const std::filesystem::path& file) {
+  constexpr std::size_t kRate = 48'000;
+  const std::string pcm = run("ffmpeg -nostdin -v error -copyts -i " + quoted(file) +
+                              " -map 0:a:0 -af aresample=48000:async=1:first_pts=0 -ac 1 -f s16le -");
+  std::vector<double> out;
+  std::size_t last_loud = 0;
+  for (std::size_t i = 0; 2 * i + 1 < pcm.size(); ++i) {
+    const auto sample = static_cast<std::int16_t>(static_cast<unsigned char>(pcm[2 * i]) |
+                                                  static_cast<unsigned char>(pcm[2 * i + 1]) << 8);
+    if (std::abs(int{sample}) <= 3000) continue;
+    if (i - last_loud > kRate / 2) out.push_back(static_cast<double>(i) / kRate);
+    last_loud = i;
+  }
   return out;
 }
 

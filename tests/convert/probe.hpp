@@ -31,4 +31,8 @@ struct Probed {
 [[nodiscard]] std::vector<std::string> frame_hashes(const std::filesystem::path& file,
                                                     const std::string& stream);
 
+/// Seconds at which the picture turns white, and at which a loud tone begins after half a second of quiet.
+[[nodiscard]] std::vector<double> flash_times(const std::filesystem::path& file);
+[[nodiscard]] std::vector<double> beep_times(const std::filesystem::path& file);
+
 }  // namespace rtpx::test

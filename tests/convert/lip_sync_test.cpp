@@ -1,0 +1,122 @@
+// Flash and beep of a real Chromium sender, measured in the converted file: a canvas turns white and a tone
+// starts at every whole second of one clock. On the sender's clock the beep comes 12 ms before the flash
+// (median of 24).
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <random>
+
+#include "convert/probe.hpp"
+#include "rtpx/converter.hpp"
+#include "storage/record_format.hpp"
+#include "support/captures.hpp"
+
+namespace rtpx {
+namespace {
+
+constexpr double kTruthMs = -12;
+constexpr const char* kRecording = "browser/vp8_opus_flashbeep";
+
+/// Says when a packet arrives instead; nullopt: it is lost.
+using Arrival = std::function<std::optional<double>(double ms)>;
+
+/// A copy of the recording that a test may change.
+class Copy {
+ public:
+  explicit Copy(const std::filesystem::path& recording) {
+    for (const auto& entry : std::filesystem::directory_iterator(recording))
+      if (entry.is_regular_file())
+        test::write_file(folder_ / entry.path().filename().string(), test::read_file(entry.path()));
+  }
+  void move_arrivals(const std::string& file, const Arrival& arrival) const {
+    const std::string bytes = test::read_file(folder_ / file);
+    std::vector<std::pair<double, std::string>> records;
+    for (std::size_t at = 0; at + RecordHeader::kBytes <= bytes.size();) {
+      const RecordHeader header = load_record_header(as_bytes(bytes).data() + at);
+      const std::size_t size = RecordHeader::kBytes + header.size;
+      if (const auto ms = arrival(static_cast<double>(header.receive_time_ms)))
+        records.push_back({*ms, bytes.substr(at, size)});
+      at += size;
+    }
+    std::ranges::stable_sort(records, {}, [](const auto& r) { return r.first; });
+    std::string out;
+    for (auto& [ms, record] : records) {
+      store_be(reinterpret_cast<std::byte*>(record.data()) + 1, static_cast<std::int64_t>(ms));
+      out += record;
+    }
+    test::write_file(folder_ / file, out);
+  }
+  void without_reports() const {
+    std::filesystem::remove(folder_ / "audio_0.rtcpx");
+    std::filesystem::remove(folder_ / "video_1.rtcpx");
+  }
+  [[nodiscard]] const std::filesystem::path& path() const { return folder_.path(); }
+
+ private:
+  test::TempDir folder_;
+};
+
+/// Median of beep minus flash, ms, in the converted recording.
+double beep_minus_flash(const std::filesystem::path& recording) {
+  const test::TempDir out;
+  ConvertOptions options;
+  options.output_path = out.path();
+  const auto result = convert(recording.string(), options);
+  if (!result) return NAN;
+  const auto& file = result->files.begin()->second.file;
+  const auto flashes = test::flash_times(file), beeps = test::beep_times(file);
+  std::vector<double> offsets;
+  for (const double flash : flashes) {
+    double nearest = INFINITY;
+    for (const double beep : beeps)
+      if (std::abs(beep - flash) < std::abs(nearest)) nearest = beep - flash;
+    if (std::abs(nearest) < 0.45) offsets.push_back(nearest * 1000);
+  }
+  if (offsets.size() < 15) return NAN;
+  std::ranges::nth_element(offsets, offsets.begin() + static_cast<std::ptrdiff_t>(offsets.size() / 2));
+  return offsets[offsets.size() / 2];
+}
+
+TEST(LipSync, SenderReportsGiveItWithin20Ms) {
+  RTPX_NEEDS_CAPTURE(recording, kRecording);
+  EXPECT_NEAR(beep_minus_flash(recording), kTruthMs, 20);
+}
+
+TEST(LipSync, ArrivalAloneGivesItWithin40Ms) {
+  RTPX_NEEDS_CAPTURE(recording, kRecording);
+  const Copy copy(recording);
+  copy.without_reports();
+  EXPECT_NEAR(beep_minus_flash(copy.path()), kTruthMs, 40);
+}
+
+TEST(LipSync, JitterADelayAndALossDoNotMoveItWhereThereAreReports) {
+  RTPX_NEEDS_CAPTURE(recording, kRecording);
+  const Copy copy(recording);
+  std::mt19937 random(3);
+  std::uniform_real_distribution<double> jitter(0, 300);
+  copy.move_arrivals("video_1.rtpx", [&](double ms) { return ms + 3000 + jitter(random); });
+  std::optional<double> first;
+  copy.move_arrivals("audio_0.rtpx", [&](double ms) -> std::optional<double> {
+    if (!first) first = ms;
+    if (ms - *first > 8000 && ms - *first < 13'000) return std::nullopt;
+    return ms + jitter(random);
+  });
+  EXPECT_NEAR(beep_minus_flash(copy.path()), kTruthMs, 20);
+}
+
+TEST(LipSync, JitterDoesNotMoveItMuchWithoutReports) {
+  RTPX_NEEDS_CAPTURE(recording, kRecording);
+  const Copy copy(recording);
+  copy.without_reports();
+  std::mt19937 random(4);
+  std::exponential_distribution<double> jitter(1.0 / 15);
+  for (const char* file : {"video_1.rtpx", "audio_0.rtpx"})
+    copy.move_arrivals(file, [&](double ms) { return ms + std::min(jitter(random), 200.0); });
+  EXPECT_NEAR(beep_minus_flash(copy.path()), kTruthMs, 40);
+}
+
+}  // namespace
+}  // namespace rtpx
