@@ -58,8 +58,8 @@ Result<ConvertResult> Conversion::run() {
   }
   if (result_.files.empty()) return nothing_to_convert();
   if (options_.uploader)
-    if (const auto failed = publish(result_, options_))
-      note({{ConvertNote::Severity::skipped, "", "the upload failed: " + failed->message}});
+    if (const auto refused = publish(result_, options_))
+      note({{ConvertNote::Severity::skipped, "", "the upload failed: " + refused->message}});
   progress_.tell(1, "write");
   return std::move(result_);
 }

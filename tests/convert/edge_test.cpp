@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "convert/probe.hpp"
+#include "convert/recording_copy.hpp"
+#include "convert/synthetic_call.hpp"
 #include "rtpx/converter.hpp"
 #include "rtpx/inspect.hpp"
 #include "support/captures.hpp"
@@ -154,6 +156,59 @@ TEST(UpstreamConverter, H264IsNeverTakenForVp8) {
   const auto probed = test::probe(converted.file("S").file);
   ASSERT_EQ(probed.streams.size(), 1U);
   EXPECT_EQ(probed.streams[0].codec, "h264");
+}
+
+TEST(UpstreamConverter, AnyStartOffsetIsKept) {
+  RTPX_NEEDS_CAPTURE(recording, "edge/ext1");
+  const test::RecordingCopy copy(recording);
+  copy.move_arrivals("1.rtpx", [](double ms) { return ms + 61 * 60'000.0; });
+  const Converted converted(copy.path());
+  ASSERT_TRUE(converted.result) << converted.result.error().message;
+  const auto probed = test::probe(converted.file("S").file);
+  EXPECT_EQ(probed.packets("video"), 150);
+  EXPECT_EQ(probed.packets("audio"), 250);
+  EXPECT_NEAR(test::packet_times(converted.file("S").file, "a:0").front(), 61 * 60, 0.1);
+}
+
+TEST(UpstreamConverter, AnUnknownRidByteFailsNothing) {
+  RTPX_NEEDS_CAPTURE(recording, "edge/simul_missing");
+  const test::RecordingCopy copy(recording);
+  int records = 0;
+  copy.change("2.rtpx", [&](std::string& record) {
+    if (++records % 100 == 0) record[0] = 77;
+    return true;
+  });
+  const Converted converted(copy.path());
+  ASSERT_TRUE(converted.result) << converted.result.error().message;
+  EXPECT_TRUE(converted.result->files.contains("S_q") && converted.result->files.contains("S_h"));
+  EXPECT_TRUE(converted.notes_say("of a rid that the manifest does not name"));
+}
+
+TEST(UpstreamConverter, ARecordingThatStartsInMidGroupBeginsAtAKeyframeAndKeepsItsOffset) {
+  const TempDir folder;
+  const test::SyntheticCall call(folder / "call", 1, {}, 5);
+  const test::RecordingCopy copy(folder / "call");
+  int packets = 0;
+  copy.change("video.rtpx", [&](std::string&) { return ++packets > 5; });  // the first keyframe and more
+  const Converted converted(copy.path());
+  ASSERT_TRUE(converted.result) << converted.result.error().message;
+  const auto& file = converted.file("call").file;
+  EXPECT_NEAR(test::packet_times(file, "a:0").front(), 0, 0.010);
+  EXPECT_NEAR(test::packet_times(file, "v:0").front(), 1.0, 0.030);  // a keyframe comes each second
+  EXPECT_EQ(test::probe(file).packets("video"), 100);
+  EXPECT_TRUE(converted.notes_say("starts with the first keyframe"));
+}
+
+TEST(UpstreamConverter, ATrackThatEndsEarlyCutsNoOther) {
+  const TempDir folder;
+  const test::SyntheticCall call(folder / "call", 1, {}, 10);
+  const test::RecordingCopy copy(folder / "call");
+  copy.move_arrivals("video.rtpx",
+                     [](double ms) { return ms < -996'000 ? std::optional(ms) : std::nullopt; });
+  const Converted converted(copy.path());
+  ASSERT_TRUE(converted.result) << converted.result.error().message;
+  EXPECT_EQ(test::probe(converted.file("call").file).packets("audio"), 500);
+  EXPECT_EQ(converted.file("call").duration_seconds, 10);
 }
 
 TEST(UpstreamConverter, CancellingLeavesNothingBehind) {

@@ -6,12 +6,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <random>
 
 #include "convert/probe.hpp"
+#include "convert/recording_copy.hpp"
 #include "rtpx/converter.hpp"
-#include "storage/record_format.hpp"
 #include "support/captures.hpp"
 
 namespace rtpx {
@@ -19,45 +18,6 @@ namespace {
 
 constexpr double kTruthMs = -12;
 constexpr const char* kRecording = "browser/vp8_opus_flashbeep";
-
-/// Says when a packet arrives instead; nullopt: it is lost.
-using Arrival = std::function<std::optional<double>(double ms)>;
-
-/// A copy of the recording that a test may change.
-class Copy {
- public:
-  explicit Copy(const std::filesystem::path& recording) {
-    for (const auto& entry : std::filesystem::directory_iterator(recording))
-      if (entry.is_regular_file())
-        test::write_file(folder_ / entry.path().filename().string(), test::read_file(entry.path()));
-  }
-  void move_arrivals(const std::string& file, const Arrival& arrival) const {
-    const std::string bytes = test::read_file(folder_ / file);
-    std::vector<std::pair<double, std::string>> records;
-    for (std::size_t at = 0; at + RecordHeader::kBytes <= bytes.size();) {
-      const RecordHeader header = load_record_header(as_bytes(bytes).data() + at);
-      const std::size_t size = RecordHeader::kBytes + header.size;
-      if (const auto ms = arrival(static_cast<double>(header.receive_time_ms)))
-        records.push_back({*ms, bytes.substr(at, size)});
-      at += size;
-    }
-    std::ranges::stable_sort(records, {}, [](const auto& r) { return r.first; });
-    std::string out;
-    for (auto& [ms, record] : records) {
-      store_be(reinterpret_cast<std::byte*>(record.data()) + 1, static_cast<std::int64_t>(ms));
-      out += record;
-    }
-    test::write_file(folder_ / file, out);
-  }
-  void without_reports() const {
-    std::filesystem::remove(folder_ / "audio_0.rtcpx");
-    std::filesystem::remove(folder_ / "video_1.rtcpx");
-  }
-  [[nodiscard]] const std::filesystem::path& path() const { return folder_.path(); }
-
- private:
-  test::TempDir folder_;
-};
 
 /// Median of beep minus flash, ms, in the converted recording.
 double beep_minus_flash(const std::filesystem::path& recording) {
@@ -87,14 +47,14 @@ TEST(LipSync, SenderReportsGiveItWithin20Ms) {
 
 TEST(LipSync, ArrivalAloneGivesItWithin40Ms) {
   RTPX_NEEDS_CAPTURE(recording, kRecording);
-  const Copy copy(recording);
-  copy.without_reports();
+  const test::RecordingCopy copy(recording);
+  for (const char* file : {"audio_0.rtcpx", "video_1.rtcpx"}) copy.remove(file);
   EXPECT_NEAR(beep_minus_flash(copy.path()), kTruthMs, 40);
 }
 
 TEST(LipSync, JitterADelayAndALossDoNotMoveItWhereThereAreReports) {
   RTPX_NEEDS_CAPTURE(recording, kRecording);
-  const Copy copy(recording);
+  const test::RecordingCopy copy(recording);
   std::mt19937 random(3);
   std::uniform_real_distribution<double> jitter(0, 300);
   copy.move_arrivals("video_1.rtpx", [&](double ms) { return ms + 3000 + jitter(random); });
@@ -109,8 +69,8 @@ TEST(LipSync, JitterADelayAndALossDoNotMoveItWhereThereAreReports) {
 
 TEST(LipSync, JitterDoesNotMoveItMuchWithoutReports) {
   RTPX_NEEDS_CAPTURE(recording, kRecording);
-  const Copy copy(recording);
-  copy.without_reports();
+  const test::RecordingCopy copy(recording);
+  for (const char* file : {"audio_0.rtcpx", "video_1.rtcpx"}) copy.remove(file);
   std::mt19937 random(4);
   std::exponential_distribution<double> jitter(1.0 / 15);
   for (const char* file : {"video_1.rtpx", "audio_0.rtpx"})
