@@ -1,4 +1,4 @@
-// Every VP8 + Opus recording converts into a file that holds exactly the complete frames of the recording.
+// Every recording of a browser converts into a file that holds exactly the complete frames of the recording.
 // The counts were made by tools of others (Python, over the packets), before this converter was run.
 
 #include <gtest/gtest.h>
@@ -52,6 +52,12 @@ constexpr Expected kRecordings[] = {
     {"browser/vp8_simulcast3", "543432bc-4130-4374-bc85-6fec90b2779d_h", 591, 1504},
     {"browser/vp8_simulcast3", "543432bc-4130-4374-bc85-6fec90b2779d_f", 590, 1504},
     {"browser/vp8_g722_absct", "ffa975f1-8c7c-4c03-956d-8ff37806311f", 399, 1003},
+    {"browser/av1_opus", "2d4dcc81-5dc8-49be-ac61-b892420e6892", 599, 1506, true},  // ends in a cut unit
+    {"browser/firefox_av1_opus", "{4f6a6c46-4406-4bfb-85ed-5f7b74aae9d9}", 362, 601},
+    {"browser/h264_opus", "45971d13-f70c-45d5-9d98-0308bf661ebd", 588, 1499},
+    {"browser/h264_pcmu", "453a19cd-b308-4404-9764-225b5c090329", 288, 752},
+    {"browser/vp9_opus", "e050272c-ea9e-42b4-aeed-76634b4b574d", 571, 1504},
+    {"browser/vp9svc_opus", "fd136248-36d1-4102-9279-643560005ce3", 401, 1002},
     {"edge/dups", "S", 1800, 0},
     {"edge/ext1", "S", 150, 250},
     {"edge/late_audio", "S", 1800, 2250},

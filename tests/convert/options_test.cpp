@@ -7,6 +7,7 @@
 
 #include "convert/healed.hpp"
 #include "convert/probe.hpp"
+#include "convert/recording_copy.hpp"
 #include "convert/synthetic_call.hpp"
 #include "rtp/packet.hpp"
 #include "rtpx/converter.hpp"
@@ -214,6 +215,68 @@ TEST(ConvertOptions, TwoPicturesOfOneStreamAreAFileEach) {
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_TRUE(result->files.contains("call"));
   EXPECT_TRUE(result->files.contains("call_video2"));
+}
+
+const TrackReport& track_of(const RecordingReport& report, const std::string& id) {
+  return *std::ranges::find(report.tracks, id, &TrackReport::track_id);
+}
+
+// Takes two seconds of sound out, from the fourth on; with `renumber` nobody could miss them by number.
+void take_out(const test::RecordingCopy& copy, bool renumber) {
+  int packets = 0;
+  copy.change("audio.rtpx", [&](std::string& record) {
+    const int number = packets++;
+    if (number >= 200 && number < 300) return false;
+    auto* sequence = reinterpret_cast<std::byte*>(record.data()) + RecordHeader::kBytes + 2;
+    if (renumber && number >= 300)
+      store_be(sequence, static_cast<std::uint16_t>(load_be<std::uint16_t>(sequence) - 100));
+    return true;
+  });
+}
+
+TEST(QualityReport, TellsSilenceFromLossAndPause) {
+  const TempDir folder;
+  const test::SyntheticCall call(folder / "call", 1, {}, 10);
+  const auto gaps_of = [](const test::RecordingCopy& copy) {
+    const auto report = inspect_recording(copy.path().string());
+    return report ? track_of(*report, "audio").gaps : std::vector<ReportGap>{};
+  };
+  const test::RecordingCopy silent(folder / "call"), lossy(folder / "call"), paused(folder / "call");
+  take_out(silent, true);
+  take_out(lossy, false);
+  paused.move_arrivals("audio.rtpx", [](double ms) { return ms > -995'000 ? ms + 4000 : ms; });
+
+  const auto dtx = gaps_of(silent), loss = gaps_of(lossy), pause = gaps_of(paused);
+  ASSERT_EQ(dtx.size(), 1U);
+  EXPECT_EQ(dtx[0].kind, ReportGap::Kind::dtx);
+  EXPECT_NEAR(dtx[0].duration_ms, 2000, 40);
+  ASSERT_EQ(loss.size(), 1U);
+  EXPECT_EQ(loss[0].kind, ReportGap::Kind::loss);
+  EXPECT_EQ(loss[0].packets, 100U);
+  ASSERT_EQ(pause.size(), 1U);
+  EXPECT_EQ(pause[0].kind, ReportGap::Kind::pause);
+}
+
+TEST(QualityReport, CountsWhatRepairGaveBack) {
+  RTPX_NEEDS_CAPTURE(recording, "browser/vp8_opus_lossy_audionack");
+  const auto report = inspect_recording(recording.string());
+  ASSERT_TRUE(report) << report.error().message;
+  const TrackReport& video = track_of(*report, "video_1");
+  EXPECT_EQ(video.lost.before_repair, 64U);  // as another tool counted
+  EXPECT_EQ(video.lost.by_rtx, 64U);
+  EXPECT_EQ(video.lost.after_repair, 0U);
+  EXPECT_EQ(video.frames, 496U);
+}
+
+TEST(QualityReport, NamesTheClockAndItsResidual) {
+  RTPX_NEEDS_CAPTURE(recording, "browser/vp8_opus");
+  const auto report = inspect_recording(recording.string());
+  ASSERT_TRUE(report) << report.error().message;
+  for (const TrackReport& track : report->tracks) {
+    ASSERT_EQ(track.segments.size(), 1U);
+    EXPECT_EQ(track.segments[0].clock_source, "sender_reports");
+    EXPECT_LT(track.segments[0].residual_ms, 5);
+  }
 }
 
 /// Stores nothing, and says where it would.
