@@ -46,7 +46,7 @@ void RecorderImpl::drop_layers(bool low) {
 }
 
 void RecorderImpl::take_reserve() {
-  if (reserve_taken) return;
+  if (reserve_taken || closed) return;
   const auto file = files.open(folder / kReserveName, OpenMode::append);
   reserve_taken = file && (*file)->reserve(kReserveBytes);
 }

@@ -175,6 +175,7 @@ TEST(Recorder, DestructionEndsTheTracksAndSaysSo) {
   const auto manifest = read_manifest(folder);
   ASSERT_TRUE(manifest);
   EXPECT_EQ(manifest->at("camera").end_reason, "recorder_stopped");
+  EXPECT_FALSE(std::filesystem::exists(folder / ".reserve"));
   EXPECT_EQ(manifest->at("camera").packets, 100U);
   EXPECT_EQ(records(test::read_file(folder / "camera.rtpx")).size(), 100U);
 }
