@@ -18,6 +18,7 @@ void add_inspect(CLI::App& app, Program& program);
 void add_list(CLI::App& app, Program& program);
 void add_record(CLI::App& app, Program& program);
 void add_recover(CLI::App& app, Program& program);
+void add_report(CLI::App& app, Program& program);
 void add_serve(CLI::App& app, Program& program);
 void add_upload(CLI::App& app, Program& program);
 void add_verify(CLI::App& app, Program& program);

@@ -11,17 +11,18 @@ namespace {
 using AddCommand = void (*)(CLI::App&, cli::Program&);
 // In the order in which help lists them.
 constexpr AddCommand kCommands[] = {
-    cli::add_record,  //
-    cli::add_serve,  //
-    cli::add_import,  //
-    cli::add_inspect,  //
-    cli::add_convert,  //
-    cli::add_verify,  //
-    cli::add_recover,  //
-    cli::add_export,  //
-    cli::add_upload,  //
+    cli::add_record,    //
+    cli::add_serve,     //
+    cli::add_import,    //
+    cli::add_inspect,   //
+    cli::add_report,    //
+    cli::add_convert,   //
+    cli::add_verify,    //
+    cli::add_recover,   //
+    cli::add_export,    //
+    cli::add_upload,    //
     cli::add_download,  //
-    cli::add_list,  //
+    cli::add_list,      //
 };
 
 const char* const kFooter = R"(A recording is a folder with a manifest.json, or the path of one.

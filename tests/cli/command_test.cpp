@@ -21,7 +21,7 @@ TEST(Command, HelpTeachesByExamples) {
   EXPECT_EQ(run.status, 0);
   EXPECT_THAT(run.out, HasSubstr("Examples:"));
   EXPECT_THAT(run.out, HasSubstr("Exit status"));
-  for (const char* command : {"import", "inspect", "convert", "verify", "export"}) {
+  for (const char* command : {"import", "inspect", "report", "convert", "verify", "recover", "export"}) {
     EXPECT_THAT(run.out, HasSubstr(command));
     const auto help = rtpx({command, "--help"});
     EXPECT_EQ(help.status, 0) << command;

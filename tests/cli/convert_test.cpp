@@ -102,6 +102,20 @@ TEST(InspectCommand, ShowsLossesBeforeAndAfterRepair) {
   EXPECT_TRUE(report.contains("tracks"));
 }
 
+TEST(ReportCommand, IsOnePageThatNeedsNothingElse) {
+  TempDir folder;
+  const auto run = rtpx({"report", RTPX_TEST_DATA "/vp8_opus", "-o", folder / "report.html"});
+  EXPECT_EQ(run.status, 0) << run.err;
+  const std::string page = read_file(folder / "report.html");
+  EXPECT_THAT(page, HasSubstr("<svg"));
+  EXPECT_THAT(page, HasSubstr("video_1"));
+  EXPECT_THAT(page, HasSubstr("prefers-color-scheme"));
+  EXPECT_THAT(page,
+              testing::Not(testing::AnyOf(HasSubstr("http:"), HasSubstr("https:"), HasSubstr("<script"))));
+  EXPECT_EQ(rtpx({"report", folder / "missing", "-o", folder / "x.html"}).status, 3);
+  EXPECT_EQ(rtpx({"report", RTPX_TEST_DATA "/vp8_opus", "-o", folder / "no/such/folder.html"}).status, 3);
+}
+
 TEST(InspectCommand, ReadsRecordingsOfTheRealExWebrtcRecorder) {
   RTPX_NEEDS_CAPTURE(golden, "golden");
   int recordings = 0;
