@@ -80,7 +80,7 @@ class LayerFrames final : public FrameSource {
   const OrderedPacket* waiting_ = nullptr;  // read, but its segment or codec needs a flush first
   bool ended_ = false;
 
-  std::int64_t latest_ns_ = INT64_MIN;
+  std::int64_t latest_ns_ = INT64_MIN / 2;
   std::size_t latest_segment_ = 0;
   std::int64_t last_sequence_ = -1;  // of the last frame written
   bool may_reorder_ = false;         // pictures may be sent in another order than shown

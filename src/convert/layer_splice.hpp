@@ -33,7 +33,7 @@ class LayerSplice final : public FrameSource {
   std::vector<Layer> layers_;
   FrameLog& log_;
   std::ptrdiff_t current_ = -1;  // the layer in use
-  std::int64_t last_ns_ = INT64_MIN;
+  std::int64_t last_ns_ = INT64_MIN / 2;
   const PlacedFrame* chosen_ = nullptr;
 };
 
