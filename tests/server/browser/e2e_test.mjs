@@ -1,0 +1,269 @@
+// The page in headless Chromium, end to end: node --test e2e_test.mjs, with RTPX=path of the command.
+// Screenshots of the page in its states are kept in $RTPX_SCREENSHOTS.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { chromium } from 'playwright-core';
+
+const rtpx = process.env.RTPX;
+const codecs = (process.env.RTPX_BROWSER_CODECS ?? 'VP8').split(',');
+const screenshots = process.env.RTPX_SCREENSHOTS;
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'rtpx-e2e-'));
+let server, url, browser;
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+before(async () => {
+  server = spawn(rtpx, ['serve', '--listen', '127.0.0.1:0', '--udp-port', '0', '--udp-listen', '127.0.0.1',
+    '--min-free', '1M', '--base-dir', path.join(folder, 'recordings')],
+  { stdio: ['ignore', 'pipe', fs.openSync(path.join(folder, 'log.txt'), 'w')] });
+  url = await new Promise((resolve) => server.stdout.once('data', (data) => resolve(String(data).trim())));
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  server.kill('SIGTERM');
+  await new Promise((resolve) => server.once('exit', resolve));
+  fs.rmSync(folder, { recursive: true, force: true });
+});
+
+function launch() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream',
+      '--autoplay-policy=no-user-gesture-required'],
+  });
+}
+
+async function openPage(options = {}) {
+  const page = await browser.newPage({ viewport: { width: 1100, height: 900 }, ...options });
+  page.errors = [];
+  page.on('pageerror', (error) => page.errors.push(error.message));
+  page.on('console', (message) => message.type() === 'error' && page.errors.push(message.text()));
+  await page.goto(url);
+  await page.locator('#record').waitFor();
+  return page;
+}
+
+async function shot(page, name) {
+  if (screenshots) await page.screenshot({ path: path.join(screenshots, `${name}.png`), fullPage: true });
+}
+
+const api = async (what) => (await fetch(new URL(what, url))).json();
+
+async function stateOf(id, wanted, seconds = 90) {
+  for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(200)) {
+    const entry = await api(`/api/recordings/${id}`);
+    if (wanted.includes(entry.state)) return entry;
+  }
+  throw new Error(`${id} never was ${wanted}: ${JSON.stringify(await api(`/api/recordings/${id}`))}`);
+}
+
+async function recordingOf(name, seconds = 20) {
+  for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(100)) {
+    const found = (await api('/api/recordings')).recordings.find((entry) => entry.name === name);
+    if (found) return found;
+  }
+  throw new Error(`no recording ${name}`);
+}
+
+/** Replaces the camera and microphone by a clock: white for 100 ms and a beep of 60 ms at every whole second, red else. */
+async function useFlashAndBeep(page) {
+  await page.evaluate(() => {
+    navigator.mediaDevices.getUserMedia = async () => {
+      const canvas = Object.assign(document.createElement('canvas'), { width: 640, height: 360 });
+      const picture = canvas.getContext('2d');
+      const audio = new AudioContext();
+      const out = audio.createMediaStreamDestination();
+      const oscillator = audio.createOscillator();
+      const gain = audio.createGain();
+      oscillator.frequency.value = 1000;
+      gain.gain.value = 0;
+      oscillator.connect(gain).connect(out);
+      oscillator.start();
+      const origin = audio.currentTime + 0.5;
+      for (let second = 0; second < 120; second += 1) {
+        gain.gain.setValueAtTime(0.5, origin + second);
+        gain.gain.setValueAtTime(0, origin + second + 0.06);
+      }
+      setInterval(() => {
+        const phase = audio.currentTime - origin;
+        picture.fillStyle = phase >= 0 && phase % 1 < 0.1 ? '#fff' : '#c00';
+        picture.fillRect(0, 0, 640, 360);
+        picture.fillStyle = '#00c';
+        picture.fillRect((phase * 100) % 600, 300, 40, 40);
+      }, 15);
+      const stream = canvas.captureStream(30);
+      stream.addTrack(out.stream.getAudioTracks()[0]);
+      return stream;
+    };
+  });
+}
+
+
+/** Times at which the picture becomes white and at which the sound begins, in seconds. */
+function flashesAndBeeps(file) {
+  const frames = execFileSync('ffprobe', ['-v', 'error', '-f', 'lavfi', '-i', `movie=${file},signalstats`, '-show_entries',
+    'frame=pts_time:frame_tags=lavfi.signalstats.YAVG', '-of', 'csv=p=0'], { encoding: 'utf8', maxBuffer: 1 << 28 });
+  const flashes = [];
+  let white = true;
+  for (const line of frames.trim().split('\n')) {
+    const [time, luma] = line.split(',').map(Number);
+    if (luma > 150 && !white) flashes.push(time);
+    white = luma > 150;
+  }
+  const pcm = execFileSync('ffmpeg', ['-v', 'error', '-i', file, '-vn', '-af', 'aresample=async=1:first_pts=0', '-ac', '1', '-ar', '48000', '-f', 's16le', '-'],
+    { maxBuffer: 1 << 28 });
+  const samples = new Int16Array(pcm.buffer, pcm.byteOffset, pcm.length >> 1);
+  const beeps = [];
+  let quietSince = -48000;
+  for (let i = 0; i < samples.length; i += 1) {
+    if (Math.abs(samples[i]) < 2000) continue;
+    if (i - quietSince > 24000) beeps.push(i / 48000);
+    quietSince = i;
+  }
+  return { flashes, beeps };
+}
+
+const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+
+for (const codec of codecs) {
+  test(`${codec} with sound is recorded by the page, converted, and plays there in sync`, async () => {
+    const page = await openPage();
+    if (codec === codecs[0]) await shot(page, 'empty');
+    await useFlashAndBeep(page);
+    await page.fill('#name', `flash ${codec}`);
+    await page.selectOption('#codec', codec);
+    await page.click('#record');
+    await page.getByText('Stop', { exact: true }).waitFor();
+    const started = Date.now();
+    await sleep(9000);
+    assert.match(await page.textContent('#bit-rate'), /bit\/s/);
+    await shot(page, `recording-${codec}`);
+    await page.click('#record');
+    await page.getByText('Stopped').waitFor();
+    const seconds = (Date.now() - started) / 1000;
+
+    const { id } = await recordingOf(`flash ${codec}`);
+    const entry = await stateOf(id, ['ready', 'failed']);
+    assert.equal(entry.state, 'ready', entry.error);
+    const [file] = entry.files;
+    assert.ok(Math.abs(file.duration_ms / 1000 - seconds) < 2, `${file.duration_ms} ms recorded in about ${seconds} s`);
+
+    const local = path.join(folder, 'recordings', id, 'output', file.name);
+    const { flashes, beeps } = flashesAndBeeps(local);
+    assert.ok(flashes.length >= 5 && beeps.length >= 5, `${flashes.length} flashes, ${beeps.length} beeps`);
+    const errors = flashes.map((flash) => beeps.map((beep) => beep - flash).sort((a, b) => Math.abs(a) - Math.abs(b))[0]);
+    const error = median(errors);
+    assert.ok(Math.abs(error) < 0.04, `beep minus flash is ${Math.round(error * 1000)} ms`);
+
+    const item = page.locator(`#recording-${id}`);
+    await item.getByText('ready').waitFor();
+    await item.getByRole('button', { name: 'Play', exact: true }).click();
+    await page.waitForFunction((which) => document.querySelector(`#recording-${which} .player video`)?.readyState >= 3, id);
+    const seen = await page.evaluate(async (which) => {
+      const video = document.querySelector(`#recording-${which} .player video`);
+      video.pause();
+      video.currentTime = video.duration / 2;
+      await new Promise((resolve) => video.addEventListener('seeked', resolve, { once: true }));
+      const canvas = Object.assign(document.createElement('canvas'), { width: 64, height: 36 });
+      canvas.getContext('2d').drawImage(video, 0, 0, 64, 36);
+      const [r, g, b] = canvas.getContext('2d').getImageData(5, 5, 1, 1).data;
+      return { duration: video.duration, r, g, b };
+    }, id);
+    assert.ok(Math.abs(seen.duration * 1000 - file.duration_ms) < 100, `${seen.duration} s in the player`);
+    const red = seen.r > 150 && seen.g < 80;
+    const white = seen.r > 180 && seen.g > 180;
+    assert.ok(red || white, `pixel ${JSON.stringify(seen)} is of the pattern`);
+    await shot(page, `playing-${codec}`);
+    assert.deepEqual(page.errors, []);
+    await page.close();
+  });
+}
+
+test('three simulcast layers become three files', async () => {
+  const page = await openPage();
+  await page.fill('#name', 'layers');
+  await page.check('#simulcast');
+  await page.click('#record');
+  await page.getByText('Stop', { exact: true }).waitFor();
+  await sleep(12000);
+  await page.click('#record');
+  const { id } = await recordingOf('layers');
+  const entry = await stateOf(id, ['ready', 'failed']);
+  assert.equal(entry.state, 'ready', entry.error);
+  assert.deepEqual(entry.files.map((file) => file.id.split('_').pop()).sort(), ['f', 'h', 'q']);
+  await page.close();
+});
+
+test('reloading or closing the page, or killing the browser, ends the recording and keeps it', async () => {
+  const ways = {
+    reload: (page) => page.reload(),
+    close: (page) => page.close(),
+    kill: async (page) => page.context().browser().close(),
+  };
+  for (const [name, way] of Object.entries(ways)) {
+    const own = name === 'kill' ? await launch() : browser;
+    const page = await own.newPage();
+    await page.goto(url);
+    await page.fill('#name', name);
+    await page.click('#record');
+    await page.getByText('Stop', { exact: true }).waitFor();
+    await sleep(2500);
+    await way(page);
+    const { id } = await recordingOf(name);
+    const entry = await stateOf(id, ['ready', 'failed']);
+    assert.equal(entry.state, 'ready', `${name}: ${entry.error}`);
+    assert.ok(entry.duration_ms > 1000, `${name}: ${entry.duration_ms} ms`);
+    if (name === 'reload') await page.close();
+  }
+});
+
+test('two tabs record at once', async () => {
+  const pages = await Promise.all([openPage(), openPage()]);
+  for (const [index, page] of pages.entries()) {
+    await page.fill('#name', `tab ${index}`);
+    await page.click('#record');
+    await page.getByText('Stop', { exact: true }).waitFor();
+  }
+  await sleep(3000);
+  for (const page of pages) await page.click('#record');
+  for (const index of [0, 1]) {
+    const { id } = await recordingOf(`tab ${index}`);
+    assert.equal((await stateOf(id, ['ready', 'failed'])).state, 'ready');
+  }
+  for (const page of pages) await page.close();
+});
+
+test('a recording is deleted after a confirmation, by keyboard alone', async () => {
+  const page = await openPage();
+  const { id } = await recordingOf('tab 0');
+  const item = page.locator(`#recording-${id}`);
+  await item.getByRole('button', { name: 'Delete' }).focus();
+  await page.keyboard.press('Enter');
+  await page.locator('#confirm[open]').waitFor();
+  await shot(page, 'confirm');
+  await page.keyboard.press('Enter'); // the safe answer has the focus
+  assert.equal(await item.count(), 1);
+  await item.getByRole('button', { name: 'Delete' }).focus();
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await item.waitFor({ state: 'detached' });
+  assert.equal((await fetch(new URL(`/api/recordings/${id}`, url))).status, 404);
+  await page.close();
+});
+
+test('the page fits a phone and the dark', async () => {
+  const page = await openPage({ viewport: { width: 390, height: 844 }, colorScheme: 'dark' });
+  const wider = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+  await page.locator('#list li').first().waitFor();
+  await shot(page, 'phone-dark');
+  assert.equal(wider, false, 'nothing sticks out to the side');
+  await page.close();
+});
