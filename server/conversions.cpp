@@ -150,7 +150,7 @@ ConversionState Conversions::convert_folder(const Job& job, const fs::path& fold
     if (recovered->cancelled) return {"cancelled", "", 0};
     if (recovered->code != 0 && recovered->code != 1) return {"failed", explain(*recovered), recovered->code};
   }
-  const auto exit = run({"convert", folder.string(), "-o", output.string(), "--json", "--thumbnails",
+  const auto exit = run({"convert", folder.string(), "-o", output.string(), "--json", "--thumbnail",
                          "--sprites", std::to_string(options_.sprites), "--progress-fd", "3"});
   if (!exit) return {"failed", exit.error().message, 0};
   if (exit->cancelled) {
