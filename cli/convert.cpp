@@ -18,6 +18,7 @@ struct Arguments {
   Reencode codec;                                      // its options; used when --reencode is given
   bool want_thumbnail = false, want_reencode = false;  // also without a value
   bool cues_at_end = false, no_reports = false, json = false;
+  int progress_fd = -1;  // -1: the terminal
   ConvertOptions options;
 };
 
@@ -137,7 +138,7 @@ int run(const Arguments& arguments, const Program& program) {
   if (!options) return report("convert", options.error());
   options->stop = program.stop();
   const auto result = [&] {
-    Progress progress;
+    Progress progress(arguments.progress_fd);
     options->progress = [&](const ConvertProgress& now) {
       progress.show(now.fraction, now.what, now.seconds_left);
     };
@@ -254,6 +255,11 @@ void add_convert(CLI::App& app, Program& program) {
       ->type_name("s3://BUCKET/PREFIX");
   command->add_flag("--no-reports", arguments->no_reports, "Write no <file>.report.json");
   command->add_flag("--json", arguments->json, "Print the result manifest as JSON");
+  command
+      ->add_option("--progress-fd", arguments->progress_fd,
+                   "Write progress to this descriptor, a line of JSON each")
+      ->type_name("N")
+      ->check(CLI::Range(3, 1023));
   command->callback([arguments, command, &program] {
     arguments->want_thumbnail = command->count("--thumbnail") > 0;
     arguments->want_reencode = command->count("--reencode") > 0;

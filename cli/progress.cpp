@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "text.hpp"
 
@@ -11,17 +12,25 @@ namespace rtpx::cli {
 
 using namespace std::chrono_literals;
 
-Progress::Progress() : terminal_(::isatty(STDERR_FILENO) == 1) {}
+Progress::Progress(int descriptor)
+    : descriptor_(descriptor), terminal_(descriptor < 0 && ::isatty(STDERR_FILENO) == 1) {}
 
 Progress::~Progress() {
-  if (shown_) std::fputs("\r\033[K", stderr);
+  if (shown_ && terminal_) std::fputs("\r\033[K", stderr);
 }
 
 void Progress::show(double fraction, const std::string& what, std::optional<double> seconds_left) {
   const auto now = std::chrono::steady_clock::now();
-  if (!terminal_ || (shown_ && now - last_ < 100ms)) return;
+  if ((!terminal_ && descriptor_ < 0) || (shown_ && now - last_ < 100ms)) return;
   last_ = now;
   shown_ = true;
+  if (descriptor_ >= 0) {
+    nlohmann::json line = {{"fraction", std::clamp(fraction, 0.0, 1.0)}, {"what", what}};
+    if (seconds_left) line["seconds_left"] = *seconds_left;
+    const std::string text = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    if (::write(descriptor_, text.data(), text.size()) < 0) descriptor_ = -1;  // nobody listens any more
+    return;
+  }
   constexpr int kWidth = 30;
   const int filled = static_cast<int>(std::clamp(fraction, 0.0, 1.0) * kWidth);
   const std::string bar = std::string(filled, '#') + std::string(kWidth - filled, '.');

@@ -7,10 +7,10 @@
 namespace rtpx::cli {
 
 /// One line on the terminal that says how far the work is; nothing where stderr is no terminal. It is gone
-/// when the object is.
+/// when the object is. For programs: with a descriptor, a line of JSON for each step instead.
 class Progress {
  public:
-  Progress();
+  explicit Progress(int descriptor = -1);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -18,6 +18,7 @@ class Progress {
   void show(double fraction, const std::string& what, std::optional<double> seconds_left = {});
 
  private:
+  int descriptor_;
   bool terminal_;
   bool shown_ = false;
   std::chrono::steady_clock::time_point last_{};
