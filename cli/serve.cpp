@@ -1,6 +1,7 @@
 // rtpx serve: a recorder that browsers and other WebRTC senders publish to.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <fstream>
 #include <memory>
 
 #include <spdlog/pattern_formatter.h>
@@ -18,6 +19,7 @@ using server::ServeOptions;
 
 struct Arguments {
   ServeOptions options;
+  std::string config;
   std::string listen = "127.0.0.1:8080";
   std::string log_level = "info", log_format = "text";
   std::string min_free = "1G", keep_bytes = "0", max_bit_rate = "0";
@@ -98,8 +100,33 @@ void set_up_log(const Arguments& arguments) {
   spdlog::set_default_logger(logger);
 }
 
-int serve(Arguments& arguments, const std::stop_token& stop) {
+/// Takes from the file what neither the command line nor the environment gave.
+Result<void> read_config(CLI::App& command, const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return fail(Errc::invalid_argument, "Cannot read the configuration file " + path + ".");
+  try {
+    for (const CLI::ConfigItem& item : CLI::ConfigTOML().from_config(file)) {
+      CLI::Option* option = command.get_option_no_throw("--" + item.name);
+      if (option == nullptr || item.name == "config")
+        return fail(Errc::invalid_argument,
+                    path + " has an option \"" + item.name + "\" that rtpx serve does not know.");
+      if (option->count() > 0) continue;
+      option->add_result(item.inputs);
+      option->run_callback();
+    }
+  } catch (const CLI::Error& error) {
+    return fail(Errc::invalid_argument, path + ": " + error.what());
+  }
+  return {};
+}
+
+int serve(CLI::App& command, Arguments& arguments, const std::stop_token& stop) {
   ServeOptions& options = arguments.options;
+  if (!arguments.config.empty())
+    if (auto read = read_config(command, arguments.config); !read) {
+      report("serve", read.error());
+      return kUsage;
+    }
   if (auto split = split_listen(arguments.listen, options); !split) {
     report("serve", split.error());
     return kUsage;
@@ -126,7 +153,9 @@ void add_serve(CLI::App& app, Program& program) {
   CLI::App* const command =
       app.add_subcommand("serve", "Receive WebRTC publishers (WHIP), with a page, an API and metrics");
   command->footer(kFooter);
-  command->set_config("--config", "", "Read options from FILE")->envname("RTPX_CONFIG")->type_name("FILE");
+  command->add_option("--config", arguments->config, "Read options from FILE")
+      ->envname("RTPX_CONFIG")
+      ->type_name("FILE");
   const auto add = [&](const std::string& name, auto& value, const std::string& help,
                        const std::string& type) {
     std::string variable = "RTPX_" + name.substr(2);
@@ -168,7 +197,8 @@ void add_serve(CLI::App& app, Program& program) {
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
   add("--log-format", arguments->log_format, "text (default) or json", "FORMAT")
       ->check(CLI::IsMember({"text", "json"}));
-  command->callback([arguments, &program] { program.exit_code = serve(*arguments, program.stop()); });
+  command->callback(
+      [arguments, command, &program] { program.exit_code = serve(*command, *arguments, program.stop()); });
 }
 
 }  // namespace rtpx::cli

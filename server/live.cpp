@@ -7,6 +7,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t kQueueBytes =
+    8U << 20;  // a publisher's 20 Mbit/s for 3 s: many of them share this machine
+
 std::uint64_t refused(const Recorder::Stats& stats) {
   return stats.queue_full + stats.disk_full + stats.unknown_track + stats.unknown_rid + stats.too_large +
          stats.failed;
@@ -57,6 +60,7 @@ Result<std::shared_ptr<PacketSink>> Live::open(const std::string& session_id, co
   Recorder::Options options;
   options.base_dir = options_.base_dir;
   options.name = name;
+  options.queue_bytes = kQueueBytes;
   options.full_space_bytes = options_.min_free_bytes;
   options.low_space_bytes = options_.min_free_bytes + options_.min_free_bytes / 4;
   auto started = Recorder::start(std::move(options));

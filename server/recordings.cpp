@@ -65,6 +65,11 @@ void download(App& app, Call& call, const std::string& id, const std::string& na
   call.response.set_header("Content-Security-Policy", "sandbox");
   if (call.request.has_param("download"))
     call.response.set_header("Content-Disposition", "attachment; filename=\"" + name + "\"");
+  for (const auto& [first, last] : call.request.ranges) {
+    if (first < static_cast<ssize_t>(*size) && (last < 0 || first <= last)) continue;
+    call.response.set_header("Content-Range", "bytes */" + std::to_string(*size));
+    return answer_problem(call.response, 416, "The file has " + std::to_string(*size) + " bytes.");
+  }
   if (*size == 0) return call.response.set_content("", content_type(name));
   call.response.set_content_provider(
       *size, content_type(name), [file](std::size_t offset, std::size_t length, httplib::DataSink& sink) {

@@ -17,8 +17,9 @@ export function videoCodecs() {
 function prefer(transceiver, codec) {
   const { codecs } = RTCRtpSender.getCapabilities('video');
   const wanted = (entry) => entry.mimeType.toUpperCase() === `VIDEO/${codec}`;
-  const helpers = (entry) => /\/(rtx|red|ulpfec|flexfec-03)$/i.test(entry.mimeType);
-  transceiver.setCodecPreferences?.([...codecs.filter(wanted), ...codecs.filter(helpers)]);
+  // No RED and FEC: what is lost is asked for again, and a lost FEC packet could not be.
+  const again = (entry) => /\/rtx$/i.test(entry.mimeType);
+  transceiver.setCodecPreferences?.([...codecs.filter(wanted), ...codecs.filter(again)]);
 }
 
 function gathered(connection) {

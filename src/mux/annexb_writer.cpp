@@ -8,12 +8,12 @@ namespace rtpx {
 
 Result<std::unique_ptr<Muxer>> AnnexBWriter::open(const std::filesystem::path& path, const OutputTrack& track,
                                                   FileSystem& files) {
-  auto out = OutputFile::create(path, files);
+  auto out = PublishedFile::create(path, files);
   if (!out) return std::unexpected(out.error());
   return std::make_unique<AnnexBWriter>(std::move(*out), track);
 }
 
-AnnexBWriter::AnnexBWriter(std::unique_ptr<OutputFile> out, const OutputTrack& track)
+AnnexBWriter::AnnexBWriter(std::unique_ptr<PublishedFile> out, const OutputTrack& track)
     : out_(std::move(out)), codec_(*codec_of(track.mime_type)), config_(track.config.codec_private) {}
 
 Result<void> AnnexBWriter::write_nals(Bytes length_prefixed) {

@@ -4,7 +4,7 @@
 
 #include "mux/codec_id.hpp"
 #include "mux/muxer.hpp"
-#include "mux/output_file.hpp"
+#include "mux/published_file.hpp"
 
 namespace rtpx {
 
@@ -14,14 +14,14 @@ class AnnexBWriter final : public Muxer {
  public:
   [[nodiscard]] static Result<std::unique_ptr<Muxer>> open(const std::filesystem::path& path,
                                                            const OutputTrack& track, FileSystem& files);
-  AnnexBWriter(std::unique_ptr<OutputFile> out, const OutputTrack& track);
+  AnnexBWriter(std::unique_ptr<PublishedFile> out, const OutputTrack& track);
   Result<void> write(const Sample& sample) override;
   Result<void> finish() override { return out_->publish(); }
 
  private:
   Result<void> write_nals(Bytes length_prefixed);
 
-  std::unique_ptr<OutputFile> out_;
+  std::unique_ptr<PublishedFile> out_;
   CodecId codec_;
   std::vector<std::byte> config_;  // avcC or hvcC not yet in the stream; empty: nothing is due
 };

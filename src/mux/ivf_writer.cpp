@@ -15,7 +15,7 @@ constexpr std::array kTemporalDelimiter{std::byte{0x12}, std::byte{0}};
 
 Result<std::unique_ptr<Muxer>> IvfWriter::open(const std::filesystem::path& path, const OutputTrack& track,
                                                FileSystem& files) {
-  auto out = OutputFile::create(path, files);
+  auto out = PublishedFile::create(path, files);
   if (!out) return std::unexpected(out.error());
   const CodecId codec = *codec_of(track.mime_type);
   LittleEndian head;

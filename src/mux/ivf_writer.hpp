@@ -4,7 +4,7 @@
 
 #include "mux/codec_id.hpp"
 #include "mux/muxer.hpp"
-#include "mux/output_file.hpp"
+#include "mux/published_file.hpp"
 
 namespace rtpx {
 
@@ -13,12 +13,12 @@ class IvfWriter final : public Muxer {
  public:
   [[nodiscard]] static Result<std::unique_ptr<Muxer>> open(const std::filesystem::path& path,
                                                            const OutputTrack& track, FileSystem& files);
-  IvfWriter(std::unique_ptr<OutputFile> out, CodecId codec) : out_(std::move(out)), codec_(codec) {}
+  IvfWriter(std::unique_ptr<PublishedFile> out, CodecId codec) : out_(std::move(out)), codec_(codec) {}
   Result<void> write(const Sample& sample) override;
   Result<void> finish() override;
 
  private:
-  std::unique_ptr<OutputFile> out_;
+  std::unique_ptr<PublishedFile> out_;
   CodecId codec_;
   std::uint32_t frames_ = 0;
 };

@@ -105,14 +105,14 @@ Bytes stream_info(Bytes setup) {
 Result<std::unique_ptr<Muxer>> LibavMuxer::open(Format format, const std::filesystem::path& path,
                                                 const std::vector<OutputTrack>& tracks, const MuxHints& hints,
                                                 FileSystem& files) {
-  auto out = OutputFile::create(path, files);
+  auto out = PublishedFile::create(path, files);
   if (!out) return std::unexpected(out.error());
   auto muxer = std::make_unique<LibavMuxer>(format, std::move(*out));
   if (auto ready = muxer->set_up(tracks, hints); !ready) return std::unexpected(ready.error());
   return muxer;
 }
 
-LibavMuxer::LibavMuxer(Format format, std::unique_ptr<OutputFile> out)
+LibavMuxer::LibavMuxer(Format format, std::unique_ptr<PublishedFile> out)
     : format_(format), out_(std::move(out)) {}
 
 LibavMuxer::~LibavMuxer() {

@@ -7,7 +7,7 @@
 #include "mux/codec_id.hpp"
 #include "mux/decode_times.hpp"
 #include "mux/muxer.hpp"
-#include "mux/output_file.hpp"
+#include "mux/published_file.hpp"
 
 struct AVFormatContext;
 struct AVIOContext;
@@ -15,14 +15,14 @@ struct AVPacket;
 
 namespace rtpx {
 
-/// MP4 and Ogg by libavformat, over an OutputFile. A plain MP4 keeps its index in memory, about 100 bytes a
+/// MP4 and Ogg by libavformat, over an PublishedFile. A plain MP4 keeps its index in memory, about 100 bytes a
 /// sample, and is rewritten once to bring it to the front; fragmented MP4 and Ogg need constant memory.
 class LibavMuxer final : public Muxer {
  public:
   [[nodiscard]] static Result<std::unique_ptr<Muxer>> open(Format format, const std::filesystem::path& path,
                                                            const std::vector<OutputTrack>& tracks,
                                                            const MuxHints& hints, FileSystem& files);
-  LibavMuxer(Format format, std::unique_ptr<OutputFile> out);
+  LibavMuxer(Format format, std::unique_ptr<PublishedFile> out);
   ~LibavMuxer() override;
   Result<void> write(const Sample& sample) override;
   Result<void> finish() override;
@@ -45,7 +45,7 @@ class LibavMuxer final : public Muxer {
   [[nodiscard]] Error failure(const char* doing, int code);
 
   Format format_;
-  std::unique_ptr<OutputFile> out_;
+  std::unique_ptr<PublishedFile> out_;
   AVFormatContext* context_ = nullptr;
   AVPacket* packet_ = nullptr;
   std::vector<Track> tracks_;

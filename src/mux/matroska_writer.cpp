@@ -72,7 +72,7 @@ Result<std::unique_ptr<Muxer>> MatroskaWriter::open(Format format, const std::fi
                                                     const std::vector<OutputTrack>& tracks,
                                                     const MuxHints& hints, FileSystem& files) {
   auto writer = std::make_unique<MatroskaWriter>();
-  auto file = OutputFile::create(path, files);
+  auto file = PublishedFile::create(path, files);
   if (!file) return std::unexpected(file.error());
   writer->out_ = std::move(*file);
   if (auto written = writer->write_head(format, tracks, hints); !written)
@@ -155,7 +155,7 @@ bool MatroskaWriter::needs_cluster(const Sample& sample, std::int64_t time_ms, s
   if (sample.keyframe && is_video(tracks_[sample.track].codec)) return true;
   const std::int64_t relative = time_ms - cluster_ms_;
   return relative > kClusterMs || relative < INT16_MIN || size > out_->room() ||
-         out_->position() - cluster_at_ > OutputFile::kBufferSize;
+         out_->position() - cluster_at_ > PublishedFile::kBufferSize;
 }
 
 void MatroskaWriter::note_cue(const Sample& sample, std::int64_t time_ms) {

@@ -7,7 +7,7 @@
 #include "mux/ebml.hpp"
 #include "mux/matroska_tracks.hpp"
 #include "mux/muxer.hpp"
-#include "mux/output_file.hpp"
+#include "mux/published_file.hpp"
 
 namespace rtpx {
 
@@ -44,7 +44,7 @@ class MatroskaWriter final : public Muxer {
   Result<void> write_cues();
   Result<void> patch_seek(std::uint64_t cues_at);
 
-  std::unique_ptr<OutputFile> out_;
+  std::unique_ptr<PublishedFile> out_;
   std::vector<Track> tracks_;
   bool has_video_ = false;
   std::uint64_t segment_at_ = 0;   // of the segment's data

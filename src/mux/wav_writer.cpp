@@ -43,14 +43,14 @@ std::uint16_t format_tag(CodecId codec) {
 
 Result<std::unique_ptr<Muxer>> WavWriter::open(const std::filesystem::path& path, const OutputTrack& track,
                                                FileSystem& files) {
-  auto out = OutputFile::create(path, files);
+  auto out = PublishedFile::create(path, files);
   if (!out) return std::unexpected(out.error());
   auto writer = std::make_unique<WavWriter>(std::move(*out), track);
   if (auto written = writer->out_->append(writer->head()); !written) return std::unexpected(written.error());
   return writer;
 }
 
-WavWriter::WavWriter(std::unique_ptr<OutputFile> out, const OutputTrack& track)
+WavWriter::WavWriter(std::unique_ptr<PublishedFile> out, const OutputTrack& track)
     : out_(std::move(out)),
       codec_(*codec_of(track.mime_type)),
       rate_(codec_ == CodecId::g722         ? 16'000

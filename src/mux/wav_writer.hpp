@@ -5,7 +5,7 @@
 
 #include "mux/codec_id.hpp"
 #include "mux/muxer.hpp"
-#include "mux/output_file.hpp"
+#include "mux/published_file.hpp"
 
 namespace rtpx {
 
@@ -16,7 +16,7 @@ class WavWriter final : public Muxer {
  public:
   [[nodiscard]] static Result<std::unique_ptr<Muxer>> open(const std::filesystem::path& path,
                                                            const OutputTrack& track, FileSystem& files);
-  WavWriter(std::unique_ptr<OutputFile> out, const OutputTrack& track);
+  WavWriter(std::unique_ptr<PublishedFile> out, const OutputTrack& track);
   Result<void> write(const Sample& sample) override;
   Result<void> finish() override;
 
@@ -24,7 +24,7 @@ class WavWriter final : public Muxer {
   [[nodiscard]] std::vector<std::byte> head() const;
   Result<void> fill_silence(std::int64_t octets);
 
-  std::unique_ptr<OutputFile> out_;
+  std::unique_ptr<PublishedFile> out_;
   CodecId codec_;
   std::uint32_t rate_;
   std::uint16_t channels_;

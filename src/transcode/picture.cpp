@@ -10,7 +10,7 @@ extern "C" {
 #include <cstring>
 #include <new>
 
-#include "mux/output_file.hpp"
+#include "mux/published_file.hpp"
 
 namespace rtpx {
 namespace {
@@ -169,7 +169,7 @@ Result<void> write_jpeg(const AVFrame& picture, const std::filesystem::path& pat
   if (code >= 0) code = avcodec_receive_packet(encoder.get(), packet.get());
   if (code < 0) return std::unexpected(libav::error("encode " + path.string(), code));
 
-  auto out = OutputFile::create(path);
+  auto out = PublishedFile::create(path);
   if (!out) return std::unexpected(out.error());
   const auto bytes = std::as_bytes(std::span(packet->data, static_cast<std::size_t>(packet->size)));
   if (auto written = (*out)->append(bytes); !written) return written;

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "mux/output_file.hpp"
+#include "mux/published_file.hpp"
 #include "transcode/video_reader.hpp"
 
 namespace rtpx {
@@ -78,7 +78,7 @@ class Walker {
 };
 
 Result<void> write_text(const std::filesystem::path& path, const std::string& text) {
-  auto out = OutputFile::create(path);
+  auto out = PublishedFile::create(path);
   if (!out) return std::unexpected(out.error());
   if (auto written = (*out)->append(as_bytes(text)); !written) return written;
   return (*out)->publish();

@@ -35,7 +35,7 @@ const EncodedStream& h264() {
   return stream;
 }
 
-TEST(OutputFile, AFullDiskIsNoSpaceAndLeavesNoFile) {
+TEST(PublishedFile, AFullDiskIsNoSpaceAndLeavesNoFile) {
   for (const Format format : {Format::mkv, Format::mp4, Format::fmp4, Format::h264}) {
     FaultFileSystem files;
     ASSERT_TRUE(files.create_directories("/out"));
@@ -47,7 +47,7 @@ TEST(OutputFile, AFullDiskIsNoSpaceAndLeavesNoFile) {
   }
 }
 
-TEST(OutputFile, APowerLossAtAnyPointLeavesTheWholeFileOrNone) {
+TEST(PublishedFile, APowerLossAtAnyPointLeavesTheWholeFileOrNone) {
   for (const Format format : {Format::mkv, Format::mp4}) {
     FaultFileSystem undisturbed;
     ASSERT_TRUE(undisturbed.create_directories("/out"));
@@ -74,7 +74,7 @@ TEST(OutputFile, APowerLossAtAnyPointLeavesTheWholeFileOrNone) {
   }
 }
 
-TEST(OutputFile, AnErrorIsAnsweredAgainAndAgain) {
+TEST(PublishedFile, AnErrorIsAnsweredAgainAndAgain) {
   FaultFileSystem files;
   ASSERT_TRUE(files.create_directories("/out"));
   auto muxer = open_muxer(Format::mkv, kFile, {h264().track}, {}, files);
@@ -87,7 +87,7 @@ TEST(OutputFile, AnErrorIsAnsweredAgainAndAgain) {
   EXPECT_EQ((*muxer)->finish().error().code, Errc::no_space);
 }
 
-TEST(OutputFile, ShortWritesMakeTheSameFile) {
+TEST(PublishedFile, ShortWritesMakeTheSameFile) {
   FaultFileSystem plain, hesitant;
   hesitant.set_short_writes(777);
   for (FaultFileSystem* files : {&plain, &hesitant}) {
@@ -97,7 +97,7 @@ TEST(OutputFile, ShortWritesMakeTheSameFile) {
   EXPECT_TRUE(plain.content(kFile) == hesitant.content(kFile));
 }
 
-TEST(OutputFile, AFolderThatIsNotThereIsAnError) {
+TEST(PublishedFile, AFolderThatIsNotThereIsAnError) {
   const TempDir folder;
   for (const Format format : {Format::mkv, Format::mp4, Format::wav}) {
     OutputTrack track = h264().track;

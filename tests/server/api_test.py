@@ -29,13 +29,13 @@ SDP = {"Content-Type": "application/sdp"}
 class Server:
     """One rtpx serve in a folder of its own."""
 
-    def __init__(self, *options, folder=None, tls=False):
+    def __init__(self, *options, folder=None, tls=False, min_free="1M"):
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="rtpx-api-"))
         self.keep = folder is not None
         self.log = open(self.folder / "log.txt", "ab")
         self.process = subprocess.Popen(
             [RTPX, "serve", "--listen", "127.0.0.1:0", "--udp-port", "0", "--udp-listen", "127.0.0.1",
-             "--min-free", "1M", "--base-dir", str(self.folder / "recordings"), *options],
+             "--min-free", min_free, "--base-dir", str(self.folder / "recordings"), *options],
             stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.url = self.process.stdout.readline().strip()
         self.tls = tls
@@ -313,7 +313,7 @@ class Service(unittest.TestCase):
             self.assertIn("# TYPE rtpx_packets_recorded_total counter", text)
 
     def test_a_full_disk_makes_it_unready_but_alive(self):
-        with Server("--min-free", "999T") as server:
+        with Server(min_free="999T") as server:
             self.assertEqual(server.request("GET", "/readyz").status, 503)
             self.assertEqual(server.request("GET", "/healthz").status, 200)
             self.assertEqual(server.request("POST", "/whip", OFFER, SDP).status, 503)
@@ -398,6 +398,7 @@ class Service(unittest.TestCase):
             while not received and time.time() < until:
                 time.sleep(0.1)
         receiver.shutdown()
+        receiver.server_close()
         body, signature = received[0]
         self.assertEqual(json.loads(body)["type"], "recording.started")
         stamp, value = [part.split("=", 1)[1] for part in signature.split(",")]

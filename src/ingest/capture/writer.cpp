@@ -38,7 +38,7 @@ class PcapWriter final : public Writer {
  public:
   static constexpr std::size_t kMaxPayload = 65535 - 20 - 8;
 
-  explicit PcapWriter(OutputFile output) : Writer(std::move(output)) {}
+  explicit PcapWriter(CaptureFile output) : Writer(std::move(output)) {}
 
   Result<void> start() {
     Header head;
@@ -82,7 +82,7 @@ class PcapWriter final : public Writer {
 
 class RtpdumpWriter final : public Writer {
  public:
-  RtpdumpWriter(OutputFile output, UtcTime start) : Writer(std::move(output)), start_(start) {}
+  RtpdumpWriter(CaptureFile output, UtcTime start) : Writer(std::move(output)), start_(start) {}
 
   Result<void> start() {
     const std::int64_t us = std::max<std::int64_t>(start_.time_since_epoch().count(), 0);
@@ -112,7 +112,7 @@ class RtpdumpWriter final : public Writer {
 
 class MjrWriter final : public Writer {
  public:
-  MjrWriter(OutputFile output, UtcTime start) : Writer(std::move(output)), start_(start) {}
+  MjrWriter(CaptureFile output, UtcTime start) : Writer(std::move(output)), start_(start) {}
 
   Result<void> start(const std::string& info) {
     Header head;
@@ -148,8 +148,8 @@ Result<std::unique_ptr<Writer>> started(std::unique_ptr<W> writer, const Start&.
 
 }  // namespace
 
-Result<OutputFile> OutputFile::create(const std::filesystem::path& file) {
-  OutputFile out;
+Result<CaptureFile> CaptureFile::create(const std::filesystem::path& file) {
+  CaptureFile out;
   out.file_ = file;
   out.temporary_ = file.parent_path() / ("." + file.filename().string() + ".partial");
   std::error_code ignored;
@@ -160,14 +160,14 @@ Result<OutputFile> OutputFile::create(const std::filesystem::path& file) {
   return out;
 }
 
-OutputFile::~OutputFile() {
+CaptureFile::~CaptureFile() {
   if (!output_) return;
   output_.reset();
   std::error_code ignored;
   std::filesystem::remove(temporary_, ignored);
 }
 
-Result<void> OutputFile::write(Bytes bytes) {
+Result<void> CaptureFile::write(Bytes bytes) {
   buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
   if (buffer_.size() < kBufferBytes) return {};
   auto written = write_all(*output_, buffer_);
@@ -175,7 +175,7 @@ Result<void> OutputFile::write(Bytes bytes) {
   return written;
 }
 
-Result<void> OutputFile::finish() {
+Result<void> CaptureFile::finish() {
   if (auto written = write_all(*output_, buffer_); !written) return written;
   if (auto synced = output_->sync(); !synced) return synced;
   if (auto closed = output_->close(); !closed) return closed;
@@ -186,13 +186,13 @@ Result<void> OutputFile::finish() {
 }
 
 Result<std::unique_ptr<Writer>> make_pcap_writer(const std::filesystem::path& file) {
-  auto output = OutputFile::create(file);
+  auto output = CaptureFile::create(file);
   if (!output) return std::unexpected(output.error());
   return started(std::make_unique<PcapWriter>(std::move(*output)));
 }
 
 Result<std::unique_ptr<Writer>> make_rtpdump_writer(const std::filesystem::path& file, UtcTime start) {
-  auto output = OutputFile::create(file);
+  auto output = CaptureFile::create(file);
   if (!output) return std::unexpected(output.error());
   return started(std::make_unique<RtpdumpWriter>(std::move(*output), start));
 }
@@ -216,7 +216,7 @@ Result<std::unique_ptr<Writer>> make_mjr_writer(const std::filesystem::path& fil
   const std::string text = info.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   if (text.size() > 65535)
     return fail(Errc::unsupported, "the track's description is too long for an mjr file");
-  auto output = OutputFile::create(file);
+  auto output = CaptureFile::create(file);
   if (!output) return std::unexpected(output.error());
   return started(std::make_unique<MjrWriter>(std::move(*output), start), text);
 }

@@ -14,19 +14,19 @@
 namespace rtpx::capture {
 
 /// A file that appears under its name when finish() says so, and not at all without it.
-class OutputFile {
+class CaptureFile {
  public:
   /// Errors: io, denied, no_space.
-  [[nodiscard]] static Result<OutputFile> create(const std::filesystem::path& file);
-  OutputFile(OutputFile&&) = default;
-  OutputFile& operator=(OutputFile&&) = default;
-  ~OutputFile();
+  [[nodiscard]] static Result<CaptureFile> create(const std::filesystem::path& file);
+  CaptureFile(CaptureFile&&) = default;
+  CaptureFile& operator=(CaptureFile&&) = default;
+  ~CaptureFile();
 
   [[nodiscard]] Result<void> write(Bytes bytes);
   [[nodiscard]] Result<void> finish();
 
  private:
-  OutputFile() = default;
+  CaptureFile() = default;
   std::filesystem::path file_, temporary_;
   std::unique_ptr<File> output_;
   std::vector<std::byte> buffer_;
@@ -42,8 +42,8 @@ class Writer {
   [[nodiscard]] Result<void> finish() { return output_.finish(); }
 
  protected:
-  explicit Writer(OutputFile output) : output_(std::move(output)) {}
-  OutputFile output_;
+  explicit Writer(CaptureFile output) : output_(std::move(output)) {}
+  CaptureFile output_;
 };
 
 /// pcap with microseconds, Ethernet, IPv4: every track a UDP flow of its own between documentation addresses

@@ -13,19 +13,19 @@
 namespace rtpx {
 
 /// A file that appears under its name only when it is whole: written under a temporary name in the same
-/// folder, synced, renamed, and its folder synced. An OutputFile destroyed before publish() leaves nothing
+/// folder, synced, renamed, and its folder synced. An PublishedFile destroyed before publish() leaves nothing
 /// behind. One thread. After an error the object is good for nothing but its destructor;
 /// every later call but that answers the first error again.
-class OutputFile {
+class PublishedFile {
  public:
   static constexpr std::size_t kBufferSize = 256U << 10;  ///< the second-level cache holds it
 
   /// Errors: io, no_space, denied, not_found (the folder).
-  [[nodiscard]] static Result<std::unique_ptr<OutputFile>> create(const std::filesystem::path& path,
+  [[nodiscard]] static Result<std::unique_ptr<PublishedFile>> create(const std::filesystem::path& path,
                                                                   FileSystem& files = real_file_system());
-  ~OutputFile();
-  OutputFile(const OutputFile&) = delete;
-  OutputFile& operator=(const OutputFile&) = delete;
+  ~PublishedFile();
+  PublishedFile(const PublishedFile&) = delete;
+  PublishedFile& operator=(const PublishedFile&) = delete;
 
   /// Where the next byte goes, counted from the file's start.
   [[nodiscard]] std::uint64_t position() const noexcept { return written_ + fill_; }
@@ -46,7 +46,7 @@ class OutputFile {
   [[nodiscard]] const std::filesystem::path& temporary_path() const noexcept { return temporary_; }
 
  private:
-  OutputFile(FileSystem& files, std::filesystem::path path, std::filesystem::path temporary,
+  PublishedFile(FileSystem& files, std::filesystem::path path, std::filesystem::path temporary,
              std::unique_ptr<File> file);
   Result<void> write_out(Bytes bytes);
   std::unexpected<Error> failure(Error error);

@@ -1,4 +1,4 @@
-#include "mux/output_file.hpp"
+#include "mux/published_file.hpp"
 
 #include <unistd.h>
 
@@ -20,17 +20,17 @@ std::filesystem::path temporary_beside(const std::filesystem::path& path) {
 
 }  // namespace
 
-Result<std::unique_ptr<OutputFile>> OutputFile::create(const std::filesystem::path& path, FileSystem& files) {
+Result<std::unique_ptr<PublishedFile>> PublishedFile::create(const std::filesystem::path& path, FileSystem& files) {
   for (int attempt = 0;; ++attempt) {
     std::filesystem::path temporary = temporary_beside(path);
     auto file = files.open(temporary, OpenMode::create_new);
-    if (file) return std::unique_ptr<OutputFile>(new OutputFile(files, path, temporary, std::move(*file)));
+    if (file) return std::unique_ptr<PublishedFile>(new PublishedFile(files, path, temporary, std::move(*file)));
     // A process of our number may have died here and left its file.
     if (file.error().code != Errc::already_exists || attempt == 100) return std::unexpected(file.error());
   }
 }
 
-OutputFile::OutputFile(FileSystem& files, std::filesystem::path path, std::filesystem::path temporary,
+PublishedFile::PublishedFile(FileSystem& files, std::filesystem::path path, std::filesystem::path temporary,
                        std::unique_ptr<File> file)
     : files_(&files),
       path_(std::move(path)),
@@ -38,17 +38,17 @@ OutputFile::OutputFile(FileSystem& files, std::filesystem::path path, std::files
       file_(std::move(file)),
       buffer_(kBufferSize) {}
 
-OutputFile::~OutputFile() {
+PublishedFile::~PublishedFile() {
   file_.reset();
   if (!published_) (void)files_->remove(temporary_);
 }
 
-std::unexpected<Error> OutputFile::failure(Error error) {
+std::unexpected<Error> PublishedFile::failure(Error error) {
   if (!failed_) failed_ = std::move(error);
   return std::unexpected(*failed_);
 }
 
-Result<void> OutputFile::write_out(Bytes bytes) {
+Result<void> PublishedFile::write_out(Bytes bytes) {
   if (failed_) return std::unexpected(*failed_);
   while (!bytes.empty()) {
     const auto count = file_->writev({&bytes, 1});
@@ -63,13 +63,13 @@ Result<void> OutputFile::write_out(Bytes bytes) {
   return {};
 }
 
-Result<void> OutputFile::flush() {
+Result<void> PublishedFile::flush() {
   const Bytes pending(buffer_.data(), fill_);
   fill_ = 0;
   return write_out(pending);
 }
 
-Result<void> OutputFile::append(Bytes bytes) {
+Result<void> PublishedFile::append(Bytes bytes) {
   if (bytes.size() > room()) {
     if (auto flushed = flush(); !flushed) return flushed;
     if (bytes.size() >= buffer_.size()) return write_out(bytes);
@@ -79,7 +79,7 @@ Result<void> OutputFile::append(Bytes bytes) {
   return {};
 }
 
-Result<void> OutputFile::patch(std::uint64_t offset, Bytes bytes) {
+Result<void> PublishedFile::patch(std::uint64_t offset, Bytes bytes) {
   if (failed_) return std::unexpected(*failed_);
   if (offset > position() || bytes.size() > position() - offset)
     return failure({Errc::internal, "patching " + path_.string() + " beyond its end"});
@@ -94,12 +94,12 @@ Result<void> OutputFile::patch(std::uint64_t offset, Bytes bytes) {
   return {};
 }
 
-Result<std::size_t> OutputFile::read_back(std::uint64_t offset, std::span<std::byte> into) {
+Result<std::size_t> PublishedFile::read_back(std::uint64_t offset, std::span<std::byte> into) {
   if (auto flushed = flush(); !flushed) return std::unexpected(flushed.error());
   return file_->pread(into, offset);
 }
 
-Result<void> OutputFile::publish() {
+Result<void> PublishedFile::publish() {
   if (auto flushed = flush(); !flushed) return flushed;
   if (auto synced = file_->sync(); !synced) return failure(synced.error());
   if (auto closed = file_->close(); !closed) return failure(closed.error());
