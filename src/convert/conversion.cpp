@@ -8,7 +8,7 @@
 #include "convert/finishing.hpp"
 #include "convert/publish.hpp"
 #include "convert/track_report.hpp"
-#include "mux/output_file.hpp"
+#include "mux/published_file.hpp"
 
 namespace rtpx {
 namespace {
@@ -202,7 +202,7 @@ void Conversion::record(const PlannedOutput& planned, const WrittenOutput& writt
 
 Result<void> Conversion::write_report(ConvertedFile& file, const OutputReport& report) {
   const std::filesystem::path path = file.file.string() + ".report.json";
-  auto out = OutputFile::create(path);
+  auto out = PublishedFile::create(path);
   if (!out) return std::unexpected(out.error());
   const std::string text = serialize_report(report);
   if (auto done = (*out)->append(as_bytes(text)); !done) return done;
