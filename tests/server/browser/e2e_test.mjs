@@ -1,44 +1,29 @@
 // The page in headless Chromium, end to end: node --test e2e_test.mjs, with RTPX=path of the command.
 // Screenshots of the page in its states are kept in $RTPX_SCREENSHOTS.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { launch, recordingOf, serve, sleep, stateOf } from './browser.mjs';
 
-const rtpx = process.env.RTPX;
 const codecs = (process.env.RTPX_BROWSER_CODECS ?? 'VP8').split(',');
 const screenshots = process.env.RTPX_SCREENSHOTS;
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'rtpx-e2e-'));
 let server, url, browser;
 
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
 before(async () => {
-  server = spawn(rtpx, ['serve', '--listen', '127.0.0.1:0', '--udp-port', '0', '--udp-listen', '127.0.0.1',
-    '--min-free', '1M', '--base-dir', path.join(folder, 'recordings')],
-  { stdio: ['ignore', 'pipe', fs.openSync(path.join(folder, 'log.txt'), 'w')] });
-  url = await new Promise((resolve) => server.stdout.once('data', (data) => resolve(String(data).trim())));
+  server = await serve(folder);
+  url = server.url;
   browser = await launch();
 });
 
 after(async () => {
   await browser?.close();
-  server.kill('SIGTERM');
-  await new Promise((resolve) => server.once('exit', resolve));
+  await server.stop();
   fs.rmSync(folder, { recursive: true, force: true });
 });
-
-function launch() {
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream',
-      '--autoplay-policy=no-user-gesture-required'],
-  });
-}
 
 async function openPage(options = {}) {
   const page = await browser.newPage({ viewport: { width: 1100, height: 900 }, ...options });
@@ -52,24 +37,6 @@ async function openPage(options = {}) {
 
 async function shot(page, name) {
   if (screenshots) await page.screenshot({ path: path.join(screenshots, `${name}.png`), fullPage: true });
-}
-
-const api = async (what) => (await fetch(new URL(what, url))).json();
-
-async function stateOf(id, wanted, seconds = 90) {
-  for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(200)) {
-    const entry = await api(`/api/recordings/${id}`);
-    if (wanted.includes(entry.state)) return entry;
-  }
-  throw new Error(`${id} never was ${wanted}: ${JSON.stringify(await api(`/api/recordings/${id}`))}`);
-}
-
-async function recordingOf(name, seconds = 20) {
-  for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(100)) {
-    const found = (await api('/api/recordings')).recordings.find((entry) => entry.name === name);
-    if (found) return found;
-  }
-  throw new Error(`no recording ${name}`);
 }
 
 /** Replaces the camera and microphone by a clock: white for 100 ms and a beep of 60 ms at every whole second, red else. */
@@ -149,13 +116,13 @@ for (const codec of codecs) {
     await page.getByText('Stopped').waitFor();
     const seconds = (Date.now() - started) / 1000;
 
-    const { id } = await recordingOf(`flash ${codec}`);
-    const entry = await stateOf(id, ['ready', 'failed']);
+    const { id } = await recordingOf(url, `flash ${codec}`);
+    const entry = await stateOf(url, id, ['ready', 'failed']);
     assert.equal(entry.state, 'ready', entry.error);
     const [file] = entry.files;
     assert.ok(Math.abs(file.duration_ms / 1000 - seconds) < 2, `${file.duration_ms} ms recorded in about ${seconds} s`);
 
-    const local = path.join(folder, 'recordings', id, 'output', file.name);
+    const local = path.join(server.recordings, id, 'output', file.name);
     const { flashes, beeps } = flashesAndBeeps(local);
     assert.ok(flashes.length >= 5 && beeps.length >= 5, `${flashes.length} flashes, ${beeps.length} beeps`);
     const errors = flashes.map((flash) => beeps.map((beep) => beep - flash).sort((a, b) => Math.abs(a) - Math.abs(b))[0]);
@@ -194,8 +161,8 @@ test('three simulcast layers become three files', async () => {
   await page.getByText('Stop', { exact: true }).waitFor();
   await sleep(12000);
   await page.click('#record');
-  const { id } = await recordingOf('layers');
-  const entry = await stateOf(id, ['ready', 'failed']);
+  const { id } = await recordingOf(url, 'layers');
+  const entry = await stateOf(url, id, ['ready', 'failed']);
   assert.equal(entry.state, 'ready', entry.error);
   assert.deepEqual(entry.files.map((file) => file.id.split('_').pop()).sort(), ['f', 'h', 'q']);
   await page.close();
@@ -216,8 +183,8 @@ test('reloading or closing the page, or killing the browser, ends the recording 
     await page.getByText('Stop', { exact: true }).waitFor();
     await sleep(2500);
     await way(page);
-    const { id } = await recordingOf(name);
-    const entry = await stateOf(id, ['ready', 'failed']);
+    const { id } = await recordingOf(url, name);
+    const entry = await stateOf(url, id, ['ready', 'failed']);
     assert.equal(entry.state, 'ready', `${name}: ${entry.error}`);
     assert.ok(entry.duration_ms > 1000, `${name}: ${entry.duration_ms} ms`);
     if (name === 'reload') await page.close();
@@ -234,15 +201,15 @@ test('two tabs record at once', async () => {
   await sleep(3000);
   for (const page of pages) await page.click('#record');
   for (const index of [0, 1]) {
-    const { id } = await recordingOf(`tab ${index}`);
-    assert.equal((await stateOf(id, ['ready', 'failed'])).state, 'ready');
+    const { id } = await recordingOf(url, `tab ${index}`);
+    assert.equal((await stateOf(url, id, ['ready', 'failed'])).state, 'ready');
   }
   for (const page of pages) await page.close();
 });
 
 test('a recording is deleted after a confirmation, by keyboard alone', async () => {
   const page = await openPage();
-  const { id } = await recordingOf('tab 0');
+  const { id } = await recordingOf(url, 'tab 0');
   const item = page.locator(`#recording-${id}`);
   await item.getByRole('button', { name: 'Delete' }).focus();
   await page.keyboard.press('Enter');

@@ -1,0 +1,55 @@
+// Headless Chromium with a fake camera and microphone, and a server to open in it.
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { chromium } from 'playwright-core';
+
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream',
+      '--autoplay-policy=no-user-gesture-required'],
+  });
+}
+
+/** rtpx serve on loopback: { url, recordings, stop }. */
+export async function serve(folder) {
+  fs.mkdirSync(folder, { recursive: true });
+  const recordings = path.join(folder, 'recordings');
+  const server = spawn(process.env.RTPX, ['serve', '--listen', '127.0.0.1:0', '--udp-port', '0', '--udp-listen', '127.0.0.1',
+    '--min-free', '1M', '--base-dir', recordings],
+  { stdio: ['ignore', 'pipe', fs.openSync(path.join(folder, 'log.txt'), 'w')] });
+  const url = await new Promise((resolve, reject) => {
+    server.stdout.once('data', (data) => resolve(String(data).trim()));
+    server.once('exit', (code) => reject(new Error(`rtpx serve ended with ${code}`)));
+  });
+  const stop = async () => {
+    const ended = new Promise((resolve) => server.once('exit', resolve));
+    server.kill('SIGTERM');
+    return ended;
+  };
+  return { url, recordings, stop };
+}
+
+/** Asks for a recording until it is in one of the states wanted. */
+export async function stateOf(url, id, wanted, seconds = 90) {
+  let entry;
+  for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(200)) {
+    entry = await (await fetch(new URL(`/api/recordings/${id}`, url))).json();
+    if (wanted.includes(entry.state)) return entry;
+  }
+  throw new Error(`${id} never was ${wanted}: ${JSON.stringify(entry)}`);
+}
+
+/** The recording of that name, once there is one. */
+export async function recordingOf(url, name, seconds = 20) {
+  for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(100)) {
+    const { recordings } = await (await fetch(new URL('/api/recordings', url))).json();
+    const found = recordings.find((entry) => entry.name === name);
+    if (found) return found;
+  }
+  throw new Error(`no recording ${name}`);
+}
