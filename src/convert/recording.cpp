@@ -85,7 +85,7 @@ Result<Recording> find_recording(const std::string& recording, const std::filesy
   }
   auto manifest = read_manifest(place);
   if (!manifest && (manifest.error().code == Errc::malformed || manifest.error().code == Errc::not_found))
-    if (auto rebuilt = rebuild_manifest(place)) manifest = std::move(*rebuilt);
+    if (auto rebuilt = rebuild_manifest(place); rebuilt && !rebuilt->empty()) manifest = std::move(*rebuilt);
   if (!manifest) return std::unexpected(manifest.error());
   std::error_code ignored;
   const bool is_folder = std::filesystem::is_directory(place, ignored);

@@ -1,5 +1,6 @@
-// Whole recordings of real senders through the depacketizers. The numbers expected were counted by other
-// programs (a Python reader of complete units; ffprobe for keyframes and sizes of what they hold).
+// Whole recordings of real senders through the depacketizers. Frame counts were counted by another program (a Python
+// reader of complete units), sizes and decoded pictures by ffprobe; keyframes and lost references are our own output,
+// written down to notice changes.
 #include <gmock/gmock.h>
 
 #include <algorithm>
