@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := build
 
 build: deps ## the command, at build/release/rtpx
-	cmake --preset release && cmake --build --preset release
+	cmake --preset release && cmake --build --preset release --target rtpx_cli examples/all
 demo: build ## record, convert, serve: ends with a file to play and a page to look at
 	tools/demo
 test: deps ## everything that CI runs
@@ -10,6 +10,7 @@ test: deps ## everything that CI runs
 soak: build ## what takes hours; results go into docs/soak.md
 	tools/soak
 bench: build ## ratios against peers and the floor
+	cmake --build --preset release --target bench/all
 	tools/bench
 fuzz: deps ## each target for a minute
 	tools/fuzz 60
