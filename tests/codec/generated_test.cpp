@@ -72,6 +72,7 @@ struct NalCase {
   const char* encode;  // writes in.bin
   const char* pay;     // GStreamer elements between parser and file
 };
+void PrintTo(const NalCase& of, std::ostream* out) { *out << of.name; }
 
 class GeneratedNal : public testing::TestWithParam<NalCase> {};
 

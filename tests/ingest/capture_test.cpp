@@ -52,6 +52,7 @@ struct LinkCase {
   unsigned link_type;
   std::string frame;
 };
+void PrintTo(const LinkCase& of, std::ostream* out) { *out << of.name; }
 
 class LinkTypes : public testing::TestWithParam<LinkCase> {};
 

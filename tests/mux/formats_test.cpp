@@ -19,6 +19,7 @@ constexpr std::array kAllFormats{Format::webm, Format::mkv, Format::mp4,  Format
 struct CodecCase {
   std::string mime_type, encoder;
 };
+void PrintTo(const CodecCase& of, std::ostream* out) { *out << of.mime_type; }
 std::vector<CodecCase> all_codecs() {
   return {{"video/VP8", "libvpx"},     {"video/VP9", "libvpx-vp9"}, {"video/AV1", "libaom-av1"},
           {"video/H264", "libx264"},   {"video/H265", "libx265"},   {"audio/opus", "libopus"},
