@@ -122,7 +122,7 @@ bool LayerScanner::offer(std::size_t index, const Arrival& arrival) {
   using Fit = SequenceLine::Fit;
   if (place.fit == Fit::foreign) return false;
   if (place.fit == Fit::ahead && !newest && !take_tail(segment, arrival, place)) return false;
-  if (place.fit == Fit::duplicate) ++out_.duplicates;
+  if (place.fit == Fit::duplicate && !take_after_repair(segment, arrival, place.sequence)) ++out_.duplicates;
   if (place.fit == Fit::late) take_late(segment, arrival, place);
   if (place.fit == Fit::ahead && newest) take_ahead(segment, arrival, place);
 
@@ -143,6 +143,19 @@ void LayerScanner::take_late(Segment& segment, const Arrival& arrival, const Seq
   ++out_.reordered;
   uncount_lost();
   count(arrival);
+}
+
+// Repair was faster: the packet was late, not lost, and not twice there.
+bool LayerScanner::take_after_repair(Segment& segment, const Arrival& arrival, std::int64_t sequence) {
+  const auto filled = segment.filled.find(sequence);
+  if (!arrival.media || filled == segment.filled.end()) return false;
+  --out_.by_source[static_cast<std::size_t>(filled->second)];
+  segment.filled.erase(filled);
+  ++segment.packets;
+  ++out_.reordered;
+  uncount_lost();
+  count(arrival);
+  return true;
 }
 
 bool LayerScanner::take_tail(Segment& segment, const Arrival& arrival, const SequenceLine::Place& place) {
@@ -318,6 +331,7 @@ void LayerScanner::on_repaired(const Repaired& repaired) {
     }
     segment.line.take(place, receive_ms_);
     segment.patches.push_back({place.sequence, *where | Patch::kSpilled});
+    segment.filled[place.sequence] = repaired.source;
     ++out_.by_source[static_cast<std::size_t>(repaired.source)];
     return;
   }
@@ -331,6 +345,7 @@ void LayerScanner::use_early(Segment& segment, std::int64_t below) {
     if (segment.line.gaps().missing(sequence)) {
       segment.line.take({SequenceLine::Fit::late, sequence, packet.timestamp}, receive_ms_);
       segment.patches.push_back({sequence, packet.where | Patch::kSpilled});
+      segment.filled[sequence] = packet.source;
       ++out_.by_source[static_cast<std::size_t>(packet.source)];
     }
     early.erase(early.begin());

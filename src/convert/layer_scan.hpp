@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "convert/keyframe_hint.hpp"
@@ -51,6 +52,8 @@ struct Segment {
     RepairSource source = RepairSource::rtx;
   };
   std::map<std::int64_t, Early> given_early;
+  /// What repair filled: the packet itself may still come.
+  std::unordered_map<std::int64_t, RepairSource> filled;
 
   /// Once another segment has begun: when that was, and where this one's line stood.
   struct End {
@@ -155,6 +158,7 @@ class LayerScanner {
   void count(const Arrival& arrival);
   void count_lost(std::uint64_t packets);
   void uncount_lost();
+  bool take_after_repair(Segment& segment, const Arrival& arrival, std::int64_t sequence);
   void feed_reports(Segment& segment, std::int64_t until_ms);
   [[nodiscard]] Segment& current() { return *out_.segments.back(); }
 

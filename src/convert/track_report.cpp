@@ -1,6 +1,7 @@
 #include "convert/track_report.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "convert/plan.hpp"
@@ -70,24 +71,34 @@ class LayerReporter {
     }
   }
 
-  // What stays lost: one entry for losses that follow each other within a second.
+  // What stays lost: one entry for losses that touch each other.
   void losses() {
     auto& per_second = out_.lost_after_repair_per_second;
     per_second.assign(out_.lost_per_second.size(), 0);
-    for (std::size_t i = 0; i < layer_.segments.size(); ++i)
-      for (const GapTable::Gap& gap : layer_.segments[i]->line.gaps().gaps()) {
+    for (std::size_t i = 0; i < layer_.segments.size(); ++i) {
+      const SequenceLine& line = layer_.segments[i]->line;
+      const double ticks_a_packet =
+          static_cast<double>(line.highest_timestamp() - line.first_timestamp()) /
+          static_cast<double>(std::max<std::int64_t>(1, line.highest() - line.first()));
+      for (const GapTable::Gap& gap : line.gaps().gaps()) {
         if (gap.count == 0) continue;
-        const double time = at(i, gap.timestamp_after);
-        const auto second = static_cast<std::size_t>(std::max(0.0, (time - out_.start_ms) / 1000));
+        const double end = at(i, gap.timestamp_after);
+        const double start = at(i, gap.timestamp_after - std::llround(gap.count * ticks_a_packet));
+        const auto second = static_cast<std::size_t>(std::max(0.0, (end - out_.start_ms) / 1000));
         if (second < per_second.size()) per_second[second] += gap.count;
-        if (!out_.gaps.empty() && time - (out_.gaps.back().start_ms + out_.gaps.back().duration_ms) < 1000) {
-          out_.gaps.back().duration_ms =
-              std::max(out_.gaps.back().duration_ms, time - out_.gaps.back().start_ms);
-          out_.gaps.back().packets += gap.count;
-        } else if (out_.gaps.size() < kMaxListed) {
-          out_.gaps.push_back({ReportGap::Kind::loss, time, 0, gap.count});
-        }
+        note_loss(start, end, gap.count);
       }
+    }
+  }
+
+  void note_loss(double start, double end, std::uint32_t packets) {
+    if (!out_.gaps.empty() && start <= out_.gaps.back().start_ms + out_.gaps.back().duration_ms + 1) {
+      ReportGap& last = out_.gaps.back();
+      last.duration_ms = std::max(last.duration_ms, end - last.start_ms);
+      last.packets += packets;
+    } else if (out_.gaps.size() < kMaxListed) {
+      out_.gaps.push_back({ReportGap::Kind::loss, start, end - start, packets});
+    }
   }
 
   void quiet() {
