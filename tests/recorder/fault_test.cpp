@@ -344,7 +344,7 @@ TEST_F(FaultyDisk, AStorageThatFailsIsLeftForANewFolderWithAllLiveTracks) {
   const auto old_folder = s.recorder->folder();
   for (std::uint32_t i = 0; i < 100; ++i) ASSERT_EQ(s.record("camera", i), Outcome::accepted);
   ASSERT_TRUE(s.recorder->flush());
-  disk.set_hook([&](const FaultFileSystem::Call& call) -> std::optional<Error> {
+  disk.set_hook([old_folder](const FaultFileSystem::Call& call) -> std::optional<Error> {
     if (!FaultFileSystem::changes(call.op) || call.path.parent_path() != old_folder) return std::nullopt;
     return Error{Errc::io, "injected"};
   });
