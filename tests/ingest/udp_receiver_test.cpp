@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <list>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -155,24 +156,98 @@ TEST_F(UdpReceiverTest, ASenderThatNeverComesEndsTheReceptionWhereAsked) {
   EXPECT_EQ(end, UdpEnd::never);
 }
 
+std::vector<std::byte> encrypted(std::vector<std::byte> packet, const std::string& key_params) {
+  const auto keys = sdes_keys(sdp::Crypto{1, "AES_CM_128_HMAC_SHA1_80", key_params, ""});
+  auto srtp = Srtp::create(keys.value(), Srtp::Direction::send);
+  const std::size_t size = packet.size();
+  packet.resize(size + Srtp::kOverhead);
+  const auto cipher = srtp.value().protect_rtp(packet, size);
+  return {cipher.value().begin(), cipher.value().end()};
+}
+
 TEST_F(UdpReceiverTest, SrtpWithTheKeyOfTheDescriptionIsDecryptedAndOtherIsCounted) {
   open(std::string(kHead) + "m=video 0 RTP/SAVP 96\r\na=rtpmap:96 VP8/90000\r\na=rtcp-mux\r\n" +
        "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + kKey + "|2^31\r\n");
-  const auto keys = sdes_keys(sdp::Crypto{1, "AES_CM_128_HMAC_SHA1_80", std::string("inline:") + kKey, ""});
-  ASSERT_TRUE(keys);
-  auto srtp = Srtp::create(*keys, Srtp::Direction::send);
-  ASSERT_TRUE(srtp);
   const auto plain = make_rtp(96, 1, 1, 5, 100);
-  auto buffer = plain;
-  buffer.resize(plain.size() + Srtp::kOverhead);
-  const auto cipher = srtp->protect_rtp(buffer, plain.size());
-  ASSERT_TRUE(cipher);
   send(plain, rtp_port(0));
-  send(*cipher, rtp_port(0));
+  send(encrypted(plain, std::string("inline:") + kKey), rtp_port(0));
   ASSERT_TRUE(wait_for([&] { return sink.count() == 1; }));
   stop();
   EXPECT_EQ(sink.rtp[0].bytes, plain);
   EXPECT_EQ(receiver->stats().undecryptable, 1U);
+}
+
+TEST_F(UdpReceiverTest, SeveralSrtpKeysAreToldApartByTheirMasterKeyIdentifier) {
+  const std::string first = std::string("inline:") + kKey + "|2^20|1:4",
+                    second = "inline:OTg3NjU0MzIxMDk4NzY1NDMyMTA5ODc2NTQzMjEw|2^20|2:4";
+  open(std::string(kHead) + "m=video 0 RTP/SAVP 96\r\na=rtpmap:96 VP8/90000\r\na=rtcp-mux\r\n" +
+       "a=crypto:1 AES_CM_128_HMAC_SHA1_80 " + first + ";" + second + "\r\n");
+  send(encrypted(make_rtp(96, 1, 1, 5, 100), first), rtp_port(0));
+  send(encrypted(make_rtp(96, 2, 2, 5, 100), second), rtp_port(0));
+  send(encrypted(make_rtp(96, 3, 3, 5, 100), std::string("inline:") + kKey + "|3:4"), rtp_port(0));
+  ASSERT_TRUE(wait_for([&] { return sink.count() == 2 && receiver->stats().undecryptable == 1; }));
+  stop();
+  EXPECT_EQ(sink.rtp[1].bytes, make_rtp(96, 2, 2, 5, 100));
+}
+
+/// What has come back to the sender, packet by packet.
+std::vector<rtcp::Block> answers(UdpSocket& sender, std::list<std::vector<std::byte>>& kept) {
+  std::vector<rtcp::Block> out;
+  for (const Datagram& one : sender.receive()) {
+    kept.emplace_back(one.bytes.begin(), one.bytes.end());
+    std::ranges::copy(rtcp::split(kept.back()), std::back_inserter(out));
+  }
+  return out;
+}
+
+// A mediasoup PlainTransport with rtcpMux; its consumer's RTP parameters written as a description.
+TEST_F(UdpReceiverTest, ASenderThatTakesFeedbackIsSentReportsKeyframeRequestsAndNacks) {
+  open(std::string(kHead) +
+       "m=video 0 RTP/AVPF 101 102\r\na=rtcp-mux\r\na=rtpmap:101 VP8/90000\r\na=rtcp-fb:101 nack\r\n"
+       "a=rtcp-fb:101 nack pli\r\na=rtcp-fb:101 ccm fir\r\na=rtpmap:102 rtx/90000\r\na=fmtp:102 apt=101\r\n"
+       "a=ssrc-group:FID 7001 7002\r\na=ssrc:7001 cname:x\r\na=ssrc:7002 cname:x\r\n");
+  for (std::uint16_t i = 0; i < 10; ++i)
+    if (i != 5) send(make_rtp(101, i, i, 7001, 100), rtp_port(0));
+  std::optional<rtcp::NackRequest> nack;
+  std::optional<std::uint32_t> pli;
+  bool report = false;
+  std::list<std::vector<std::byte>> kept;
+  EXPECT_TRUE(wait_for([&] {
+    for (const rtcp::Block& block : answers(sender, kept)) {
+      if (const auto one = rtcp::read_nack(block)) nack = one;
+      if (const auto one = rtcp::read_pli(block)) pli = one;
+      report |= block.type == 201 && block.count == 1;
+    }
+    return nack && pli && report;
+  })) << nack.has_value()
+      << pli.has_value() << report;
+  EXPECT_EQ(pli, 7001U);
+  EXPECT_EQ(nack->media, 7001U);
+  EXPECT_EQ(nack->sequences, std::vector<std::uint16_t>{5});
+  auto repair = make_rtp(102, 1, 5, 7002, 100);
+  store_be<std::uint16_t>(repair.data() + 12, 5);
+  send(repair, rtp_port(0));
+  ASSERT_TRUE(wait_for([&] { return sink.count() == 10; }));
+  stop();
+}
+
+// Janus (rtp_forward) and FFmpeg: RTCP has a port of its own, and no feedback is announced.
+TEST_F(UdpReceiverTest, ReportsGoToWhereTheSendersReportsComeFrom) {
+  open(std::string(kHead) + "m=video 0 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n");
+  auto control = *UdpSocket::bind(*SocketAddress::parse("127.0.0.1", 0), 4096);
+  rtcp::Buffer report;
+  rtcp::write_receiver_report(report, 5, {});
+  send(make_rtp(96, 1, 1, 5, 10), rtp_port(0));
+  control.send(report, *SocketAddress::parse("127.0.0.1", receiver->ports()[0].rtcp));
+  std::list<std::vector<std::byte>> kept;
+  std::vector<std::uint8_t> types;
+  EXPECT_TRUE(wait_for([&] {
+    for (const rtcp::Block& block : answers(control, kept)) types.push_back(block.type);
+    return !types.empty();
+  }));
+  stop();
+  EXPECT_THAT(types, testing::Each(testing::AnyOf(201, 202))) << "no request that was not announced";
+  EXPECT_TRUE(answers(sender, kept).empty());
 }
 
 TEST_F(UdpReceiverTest, JunkIsCountedAndNotRecorded) {

@@ -19,6 +19,7 @@ enum class SrtpProfile : std::uint8_t { aead_aes_128_gcm, aes128_cm_sha1_80, aes
 struct SrtpKeys {
   SrtpProfile profile = SrtpProfile::aead_aes_128_gcm;
   std::vector<std::byte> key_and_salt;
+  std::vector<std::byte> mki;  ///< master key identifier at the end of each packet (RFC 3711 section 3.1)
 };
 
 /// Bytes of master key and of master salt (RFC 3711 section 8.2, RFC 7714 section 12).
@@ -34,8 +35,12 @@ struct SrtpKeys {
 class Srtp {
  public:
   enum class Direction : std::uint8_t { receive, send };
-  /// Errors: invalid_argument (key of a wrong length), internal.
-  [[nodiscard]] static Result<Srtp> create(const SrtpKeys& keys, Direction direction);
+  /// Several keys are told apart by their MKIs, which have one length; sending uses the first. Errors:
+  /// invalid_argument (a key of a wrong length, or keys that do not fit together), internal.
+  [[nodiscard]] static Result<Srtp> create(std::span<const SrtpKeys> keys, Direction direction);
+  [[nodiscard]] static Result<Srtp> create(const SrtpKeys& keys, Direction direction) {
+    return create(std::span(&keys, 1), direction);
+  }
   Srtp() = default;
   Srtp(Srtp&&) noexcept;
   Srtp& operator=(Srtp&&) noexcept;
@@ -47,14 +52,16 @@ class Srtp {
   [[nodiscard]] std::optional<Bytes> unprotect_rtp(std::span<std::byte> packet, Failure& why) noexcept;
   [[nodiscard]] std::optional<Bytes> unprotect_rtcp(std::span<std::byte> packet, Failure& why) noexcept;
 
-  /// Most bytes that protecting adds.
-  static constexpr std::size_t kOverhead = 32;
+  static constexpr std::size_t kMaxMki = 128;
+  /// Most bytes that protecting adds: index, tag and MKI.
+  static constexpr std::size_t kOverhead = 32 + kMaxMki;
   /// Encrypts in place; `buffer` holds `size` bytes and has room for kOverhead more.
   [[nodiscard]] std::optional<Bytes> protect_rtp(std::span<std::byte> buffer, std::size_t size) noexcept;
   [[nodiscard]] std::optional<Bytes> protect_rtcp(std::span<std::byte> buffer, std::size_t size) noexcept;
 
  private:
   void* context_ = nullptr;  // srtp_t
+  bool mki_ = false;
 };
 
 }  // namespace rtpx

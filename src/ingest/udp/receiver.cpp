@@ -7,15 +7,14 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <random>
 #include <set>
 #include <utility>
 
-#include "ingest/feedback/rtcp_feedback.hpp"
+#include "ingest/feedback/stream_feedback.hpp"
 #include "ingest/net/arrival_clock.hpp"
 #include "ingest/net/udp_socket.hpp"
-#include "ingest/sdp/sdp.hpp"
-#include "ingest/udp/sdes.hpp"
-#include "ingest/webrtc/demux.hpp"
+#include "ingest/udp/description.hpp"
 #include "rtp/packet.hpp"
 #include "rtp/rtcp.hpp"
 
@@ -26,9 +25,12 @@ using namespace std::chrono_literals;
 using Time = ReceiveClock::time_point;
 
 constexpr std::size_t kDatagramSize = 65'536;  // senders on a local network may use jumbo frames
-constexpr std::size_t kMaxTracks = 64, kMaxSsrcs = 256;
-constexpr auto kPoll = 50ms;
+constexpr std::size_t kMaxSsrcs = 256;
+constexpr auto kPoll = 20ms;  // also the delay of a NACK
+constexpr auto kReportInterval = 1s;
 constexpr auto kByePatience = 500ms;
+
+struct Socket;
 
 /// What arrives on one RTP port: one m-line, or several that share it.
 struct Group {
@@ -36,6 +38,16 @@ struct Group {
   std::vector<std::size_t> numbers;  // position of each in UdpReceiver::tracks()
   std::vector<Srtp> srtp;            // of each track; empty: plain
   std::optional<Demux> demux;        // refers to `tracks`
+  std::optional<StreamFeedback> feedback;
+  // Where reports go: to where the sender's RTCP comes from, or its RTP with rtcp-mux.
+  Socket* reply_by = nullptr;
+  SocketAddress reply_to, reply_from;
+  bool mux = false;
+  Time next_report{};
+
+  [[nodiscard]] bool encrypted() const {
+    return std::ranges::any_of(srtp, [](const Srtp& one) { return static_cast<bool>(one); });
+  }
 };
 
 struct Socket {
@@ -45,75 +57,12 @@ struct Socket {
   std::uint64_t drops = 0;  // counted in Stats already
 };
 
-/// An m-line and where it wants to be received.
-struct Section {
-  NegotiatedTrack track;
-  Srtp srtp;
-  SocketAddress rtp;
-  bool mux = false;
-  std::uint16_t rtcp_port = 0;  // 0: the RTP port's next
-};
-
-Result<SocketAddress> listen_address(const sdp::Media& media, const std::string& listen) {
-  if (!listen.empty()) {
-    const auto address = SocketAddress::parse(listen, media.port);
-    if (!address) return fail(Errc::invalid_argument, "\"" + listen + "\" is not an IP address.");
-    return *address;
-  }
-  const auto wanted = SocketAddress::parse(media.connection, media.port);
-  if (!wanted) return SocketAddress().with_port(media.port);
-  const auto own = local_addresses(media.port);
-  if (wanted->is_multicast() || wanted->is_loopback() || std::ranges::find(own, *wanted) != own.end())
-    return *wanted;
-  return SocketAddress::parse(wanted->is_v6() ? "::" : "0.0.0.0", media.port).value();
-}
-
-Result<Section> read_section(const sdp::Media& media, NegotiatedTrack track, const std::string& listen) {
-  if (media.protocol.find("TLS") != std::string::npos)
-    return fail(Errc::unsupported, "The m=" + media.kind +
-                                       " line asks for DTLS; plain RTP or SRTP with a=crypto is "
-                                       "received here, WebRTC by `rtpx serve`.");
-  Section out{std::move(track), {}, {}, media.rtcp_mux, media.rtcp_port.value_or(0)};
-  auto keys = sdes_keys(media);
-  if (!keys) return std::unexpected(keys.error());
-  const bool secure = media.protocol.find("SAVP") != std::string::npos;
-  if (secure && !*keys)
-    return fail(Errc::malformed,
-                "The m=" + media.kind + " line says SRTP but has no a=crypto line with a key.");
-  if (*keys) {
-    auto srtp = Srtp::create(**keys, Srtp::Direction::receive);
-    if (!srtp) return std::unexpected(srtp.error());
-    out.srtp = *std::move(srtp);
-  }
-  const auto address = listen_address(media, listen);
-  if (!address) return std::unexpected(address.error());
-  out.rtp = *address;
-  return out;
-}
-
-Result<std::vector<Section>> read_sections(std::string_view text, const std::string& listen) {
-  const auto session = sdp::parse(text);
-  if (!session) return std::unexpected(session.error());
-  std::vector<Section> out;
-  std::set<std::string> used;
-  for (std::size_t i = 0; i < session->media.size(); ++i) {
-    const sdp::Media& media = session->media[i];
-    auto track = recordable_track(media, media.mid.value_or(std::to_string(i)), used);
-    if (!track) continue;
-    if (out.size() == kMaxTracks)
-      return fail(Errc::invalid_argument,
-                  "The description has more than " + std::to_string(kMaxTracks) + " tracks.");
-    if (track->track.streams.empty()) track->track.streams = {"rtp"};  // what comes together plays together
-    auto section = read_section(media, *std::move(track), listen);
-    if (!section) return std::unexpected(section.error());
-    out.push_back(*std::move(section));
-  }
-  if (out.empty())
-    return fail(Errc::unsupported,
-                "The description announces no audio or video that can be recorded: it needs an m-line with "
-                "one of VP8, "
-                "VP9, AV1, H264, H265, opus, G722, PCMU, PCMA, L16.");
-  return out;
+/// No report is sent into a multicast group, nor where a key of ours would be needed: none was agreed.
+void learn_reply(Group& group, Socket& socket, const Datagram& datagram) {
+  if (group.encrypted() || socket.socket.local().is_multicast()) return;
+  group.reply_by = &socket;
+  group.reply_to = datagram.from;
+  group.reply_from = datagram.to;
 }
 
 }  // namespace
@@ -136,7 +85,7 @@ class UdpReceiver::Impl {
  public:
   explicit Impl(Options options) : options_(std::move(options)) {}
 
-  Result<void> bind(std::vector<Section> sections);
+  Result<void> bind(std::vector<UdpSection> sections);
   UdpEnd run(PacketSink& sink, const std::stop_token& stop);
   [[nodiscard]] Stats stats() const;
 
@@ -144,11 +93,13 @@ class UdpReceiver::Impl {
   std::vector<Port> ports_;
 
  private:
-  Result<Group*> group_for(const Section& section, Port& port);
+  Result<Group*> group_for(const UdpSection& section, Port& port);
   Result<std::uint16_t> open(const SocketAddress& address, Group* group);
   void read(Socket& socket, PacketSink& sink);
-  void on_rtp(Group& group, std::span<std::byte> bytes, Time arrival, PacketSink& sink);
-  void on_rtcp(Group& group, Bytes bytes, Time arrival, PacketSink& sink);
+  bool on_rtp(Group& group, std::span<std::byte> bytes, Time arrival, PacketSink& sink);
+  bool on_rtcp(Group& group, Bytes bytes, Time arrival, PacketSink& sink);
+  void send_feedback(Group& group, Time now);
+  [[nodiscard]] bool all_said_bye() const;
   bool decrypt_rtcp(Group& group, Bytes bytes, Bytes& plain);
   [[nodiscard]] std::optional<UdpEnd> end(Time now) const;
 
@@ -157,9 +108,9 @@ class UdpReceiver::Impl {
   std::map<std::string, std::pair<Group*, Port>> by_address_;  // of m-lines with a port of their own
   std::vector<Socket> sockets_;
   std::vector<std::byte> scratch_;
-  std::map<std::uint32_t, bool> said_bye_;  // by SSRC seen
   Time started_{}, last_{};
   std::optional<Time> bye_at_;
+  const std::uint32_t own_ssrc_ = std::random_device()();
   mutable std::mutex mutex_;
   Stats stats_;  // under mutex_
 };
@@ -173,7 +124,7 @@ Result<std::uint16_t> UdpReceiver::Impl::open(const SocketAddress& address, Grou
 }
 
 /// The group of an m-line: one that has its port already, or a new one with its sockets.
-Result<Group*> UdpReceiver::Impl::group_for(const Section& section, Port& port) {
+Result<Group*> UdpReceiver::Impl::group_for(const UdpSection& section, Port& port) {
   const std::string name = section.rtp.to_string();
   if (const auto known = by_address_.find(name); section.rtp.port() != 0 && known != by_address_.end()) {
     port = known->second.second;
@@ -194,22 +145,27 @@ Result<Group*> UdpReceiver::Impl::group_for(const Section& section, Port& port) 
   return group;
 }
 
-Result<void> UdpReceiver::Impl::bind(std::vector<Section> sections) {
-  for (Section& section : sections) {
+Result<void> UdpReceiver::Impl::bind(std::vector<UdpSection> sections) {
+  for (UdpSection& section : sections) {
     Port port;
     const auto group = group_for(section, port);
     if (!group) return std::unexpected(group.error());
     (*group)->numbers.push_back(tracks_.size());
     (*group)->srtp.push_back(std::move(section.srtp));
+    (*group)->mux |= port.rtcp == port.rtp;
     tracks_.push_back(section.track.track);
     ports_.push_back(port);
     (*group)->tracks.push_back(std::move(section.track));
   }
-  for (const auto& group : groups_) group->demux.emplace(group->tracks, kMaxSsrcs);
+  for (const auto& group : groups_) {
+    group->demux.emplace(group->tracks, kMaxSsrcs);
+    group->feedback.emplace(group->tracks, own_ssrc_);
+  }
   return {};
 }
 
-void UdpReceiver::Impl::on_rtp(Group& group, std::span<std::byte> bytes, Time arrival, PacketSink& sink) {
+/// False: the packet was not from a sender of the description.
+bool UdpReceiver::Impl::on_rtp(Group& group, std::span<std::byte> bytes, Time arrival, PacketSink& sink) {
   auto packet = parse_rtp(bytes);  // SRTP leaves the header in the clear
   const Route* route = packet ? group.demux->find(packet->ssrc) : nullptr;
   if (packet && route == nullptr) {
@@ -220,7 +176,7 @@ void UdpReceiver::Impl::on_rtp(Group& group, std::span<std::byte> bytes, Time ar
   if (route == nullptr) {
     const std::lock_guard lock(mutex_);
     ++stats_.unknown;
-    return;
+    return false;
   }
   Bytes plain = bytes;
   if (Srtp& srtp = group.srtp[route->track]) {
@@ -229,18 +185,24 @@ void UdpReceiver::Impl::on_rtp(Group& group, std::span<std::byte> bytes, Time ar
     if (!decrypted) {
       const std::lock_guard lock(mutex_);
       ++stats_.undecryptable;
-      return;
+      return false;
     }
     plain = *decrypted;
+    packet = parse_rtp(plain);
+    if (!packet) return false;
   }
   last_ =
       ReceiveClock::now();  // not the arrival: it may have waited in the socket while the process did not run
-  said_bye_[packet->ssrc] = false;
   bye_at_.reset();
+  if (route->role == StreamRole::media)
+    group.feedback->on_media(*packet, *route, arrival);
+  else
+    group.feedback->on_repair(*packet, *route, route->media, arrival);
   sink.on_rtp(group.numbers[route->track], route->rid_index, plain, arrival);
   const std::lock_guard lock(mutex_);
   ++stats_.packets;
   stats_.bytes += plain.size();
+  return true;
 }
 
 /// The key is that of one of the group's m-lines; which one, the packet does not say before it is decrypted.
@@ -260,12 +222,12 @@ bool UdpReceiver::Impl::decrypt_rtcp(Group& group, Bytes bytes, Bytes& plain) {
   return !encrypted;
 }
 
-void UdpReceiver::Impl::on_rtcp(Group& group, Bytes bytes, Time arrival, PacketSink& sink) {
+bool UdpReceiver::Impl::on_rtcp(Group& group, Bytes bytes, Time arrival, PacketSink& sink) {
   Bytes plain;
   if (!decrypt_rtcp(group, bytes, plain)) {
     const std::lock_guard lock(mutex_);
     ++stats_.undecryptable;
-    return;
+    return false;
   }
   last_ = ReceiveClock::now();
   std::set<std::size_t> about;
@@ -273,12 +235,37 @@ void UdpReceiver::Impl::on_rtcp(Group& group, Bytes bytes, Time arrival, PacketS
     if (const Route* const route = group.demux->find(ssrc)) about.insert(route->track);
   if (about.empty() && group.tracks.size() == 1) about.insert(0);
   for (const std::size_t track : about) sink.on_rtcp(group.numbers[track], plain, arrival);
-  for (const std::uint32_t ssrc : parse_rtcp(plain).byes)
-    if (const auto seen = said_bye_.find(ssrc); seen != said_bye_.end()) seen->second = true;
-  if (!said_bye_.empty() && std::ranges::all_of(said_bye_, [](const auto& one) { return one.second; }))
-    bye_at_ = last_;
+  const RtcpSummary summary = parse_rtcp(plain);
+  group.feedback->on_rtcp(summary, arrival);
+  if (!summary.byes.empty() && all_said_bye()) bye_at_ = last_;
   const std::lock_guard lock(mutex_);
   ++stats_.rtcp_packets;
+  return !about.empty();
+}
+
+bool UdpReceiver::Impl::all_said_bye() const {
+  return std::ranges::all_of(groups_, [](const auto& group) {
+    return group->feedback->streams().empty() || group->feedback->all_said_bye();
+  });
+}
+
+void UdpReceiver::Impl::send_feedback(Group& group, Time now) {
+  if (group.reply_by == nullptr) return;
+  rtcp::Buffer head;
+  const auto begin = [&](std::span<const rtcp::ReportBlock> blocks) {
+    rtcp::write_receiver_report(head, own_ssrc_, blocks);
+    rtcp::write_cname(head, own_ssrc_, "rtpx");
+  };
+  const auto send = [&](Bytes bytes) {
+    group.reply_by->socket.send(bytes, group.reply_to, &group.reply_from);
+  };
+  if (now >= group.next_report) {
+    group.next_report = now + kReportInterval;
+    begin(group.feedback->reports(now));
+    send(std::exchange(head, {}));
+  }
+  begin({});
+  for (const rtcp::Buffer& request : group.feedback->requests(head, now)) send(request);
 }
 
 void UdpReceiver::Impl::read(Socket& socket, PacketSink& sink) {
@@ -291,10 +278,11 @@ void UdpReceiver::Impl::read(Socket& socket, PacketSink& sink) {
   }
   for (const Datagram& datagram : batch) {
     const Time arrival = socket.clock.arrival(datagram.kernel_time);
-    if (looks_like_rtcp(datagram.bytes))
-      on_rtcp(*socket.group, datagram.bytes, arrival, sink);
-    else
-      on_rtp(*socket.group, datagram.bytes, arrival, sink);
+    Group& group = *socket.group;
+    const bool rtcp = looks_like_rtcp(datagram.bytes);
+    const bool known =
+        rtcp ? on_rtcp(group, datagram.bytes, arrival, sink) : on_rtp(group, datagram.bytes, arrival, sink);
+    if (known && (rtcp || group.mux)) learn_reply(group, socket, datagram);
   }
 }
 
@@ -316,7 +304,9 @@ UdpEnd UdpReceiver::Impl::run(PacketSink& sink, const std::stop_token& stop) {
     const int ready = ::poll(waiting.data(), waiting.size(), static_cast<int>(kPoll.count()));
     for (std::size_t i = 0; ready > 0 && i < waiting.size(); ++i)
       if (waiting[i].revents != 0) read(sockets_[i], sink);
-    if (const auto reason = end(ReceiveClock::now())) return *reason;
+    const Time now = ReceiveClock::now();
+    for (const auto& group : groups_) send_feedback(*group, now);
+    if (const auto reason = end(now)) return *reason;
   }
   return UdpEnd::stopped;
 }
@@ -330,7 +320,7 @@ UdpReceiver::UdpReceiver(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 UdpReceiver::~UdpReceiver() = default;
 
 Result<std::unique_ptr<UdpReceiver>> UdpReceiver::open(std::string_view sdp, const Options& options) {
-  auto sections = read_sections(sdp, options.listen);
+  auto sections = read_udp_description(sdp, options.listen);
   if (!sections) return std::unexpected(sections.error());
   auto impl = std::make_unique<Impl>(options);
   if (auto bound = impl->bind(*std::move(sections)); !bound) return std::unexpected(bound.error());

@@ -27,7 +27,8 @@ enum class UdpEnd : std::uint8_t {
 /// Receives RTP and RTCP over UDP as a session description announces it: what FFmpeg (-f rtp), GStreamer
 /// (udpsink), Janus (rtp_forward) and mediasoup (PlainTransport) send; SRTP with keys in the description
 /// (SDES, RFC 4568) too. Several m-lines may share a port; RTCP comes on the same one (a=rtcp-mux), on that
-/// of a=rtcp, or on the next.
+/// of a=rtcp, or on the next. Answers with reports, and with NACK and keyframe requests where the
+/// description announces them (a=rtcp-fb); not to groups, and not to senders of SRTP.
 class UdpReceiver {
  public:
   struct Options {

@@ -1,5 +1,7 @@
 #include "ingest/udp/sdes.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <cstdint>
 
 namespace rtpx {
@@ -33,37 +35,61 @@ std::optional<std::vector<std::byte>> base64(std::string_view text) {
   return out;
 }
 
+/// RFC 4568 section 6.1: `<key||salt> ["|" lifetime] ["|" MKI ":" length]`, without "inline:".
+Result<SrtpKeys> read_key(std::string_view text, SrtpProfile profile) {
+  const std::size_t size = srtp_key_size(profile) + srtp_salt_size(profile);
+  const std::size_t bar = text.find('|');
+  auto key = base64(text.substr(0, bar));
+  if (!key || key->size() != size)
+    return fail(Errc::malformed,
+                "The key of an a=crypto line is not " + std::to_string(size) + " bytes of base64.");
+  SrtpKeys out{profile, *std::move(key), {}};
+  const std::string_view last = bar == text.npos ? std::string_view() : text.substr(text.rfind('|') + 1);
+  const std::size_t colon = last.find(':');
+  if (colon == last.npos) return out;  // a lifetime, which only the sender needs, or nothing
+  std::uint64_t value = 0;
+  std::size_t length = 0;
+  const auto number = [](std::string_view digits, auto& to) {
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), to);
+    return error == std::errc() && end == digits.data() + digits.size();
+  };
+  if (!number(last.substr(0, colon), value) || !number(last.substr(colon + 1), length) || length == 0 ||
+      length > Srtp::kMaxMki || (length < 8 && value >> (8 * length) != 0))
+    return fail(Errc::malformed, "The master key identifier (MKI) of an a=crypto line makes no sense.");
+  out.mki.resize(length);
+  for (std::size_t i = length; i-- > 0; value >>= 8) out.mki[i] = static_cast<std::byte>(value & 0xFFU);
+  return out;
+}
+
 }  // namespace
 
-// RFC 4568 section 6.1: "inline:" <key||salt> ["|" lifetime] ["|" MKI ":" length].
-Result<SrtpKeys> sdes_keys(const sdp::Crypto& crypto) {
+Result<std::vector<SrtpKeys>> sdes_keys(const sdp::Crypto& crypto) {
+  constexpr std::string_view kInline = "inline:";
   const auto profile = profile_named(crypto.suite);
   if (!profile)
     return fail(Errc::unsupported, "The SRTP suite " + crypto.suite +
                                        " is not known; AES_CM_128_HMAC_SHA1_80, AES_CM_128_HMAC_SHA1_32 and "
                                        "AEAD_AES_128_GCM are.");
-  std::string_view params = crypto.key_params;
-  if (!params.starts_with("inline:"))
-    return fail(Errc::malformed, "An a=crypto line does not hold its key (\"inline:\").");
-  params.remove_prefix(7);
-  const std::size_t bar = params.find('|');
-  if (bar != std::string_view::npos && params.find(':', bar) != std::string_view::npos)
-    return fail(Errc::unsupported,
-                "An a=crypto line has a master key identifier (MKI), which is not supported.");
-  auto key = base64(params.substr(0, bar));
-  if (!key || key->size() != srtp_key_size(*profile) + srtp_salt_size(*profile))
-    return fail(Errc::malformed, "The key of an a=crypto line is not " +
-                                     std::to_string(srtp_key_size(*profile) + srtp_salt_size(*profile)) +
-                                     " bytes of base64.");
-  return SrtpKeys{*profile, *std::move(key)};
+  std::vector<SrtpKeys> out;
+  for (std::string_view rest = crypto.key_params; !rest.empty();) {
+    const std::size_t end = std::min(rest.find(';'), rest.size());
+    std::string_view one = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (!one.starts_with(kInline))
+      return fail(Errc::malformed, "An a=crypto line does not hold its key (\"inline:\").");
+    one.remove_prefix(kInline.size());
+    auto key = read_key(one, *profile);
+    if (!key) return std::unexpected(key.error());
+    out.push_back(*std::move(key));
+  }
+  return out;
 }
 
-Result<std::optional<SrtpKeys>> sdes_keys(const sdp::Media& media) {
-  Result<std::optional<SrtpKeys>> out = std::nullopt;
+Result<std::vector<SrtpKeys>> sdes_keys(const sdp::Media& media) {
+  Result<std::vector<SrtpKeys>> out;
   for (const sdp::Crypto& crypto : media.cryptos) {
-    auto keys = sdes_keys(crypto);
-    if (keys) return *std::move(keys);
-    out = std::unexpected(keys.error());
+    out = sdes_keys(crypto);
+    if (out) return out;
   }
   return out;
 }

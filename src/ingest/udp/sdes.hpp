@@ -1,6 +1,6 @@
 #pragma once
 
-#include <optional>
+#include <vector>
 
 #include "ingest/sdp/sdp.hpp"
 #include "ingest/srtp/srtp.hpp"
@@ -8,12 +8,12 @@
 
 namespace rtpx {
 
-/// The keys of an a=crypto line (RFC 4568): "inline:" with one key, no MKI. Errors: unsupported (another
-/// suite, an MKI), malformed (a key of a wrong length). No message holds the key.
-[[nodiscard]] Result<SrtpKeys> sdes_keys(const sdp::Crypto& crypto);
+/// The keys of an a=crypto line (RFC 4568): several are told apart by their MKIs. Errors: unsupported
+/// (another suite), malformed (a key of a wrong length). No message holds a key.
+[[nodiscard]] Result<std::vector<SrtpKeys>> sdes_keys(const sdp::Crypto& crypto);
 
-/// The first a=crypto line of a section that works; nullopt when it has none at all. Errors: those of the
-/// last one.
-[[nodiscard]] Result<std::optional<SrtpKeys>> sdes_keys(const sdp::Media& media);
+/// Those of the first a=crypto line of a section that works; none when it has no such line. Errors: those of
+/// the last one.
+[[nodiscard]] Result<std::vector<SrtpKeys>> sdes_keys(const sdp::Media& media);
 
 }  // namespace rtpx

@@ -270,7 +270,7 @@ void Dtls::connected() {
     const auto at = [&](std::size_t offset) {
       return material.begin() + static_cast<std::ptrdiff_t>(offset);
     };
-    SrtpKeys out{profile, {}};
+    SrtpKeys out{profile, {}, {}};
     out.key_and_salt.assign(at(server ? key : 0), at(server ? 2 * key : key));
     const std::size_t salts = 2 * key + (server ? salt : 0);
     out.key_and_salt.insert(out.key_and_salt.end(), at(salts), at(salts + salt));

@@ -13,12 +13,10 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kMaxWaiting = 256, kMaxWaitingRtcp = 16;
 constexpr auto kRidPatience = 1s;
-constexpr auto kKeyframeInterval = 1s;  // at most one request a second for each SSRC
 constexpr auto kReportInterval = 1s;
 constexpr auto kTransportCcInterval = 100ms, kTransportCcEarly = 50ms;
 constexpr auto kEarly = 5s;
 constexpr auto kByePatience = 1s;  // a sender that reconfigures says BYE and goes on with new SSRCs
-constexpr std::size_t kNackPerPacket = 200;
 constexpr std::size_t kMinRtp = 12, kMinRtcp = 8;
 constexpr std::uint8_t kSilent = 127;
 
@@ -40,15 +38,13 @@ Session::Session(Config config, Negotiation negotiation, std::shared_ptr<DtlsCon
       dtls_(std::move(dtls), Dtls::Role::server, negotiation_.fingerprints,
             [this](Bytes out) { send_(out); }),
       demux_(negotiation_.tracks, config_.max_ssrcs),
+      feedback_(negotiation_.tracks, config_.ssrc),
       tracks_(negotiation_.tracks.size()),
       limit_(config_.max_bits_per_second + config_.max_bits_per_second / 2),
       started_(now),
       last_valid_(now) {
   bool any_transport_cc = false;
-  for (std::size_t i = 0; i < tracks_.size(); ++i) {
-    const NegotiatedTrack& track = negotiation_.tracks[i];
-    for (const Codec& codec : track.track.codecs)
-      tracks_[i].clock_rates[codec.payload_type & 127U] = codec.clock_rate;
+  for (const NegotiatedTrack& track : negotiation_.tracks) {
     any_transport_cc |= track.transport_cc;
     remb_only_ |= track.remb;
     reduced_size_ &= track.reduced_size;
@@ -172,49 +168,17 @@ void Session::settle_waiting(Time now) {
 void Session::deliver(const RtpPacket& packet, const Route& route, Time arrival) {
   bye_at_.reset();
   if (sink_) sink_->on_rtp(route.track, route.rid_index, packet.whole, arrival);
-  if (route.role == StreamRole::media)
-    on_media(packet, route, arrival);
-  else
-    on_repair(packet, route, arrival);
-}
-
-void Session::on_media(const RtpPacket& packet, const Route& route, Time arrival) {
-  Track& track = tracks_[route.track];
-  const auto [found, fresh] = streams_.try_emplace(packet.ssrc);
-  Stream& stream = found->second;
-  if (fresh) {
-    stream.route = route;
-    stream.keyframe_wanted = true;
+  if (route.role == StreamRole::media) {
+    Track& track = tracks_[route.track];
+    track.payload_type = packet.payload_type;
+    if (const std::uint8_t id = negotiation_.tracks[route.track].extensions.audio_level; id != 0)
+      on_audio_level(track, packet, id);
+    feedback_.on_media(packet, route, arrival);
+  } else {
+    const std::uint32_t media =
+        route.media != 0 ? route.media : demux_.media_of(route.track, route.rid_index);
+    feedback_.on_repair(packet, route, media, arrival);
   }
-  ++stream.packets;
-  stream.bytes += packet.whole.size();
-  stream.said_bye = false;
-  stream.rate.add(packet.whole.size(), arrival);
-  track.payload_type = packet.payload_type;
-  if (const std::uint8_t id = negotiation_.tracks[route.track].extensions.audio_level; id != 0)
-    on_audio_level(track, packet, id);
-
-  const auto step = stream.statistics.on_packet(packet.sequence_number, packet.timestamp,
-                                                track.clock_rates[packet.payload_type], arrival);
-  if (step == ReceiverStatistics::Step::suspect) return;
-  if (step == ReceiverStatistics::Step::restarted) {
-    stream.nack.restart();
-    stream.keyframe_wanted = true;
-  }
-  if (stream.nack.on_packet(packet.sequence_number, arrival) == NackGenerator::Arrival::recovered)
-    if (const auto sample = stream.nack.take_round_trip()) round_trip_.sample(*sample);
-}
-
-void Session::on_repair(const RtpPacket& packet, const Route& route, Time arrival) {
-  const std::uint32_t media = route.media != 0 ? route.media : demux_.media_of(route.track, route.rid_index);
-  const auto found = streams_.find(media);
-  if (found == streams_.end()) return;
-  Stream& stream = found->second;
-  ++stream.repair_packets;
-  stream.rate.add(packet.whole.size(), arrival);
-  if (route.role != StreamRole::rtx || packet.payload.size() < 2) return;  // a probe may be padding only
-  if (stream.nack.on_retransmission(load_be<std::uint16_t>(packet.payload.data()), arrival))
-    if (const auto sample = stream.nack.take_round_trip()) round_trip_.sample(*sample);
 }
 
 /// RFC 6464 section 3.
@@ -230,7 +194,7 @@ void Session::on_rtcp(Bytes compound, Time arrival) {
   const auto now_middle = static_cast<std::uint32_t>(rtcp::to_ntp(arrival.time_since_epoch()) >> 16);
   for (const rtcp::Block& block : rtcp::split(compound))
     if (const auto sample = rtcp::read_round_trip(block, config_.ssrc, now_middle))
-      round_trip_.sample(*sample);
+      feedback_.on_round_trip(*sample);
   if (deliver_rtcp(compound, arrival)) return;
   if (waiting_rtcp_.size() == kMaxWaitingRtcp) {
     waiting_rtcp_.erase(waiting_rtcp_.begin());
@@ -254,18 +218,9 @@ bool Session::deliver_rtcp(Bytes compound, Time arrival) {
     if (sink_) sink_->on_rtcp(track, compound, arrival);
   }
   const RtcpSummary summary = parse_rtcp(compound);
-  for (const SenderReport& report : summary.sender_reports)
-    if (const auto found = streams_.find(report.ssrc); found != streams_.end())
-      found->second.statistics.on_sender_report(report.ntp, arrival);
-  if (!summary.byes.empty()) on_byes(summary.byes, arrival);
+  feedback_.on_rtcp(summary, arrival);
+  if (!summary.byes.empty() && feedback_.all_said_bye()) bye_at_ = arrival;
   return true;
-}
-
-void Session::on_byes(const std::vector<std::uint32_t>& ssrcs, Time arrival) {
-  for (const std::uint32_t ssrc : ssrcs)
-    if (const auto found = streams_.find(ssrc); found != streams_.end()) found->second.said_bye = true;
-  if (!streams_.empty() && std::ranges::all_of(streams_, [](const auto& one) { return one.second.said_bye; }))
-    bye_at_ = arrival;
 }
 
 void Session::tick(Time now) {
@@ -274,7 +229,7 @@ void Session::tick(Time now) {
     if (const auto left = dtls_.next_timer(); left && *left <= 0us) dtls_.on_timer();
   } else {
     settle_waiting(now);
-    send_repair_requests(now);
+    for (rtcp::Buffer& request : feedback_.requests(begin_feedback(), now)) send_rtcp(request);
     if (transport_cc_.pending() && now >= next_transport_cc_) send_transport_cc(now);
     if (now >= next_report_) send_reports(now);
   }
@@ -289,52 +244,6 @@ rtcp::Buffer Session::begin_feedback() const {
     rtcp::write_cname(out, config_.ssrc, "rtpx");
   }
   return out;
-}
-
-void Session::send_repair_requests(Time now) {
-  bool keyframes = false;
-  for (auto& [ssrc, stream] : streams_) {
-    if (stream.nack.missing() > 0) {
-      const NegotiatedTrack& track = negotiation_.tracks[stream.route.track];
-      const auto due = stream.nack.due(now, round_trip_.planned());
-      // Chromium resends audio although NACK was not negotiated for it.
-      if (track.nack || track.track.kind == MediaKind::audio) {
-        for (std::size_t at = 0; at < due.size(); at += kNackPerPacket) {
-          rtcp::Buffer out = begin_feedback();
-          const auto part = std::span(due).subspan(at, std::min(kNackPerPacket, due.size() - at));
-          rtcp::write_nack(out, config_.ssrc, ssrc, part);
-          send_rtcp(out);
-          stream.nacks += part.size();
-        }
-      }
-    }
-    stream.keyframe_wanted |= stream.nack.take_keyframe_wish();
-    keyframes |= stream.keyframe_wanted;
-  }
-  if (!keyframes) return;
-  rtcp::Buffer out = begin_feedback();
-  const std::size_t head = out.size();
-  request_keyframes(out, now);
-  if (out.size() > head) send_rtcp(out);
-}
-
-void Session::request_keyframes(rtcp::Buffer& out, Time now) {
-  for (auto& [ssrc, stream] : streams_) {
-    if (!stream.keyframe_wanted) continue;
-    const NegotiatedTrack& track = negotiation_.tracks[stream.route.track];
-    if (track.track.kind == MediaKind::audio || (!track.pli && !track.fir)) {
-      stream.keyframe_wanted = false;
-      continue;
-    }
-    if (stream.plis > 0 && now - stream.last_keyframe_request < kKeyframeInterval) continue;
-    stream.keyframe_wanted = false;
-    stream.last_keyframe_request = now;
-    ++stream.plis;
-    if (track.pli)
-      rtcp::write_pli(out, config_.ssrc, ssrc);
-    else
-      rtcp::write_fir(out, config_.ssrc, ssrc, stream.fir_number++);
-  }
 }
 
 void Session::send_transport_cc(Time now) {
@@ -352,14 +261,12 @@ void Session::send_transport_cc(Time now) {
 
 void Session::send_reports(Time now) {
   next_report_ = now + kReportInterval;
-  std::vector<rtcp::ReportBlock> blocks;
+  const std::vector<rtcp::ReportBlock> blocks = feedback_.reports(now);
   std::vector<std::uint32_t> video;
   double worst_loss = 0;
-  for (auto& [ssrc, stream] : streams_) {
-    if (!stream.statistics.started() || blocks.size() == rtcp::kMaxReportBlocks) continue;
-    blocks.push_back(stream.statistics.report(ssrc, now));
-    worst_loss = std::max(worst_loss, blocks.back().fraction_lost / 256.0);
-    if (negotiation_.tracks[stream.route.track].remb) video.push_back(ssrc);
+  for (const rtcp::ReportBlock& block : blocks) {
+    worst_loss = std::max(worst_loss, block.fraction_lost / 256.0);
+    if (negotiation_.tracks[feedback_.streams().at(block.ssrc).route.track].remb) video.push_back(block.ssrc);
   }
   rtcp::Buffer out;
   rtcp::write_receiver_report(out, config_.ssrc, blocks);
@@ -421,7 +328,7 @@ SessionStats Session::stats(Time now) const {
   SessionStats out{.id = config_.id, .connected = connected()};
   out.age = ms(now - started_);
   out.silent_for = ms(std::max(now - last_valid_, Time::duration::zero()));
-  if (const auto rtt = round_trip_.smoothed())
+  if (const auto rtt = feedback_.round_trip().smoothed())
     out.rtt_ms = std::chrono::duration<double, std::milli>(*rtt).count();
   out.packets = packets_;
   out.bytes = bytes_;
@@ -439,7 +346,7 @@ SessionStats Session::stats(Time now) const {
     track.rtcp_packets = tracks_[i].rtcp_packets;
     out.tracks.push_back(std::move(track));
   }
-  for (const auto& [ssrc, stream] : streams_) {
+  for (const auto& [ssrc, stream] : feedback_.streams()) {
     const auto& rids = negotiation_.tracks[stream.route.track].track.rids;
     StreamStats one{.ssrc = ssrc, .packets = stream.packets, .bytes = stream.bytes};
     if (stream.route.rid_index < rids.size()) one.rid = rids[stream.route.rid_index];

@@ -1,20 +1,16 @@
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
-#include "ingest/feedback/nack_generator.hpp"
 #include "ingest/feedback/rate.hpp"
-#include "ingest/feedback/receiver_statistics.hpp"
+#include "ingest/feedback/stream_feedback.hpp"
 #include "ingest/feedback/transport_cc.hpp"
 #include "ingest/packet_sink.hpp"
 #include "ingest/webrtc/demux.hpp"
@@ -59,22 +55,10 @@ class Session {
   [[nodiscard]] std::shared_ptr<PacketSink> take_sink() noexcept { return std::move(sink_); }
 
  private:
-  /// One media SSRC.
-  struct Stream {
-    Route route;
-    ReceiverStatistics statistics;
-    NackGenerator nack;
-    RateMeter rate;
-    std::uint64_t packets = 0, bytes = 0, repair_packets = 0, nacks = 0, plis = 0;
-    std::uint8_t fir_number = 0;
-    bool keyframe_wanted = false, said_bye = false;
-    Time last_keyframe_request{};
-  };
   struct Track {
     std::uint64_t rtcp_packets = 0;
-    std::array<std::uint32_t, 128> clock_rates{};  // by payload type
-    std::uint8_t payload_type = 0xFF;              // of the last media packet
-    std::uint8_t level = 127, loudest = 127;       // -dBov: of the second before, of this one
+    std::uint8_t payload_type = 0xFF;         // of the last media packet
+    std::uint8_t level = 127, loudest = 127;  // -dBov: of the second before, of this one
     bool level_known = false;
   };
   struct Waiting {
@@ -86,17 +70,12 @@ class Session {
   [[nodiscard]] bool may_decrypt(Bytes datagram, bool rtcp, Time arrival);
   void on_rtp(Bytes packet, Time arrival);
   void deliver(const RtpPacket& packet, const Route& route, Time arrival);
-  void on_media(const RtpPacket& packet, const Route& route, Time arrival);
-  void on_repair(const RtpPacket& packet, const Route& route, Time arrival);
   void on_audio_level(Track& track, const RtpPacket& packet, std::uint8_t id);
   void release_waiting(std::uint32_t ssrc);
   void settle_waiting(Time now);
   void on_rtcp(Bytes compound, Time arrival);
   bool deliver_rtcp(Bytes compound, Time arrival);
-  void on_byes(const std::vector<std::uint32_t>& ssrcs, Time arrival);
 
-  void send_repair_requests(Time now);
-  void request_keyframes(rtcp::Buffer& out, Time now);
   void send_transport_cc(Time now);
   void send_reports(Time now);
   [[nodiscard]] rtcp::Buffer begin_feedback() const;
@@ -110,7 +89,7 @@ class Session {
   Dtls dtls_;
   Srtp inbound_, outbound_;
   Demux demux_;
-  std::unordered_map<std::uint32_t, Stream> streams_;  // by media SSRC
+  StreamFeedback feedback_;
   std::vector<Track> tracks_;
   std::vector<Waiting> waiting_;                // packets whose rid is not known yet
   std::vector<Waiting> waiting_rtcp_;           // reports that came before the SSRC's first packet
@@ -118,7 +97,6 @@ class Session {
   TransportCc transport_cc_;
   std::uint8_t transport_cc_id_ = 0;
   std::uint32_t transport_cc_media_ = 0;
-  RoundTrip round_trip_;
   LossBasedEstimate remb_;
   RateMeter rate_;
   RateLimit limit_;
