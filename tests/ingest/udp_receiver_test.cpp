@@ -15,6 +15,7 @@
 #include "ingest/udp/sdes.hpp"
 #include "rtp/packet.hpp"
 #include "support/captures.hpp"
+#include "support/child.hpp"
 #include "support/webrtc_publisher.hpp"
 
 namespace rtpx {
@@ -283,10 +284,6 @@ TEST(UdpReceiverOpen, ErrorsSayWhatIsWrong) {
               testing::HasSubstr(port));
 }
 
-bool installed(const char* program) {
-  return std::system((std::string("command -v ") + program + " >/dev/null 2>&1").c_str()) == 0;
-}
-
 /// Two free neighbouring ports.
 std::uint16_t free_pair() {
   while (true) {
@@ -298,7 +295,7 @@ std::uint16_t free_pair() {
 }
 
 TEST_F(UdpReceiverTest, FfmpegSendsVp8WithItsReports) {
-  if (!installed("ffmpeg")) GTEST_SKIP() << "ffmpeg is not installed";
+  if (!test::installed("ffmpeg")) GTEST_SKIP() << "ffmpeg is not installed";
   const test::TempDir folder;
   const std::string port = std::to_string(free_pair()), sdp = (folder / "film.sdp").string();
   const std::string source =
@@ -318,7 +315,7 @@ TEST_F(UdpReceiverTest, FfmpegSendsVp8WithItsReports) {
 }
 
 TEST_F(UdpReceiverTest, FfmpegSendsSrtpWithTheKeyInItsDescription) {
-  if (!installed("ffmpeg")) GTEST_SKIP() << "ffmpeg is not installed";
+  if (!test::installed("ffmpeg")) GTEST_SKIP() << "ffmpeg is not installed";
   const test::TempDir folder;
   const std::string port = std::to_string(free_pair()), sdp = (folder / "tone.sdp").string();
   const std::string source =
@@ -334,7 +331,7 @@ TEST_F(UdpReceiverTest, FfmpegSendsSrtpWithTheKeyInItsDescription) {
 }
 
 TEST_F(UdpReceiverTest, GstreamerSendsH264) {
-  if (!installed("gst-launch-1.0")) GTEST_SKIP() << "gst-launch-1.0 is not installed";
+  if (!test::installed("gst-launch-1.0")) GTEST_SKIP() << "gst-launch-1.0 is not installed";
   open(std::string(kHead) +
            "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\n" +
            "a=rtcp-mux\r\n",

@@ -16,6 +16,7 @@
 #include "recorder/process.hpp"
 #include "recorder/started.hpp"
 #include "storage/index.hpp"
+#include "support/child.hpp"
 #include "util/crc32c.hpp"
 
 namespace rtpx {
@@ -29,18 +30,6 @@ using test::records;
 using test::Started;
 using test::TempDir;
 using test::video;
-
-pid_t start_child(const std::filesystem::path& folder, const std::filesystem::path& log, int tracks) {
-  const std::string program =
-      std::filesystem::read_symlink("/proc/self/exe").parent_path() / "recording_child";
-  const std::string count = std::to_string(tracks);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::execl(program.c_str(), program.c_str(), folder.c_str(), log.c_str(), count.c_str(), nullptr);
-    ::_exit(127);
-  }
-  return child;
-}
 
 const ChildLog* map_log(const std::filesystem::path& path) {
   for (int i = 0; i < 1000; ++i) {
@@ -58,17 +47,14 @@ const ChildLog* map_log(const std::filesystem::path& path) {
 void kill_and_check(std::chrono::microseconds after, int tracks) {
   TempDir dir;
   const auto folder = dir / "recording";
-  const pid_t child = start_child(folder, dir / "log", tracks);
-  ASSERT_GT(child, 0);
+  test::Child child({std::filesystem::read_symlink("/proc/self/exe").parent_path() / "recording_child",
+                     folder, dir / "log", std::to_string(tracks)});
   const ChildLog* log = map_log(dir / "log");
   ASSERT_NE(log, nullptr);
-  while (log->count.load() == 0 && ::waitpid(child, nullptr, WNOHANG) == 0) std::this_thread::sleep_for(1ms);
+  while (log->count.load() == 0 && child.running()) std::this_thread::sleep_for(1ms);
   std::this_thread::sleep_for(after);
   const std::int64_t killed = monotonic_ns();
-  ASSERT_EQ(::kill(child, SIGKILL), 0);
-  int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  ASSERT_TRUE(WIFSIGNALED(status)) << "the child ended by itself with " << WEXITSTATUS(status);
+  ASSERT_TRUE(child.kill()) << "the child ended by itself with " << child.wait();
 
   ASSERT_TRUE(read_manifest(folder));
   std::vector<std::vector<test::StoredRecord>> stored;

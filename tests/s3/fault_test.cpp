@@ -2,8 +2,8 @@
 // file.
 #include <gtest/gtest.h>
 
-#include <signal.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <atomic>
 #include <future>
@@ -12,7 +12,7 @@
 #include "s3/client.hpp"
 #include "s3/queue_file.hpp"
 #include "s3/recording.hpp"
-#include "s3/swift.hpp"
+#include "s3/server.hpp"
 
 namespace rtpx {
 namespace {
@@ -20,7 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 using test::make_recording;
 using test::read_file;
-using test::SwiftServer;
+using test::S3Server;
 using test::TempDir;
 
 constexpr std::size_t kVideo = (22U << 20) + 11;
@@ -28,25 +28,25 @@ constexpr std::size_t kVideo = (22U << 20) + 11;
 class S3Faults : public ::testing::Test {
  protected:
   void TearDown() override {
-    if (auto* swift = SwiftServer::get()) swift->relay("pass");
+    if (auto* server = S3Server::get()) server->relay("pass");
   }
 
-  S3TransferOptions through_relay(SwiftServer* swift, std::chrono::seconds retry_for = 20s) {
+  S3TransferOptions through_relay(S3Server* server, std::chrono::seconds retry_for = 20s) {
     S3TransferOptions options;
-    options.config = swift->relay_config();
+    options.config = server->relay_config();
     options.config.part_bytes = 5U << 20;
     options.retry_for = retry_for;
     return options;
   }
 
-  void expect_whole_and_no_orphan(SwiftServer* swift, const std::string& bucket) {
-    s3::Client client(swift->config());
+  void expect_whole_and_no_orphan(S3Server* server, const std::string& bucket) {
+    s3::Client client(server->config());
     s3::RetryBudget budget(10s);
     const auto open = client.open_uploads({bucket, ""}, {budget, {}});
     ASSERT_TRUE(open) << open.error().message;
     EXPECT_TRUE(open->empty()) << "no multipart upload is left open";
     S3TransferOptions options;
-    options.config = swift->config();
+    options.config = server->config();
     const auto listed = list_objects({bucket, ""}, options);
     ASSERT_TRUE(listed);
     EXPECT_EQ(listed->size(), 5U) << "each file once, and the manifest";
@@ -59,94 +59,95 @@ class S3Faults : public ::testing::Test {
 };
 
 TEST_F(S3Faults, AStormOf503IsWaitedOut) {
-  RTPX_NEEDS_SWIFT(swift);
+  RTPX_NEEDS_S3(server);
   make_recording(dir_ / "r", 100, kVideo);
-  const std::string bucket = swift->make_bucket();
-  swift->relay("status 503 8");
-  const auto up = upload_recording(dir_ / "r", {bucket, ""}, through_relay(swift));
+  const std::string bucket = server->make_bucket();
+  server->relay("status 503 8");
+  const auto up = upload_recording(dir_ / "r", {bucket, ""}, through_relay(server));
   ASSERT_TRUE(up) << up.error().message;
-  expect_whole_and_no_orphan(swift, bucket);
+  expect_whole_and_no_orphan(server, bucket);
 }
 
 TEST_F(S3Faults, APartThatFailsThreeTimesIsTriedAgain) {
-  RTPX_NEEDS_SWIFT(swift);
+  RTPX_NEEDS_S3(server);
   make_recording(dir_ / "r", 100, kVideo);
-  const std::string bucket = swift->make_bucket();
-  swift->relay("match partNumber=2 500 3");
-  ASSERT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, through_relay(swift)));
-  expect_whole_and_no_orphan(swift, bucket);
+  const std::string bucket = server->make_bucket();
+  server->relay("match partNumber=2 500 3");
+  ASSERT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, through_relay(server)));
+  expect_whole_and_no_orphan(server, bucket);
 }
 
 TEST_F(S3Faults, ConnectionsCutInTheMiddleOfAPartAreTriedAgain) {
-  RTPX_NEEDS_SWIFT(swift);
+  RTPX_NEEDS_S3(server);
   make_recording(dir_ / "r", 100, kVideo);
-  const std::string bucket = swift->make_bucket();
-  swift->relay("cut 1000000 4");
-  ASSERT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, through_relay(swift)));
-  expect_whole_and_no_orphan(swift, bucket);
+  const std::string bucket = server->make_bucket();
+  server->relay("cut 1000000 4");
+  ASSERT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, through_relay(server)));
+  expect_whole_and_no_orphan(server, bucket);
 }
 
 TEST_F(S3Faults, AServerAwayForTwoSecondsIsWaitedFor) {
-  RTPX_NEEDS_SWIFT(swift);
+  RTPX_NEEDS_S3(server);
   make_recording(dir_ / "r", 100, kVideo);
-  const std::string bucket = swift->make_bucket();
-  swift->relay("refuse");
+  const std::string bucket = server->make_bucket();
+  server->relay("refuse");
   auto up = std::async(std::launch::async, [&] {
-    return upload_recording(dir_ / "r", {bucket, ""}, through_relay(swift));
+    return upload_recording(dir_ / "r", {bucket, ""}, through_relay(server));
   });
   std::this_thread::sleep_for(2s);
-  swift->relay("pass");
+  server->relay("pass");
   const auto done = up.get();
   ASSERT_TRUE(done) << done.error().message;
-  expect_whole_and_no_orphan(swift, bucket);
+  expect_whole_and_no_orphan(server, bucket);
 }
 
 TEST_F(S3Faults, AHungServerIsNoticedAndThenTriedAgain) {
-  RTPX_NEEDS_SWIFT(swift);
+  RTPX_NEEDS_S3(server);
   make_recording(dir_ / "r", 100, 2000);
-  const std::string bucket = swift->make_bucket();
-  swift->relay("hang");
+  const std::string bucket = server->make_bucket();
+  server->relay("hang");
   auto up = std::async(std::launch::async, [&] {
-    return upload_recording(dir_ / "r", {bucket, ""}, through_relay(swift));
+    return upload_recording(dir_ / "r", {bucket, ""}, through_relay(server));
   });
   std::this_thread::sleep_for(1s);
-  swift->relay("pass");
+  server->relay("pass");
   const auto done = up.get();
   ASSERT_TRUE(done) << done.error().message;
-  expect_whole_and_no_orphan(swift, bucket);
+  expect_whole_and_no_orphan(server, bucket);
 }
 
 TEST_F(S3Faults, AfterRetryForTheErrorNamesEndpointAndObjectAndTheQueueStays) {
-  RTPX_NEEDS_SWIFT(swift);
+  RTPX_NEEDS_S3(server);
   make_recording(dir_ / "r", 100, kVideo);
-  const std::string bucket = swift->make_bucket();
-  swift->relay("refuse");
-  const auto up = upload_recording(dir_ / "r", {bucket, ""}, through_relay(swift, 1s));
+  const std::string bucket = server->make_bucket();
+  server->relay("refuse");
+  const auto up = upload_recording(dir_ / "r", {bucket, ""}, through_relay(server, 1s));
   ASSERT_FALSE(up);
   EXPECT_EQ(up.error().code, Errc::network);
-  EXPECT_NE(up.error().message.find(swift->relay_config().endpoint), std::string::npos) << up.error().message;
+  EXPECT_NE(up.error().message.find(server->relay_config().endpoint), std::string::npos)
+      << up.error().message;
   EXPECT_NE(up.error().message.find("s3://" + bucket + "/r/"), std::string::npos) << up.error().message;
 
-  swift->relay("pass");
-  const auto resumed = resume_uploads(dir_.path(), through_relay(swift));
+  server->relay("pass");
+  const auto resumed = resume_uploads(dir_.path(), through_relay(server));
   ASSERT_TRUE(resumed) << resumed.error().message;
-  expect_whole_and_no_orphan(swift, bucket);
+  expect_whole_and_no_orphan(server, bucket);
 }
 
 TEST_F(S3Faults, ARefusalIsNotTriedAgain) {
-  RTPX_NEEDS_SWIFT(swift);
+  RTPX_NEEDS_S3(server);
   make_recording(dir_ / "r", 100, 100);
-  auto options = through_relay(swift, 0s);  // patience without end
+  auto options = through_relay(server, 0s);  // patience without end
   options.config.credentials->secret_access_key = "wrong";
-  EXPECT_EQ(upload_recording(dir_ / "r", {swift->make_bucket(), ""}, options).error().code, Errc::denied);
+  EXPECT_EQ(upload_recording(dir_ / "r", {server->make_bucket(), ""}, options).error().code, Errc::denied);
 }
 
 TEST_F(S3Faults, AStopLeavesTheQueueAndResumeMovesOnlyTheRest) {
-  RTPX_NEEDS_SWIFT(swift);
+  RTPX_NEEDS_S3(server);
   make_recording(dir_ / "r", 100, kVideo);
-  const std::string bucket = swift->make_bucket();
+  const std::string bucket = server->make_bucket();
   std::stop_source stop;
-  auto options = through_relay(swift);
+  auto options = through_relay(server);
   options.config.parallel = 1;
   options.stop = stop.get_token();
   options.progress = [&](const S3Progress& p) {
@@ -158,16 +159,16 @@ TEST_F(S3Faults, AStopLeavesTheQueueAndResumeMovesOnlyTheRest) {
   EXPECT_GE(state->parts.size(), 2U) << "finished parts are on disk";
   ASSERT_FALSE(state->upload_id.empty());
 
-  ASSERT_TRUE(resume_uploads(dir_ / "r", through_relay(swift)));
-  expect_whole_and_no_orphan(swift, bucket);
+  ASSERT_TRUE(resume_uploads(dir_ / "r", through_relay(server)));
+  expect_whole_and_no_orphan(server, bucket);
 }
 
 TEST_F(S3Faults, AnUploadBegunWithoutItsIdOnDiskIsAborted) {
-  RTPX_NEEDS_SWIFT(swift);
+  RTPX_NEEDS_S3(server);
   make_recording(dir_ / "r", 100, kVideo);
-  const std::string bucket = swift->make_bucket();
+  const std::string bucket = server->make_bucket();
   // As a crash between the server's answer and our next write leaves it: wanted, and no id.
-  s3::Client client(swift->config());
+  s3::Client client(server->config());
   s3::RetryBudget budget(10s);
   s3::ObjectState state;
   state.object = {bucket, "r/video.rtpx"};
@@ -175,14 +176,14 @@ TEST_F(S3Faults, AnUploadBegunWithoutItsIdOnDiskIsAborted) {
   state.upload_wanted = true;
   ASSERT_TRUE(client.create_upload(state.object, {budget, {}}));
   ASSERT_TRUE(s3::save_object_state(dir_ / "r", state));
-  ASSERT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, through_relay(swift)));
-  expect_whole_and_no_orphan(swift, bucket);
+  ASSERT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, through_relay(server)));
+  expect_whole_and_no_orphan(server, bucket);
 }
 
 TEST_F(S3Faults, AMultipartUploadThatTheServerForgotBeginsAgain) {
-  RTPX_NEEDS_SWIFT(swift);
+  RTPX_NEEDS_S3(server);
   make_recording(dir_ / "r", 100, kVideo);
-  const std::string bucket = swift->make_bucket();
+  const std::string bucket = server->make_bucket();
   s3::ObjectState state;
   state.object = {bucket, "r/video.rtpx"};
   state.file = "video.rtpx";
@@ -190,18 +191,18 @@ TEST_F(S3Faults, AMultipartUploadThatTheServerForgotBeginsAgain) {
   state.upload_id = "bm8tc3VjaC11cGxvYWQ";
   state.part_bytes = 5U << 20;
   ASSERT_TRUE(s3::save_object_state(dir_ / "r", state));
-  const auto up = upload_recording(dir_ / "r", {bucket, ""}, through_relay(swift));
+  const auto up = upload_recording(dir_ / "r", {bucket, ""}, through_relay(server));
   ASSERT_TRUE(up) << up.error().message;
-  expect_whole_and_no_orphan(swift, bucket);
+  expect_whole_and_no_orphan(server, bucket);
 }
 
 TEST_F(S3Faults, ADownloadThatIsCutGoesOnWhereItWas) {
-  RTPX_NEEDS_SWIFT(swift);
+  RTPX_NEEDS_S3(server);
   make_recording(dir_ / "r", 100, kVideo);
-  const std::string bucket = swift->make_bucket();
-  ASSERT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, through_relay(swift)));
+  const std::string bucket = server->make_bucket();
+  ASSERT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, through_relay(server)));
   std::stop_source stop;
-  auto options = through_relay(swift);
+  auto options = through_relay(server);
   options.config.parallel = 1;
   options.stop = stop.get_token();
   options.progress = [&](const S3Progress& p) {
@@ -211,7 +212,7 @@ TEST_F(S3Faults, ADownloadThatIsCutGoesOnWhereItWas) {
   EXPECT_FALSE(std::filesystem::exists(dir_ / "back" / "video.rtpx"))
       << "no partial file under its final name";
   std::uint64_t first = 0;
-  auto again = through_relay(swift);
+  auto again = through_relay(server);
   again.config.parallel = 1;
   again.progress = [&](const S3Progress& p) {
     if (first == 0 && p.object == "video.rtpx") first = p.bytes;
@@ -223,14 +224,14 @@ TEST_F(S3Faults, ADownloadThatIsCutGoesOnWhereItWas) {
 
 TEST_F(S3Faults, ATlsServerWithAnUnknownAuthorityIsRefused) {
   const std::string cert = (dir_ / "cert.pem").string(), key = (dir_ / "key.pem").string();
-  ASSERT_EQ(std::system(("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext "
-                         "subjectAltName=IP:127.0.0.1 -keyout " +
-                         key + " -out " + cert + " 2>/dev/null")
-                            .c_str()),
+  ASSERT_EQ(test::run_program({"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                               "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
+                               key, "-out", cert})
+                .status,
             0);
-  const int port = 20007 + ::getpid() % 4000 * 8;
-  test::Child server({"openssl", "s_server", "-quiet", "-www", "-accept", "127.0.0.1:" + std::to_string(port),
-                      "-cert", cert, "-key", key});
+  const int port = 20007 + ::getpid() % 1500 * 8;
+  test::Child tls({"openssl", "s_server", "-quiet", "-www", "-accept", "127.0.0.1:" + std::to_string(port),
+                   "-cert", cert, "-key", key});
   std::this_thread::sleep_for(500ms);
   S3TransferOptions options;
   options.config.endpoint = "https://127.0.0.1:" + std::to_string(port);
@@ -245,7 +246,7 @@ TEST_F(S3Faults, ATlsServerWithAnUnknownAuthorityIsRefused) {
   const auto trusted = list_objects({"bucket", ""}, options);
   EXPECT_TRUE(trusted || trusted.error().message.find("certificate") == std::string::npos)
       << "with its certificate as CA the connection is made";
-  server.kill(SIGTERM);
+  tls.signal(SIGTERM);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The tests' main, and the victim of the kill -9 test.
+// The tests' main, and the victim of the kill -9 test; that one takes the server from the environment.
 #include <gtest/gtest.h>
 
 #include <thread>
@@ -11,8 +11,6 @@ int upload_until_killed(char** arguments) {
   rtpx::S3UploadConfig config;
   config.bucket_name = arguments[1];
   config.base_path = "base";
-  config.overrides.endpoint = arguments[2];
-  config.overrides.credentials = rtpx::S3Credentials{"t:t", "SKTEST", ""};
   config.overrides.part_bytes = 5U << 20;
   config.overrides.parallel = 1;
   auto uploader = rtpx::make_s3_uploader(config);
@@ -29,7 +27,7 @@ int upload_until_killed(char** arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 5 && std::string_view(argv[1]) == "--upload-until-killed") return upload_until_killed(argv + 2);
+  if (argc == 4 && std::string_view(argv[1]) == "--upload-until-killed") return upload_until_killed(argv + 2);
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }

@@ -1,17 +1,13 @@
 // The Uploader as the Recorder sees it.
 #include <gtest/gtest.h>
 
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <future>
 #include <thread>
 
 #include "s3/client.hpp"
 #include "s3/queue_file.hpp"
 #include "s3/recording.hpp"
-#include "s3/swift.hpp"
+#include "s3/server.hpp"
 
 namespace rtpx {
 namespace {
@@ -20,7 +16,7 @@ using namespace std::chrono_literals;
 using test::make_recording;
 using test::noise;
 using test::read_file;
-using test::SwiftServer;
+using test::S3Server;
 using test::TempDir;
 using test::write_file;
 
@@ -52,11 +48,11 @@ Uploader::Task task_for(const std::filesystem::path& folder, const std::string& 
 }
 
 TEST(S3Uploader, AnEndedTrackIsStoredAndTheManifestIsTheWholeRecordings) {
-  RTPX_NEEDS_SWIFT(swift);
+  RTPX_NEEDS_S3(server);
   TempDir dir;
   make_recording(dir / "r", 500, 600);
-  const std::string bucket = swift->make_bucket();
-  auto uploader = make_s3_uploader(config_for(swift->config(), bucket));
+  const std::string bucket = server->make_bucket();
+  auto uploader = make_s3_uploader(config_for(server->config(), bucket));
   ASSERT_TRUE(uploader);
   Waiting waiting;
   (*uploader)->upload(task_for(dir / "r", "audio", {"audio.rtpx", "audio.rtcpx"}), waiting.done);
@@ -66,7 +62,7 @@ TEST(S3Uploader, AnEndedTrackIsStoredAndTheManifestIsTheWholeRecordings) {
   EXPECT_EQ(complete->manifest.size(), 1U);
   EXPECT_EQ(complete->manifest.at("audio").location, "s3://" + bucket + "/base/r/audio.rtpx");
 
-  s3::Client client(swift->config());
+  s3::Client client(server->config());
   s3::RetryBudget budget(10s);
   const auto text = client.get_text({bucket, "base/r/manifest.json"}, {budget, {}});
   ASSERT_TRUE(text);
@@ -83,10 +79,10 @@ TEST(S3Uploader, BucketAndPathAreCheckedBeforeAnythingStarts) {
 }
 
 TEST(S3Uploader, FailureKeepsTheLocalLocationAndTheQueue) {
-  RTPX_NEEDS_SWIFT(swift);
+  RTPX_NEEDS_S3(server);
   TempDir dir;
   make_recording(dir / "r", 500, 600);
-  auto config = config_for(swift->config(), "rtpx-no-such-bucket");
+  auto config = config_for(server->config(), "rtpx-no-such-bucket");
   auto uploader = make_s3_uploader(config);
   Waiting waiting;
   (*uploader)->upload(task_for(dir / "r", "audio", {"audio.rtpx"}), waiting.done);
@@ -100,11 +96,11 @@ TEST(S3Uploader, FailureKeepsTheLocalLocationAndTheQueue) {
 }
 
 TEST(S3Uploader, AGrowingFileIsStoredPartByPartWhileItGrows) {
-  RTPX_NEEDS_SWIFT(swift);
+  RTPX_NEEDS_S3(server);
   TempDir dir;
   make_recording(dir / "r", 500, 13U << 20);
-  const std::string bucket = swift->make_bucket();
-  auto uploader = make_s3_uploader(config_for(swift->config(), bucket));
+  const std::string bucket = server->make_bucket();
+  auto uploader = make_s3_uploader(config_for(server->config(), bucket));
   (*uploader)->file_growing(dir / "r" / "video.rtpx", 13U << 20);
   for (int i = 0; i < 200; ++i) {
     const auto state = s3::load_object_state(dir / "r", "video.rtpx");
@@ -117,40 +113,32 @@ TEST(S3Uploader, AGrowingFileIsStoredPartByPartWhileItGrows) {
   (*uploader)->upload(task_for(dir / "r", "video", {"video.rtpx"}), waiting.done);
   ASSERT_TRUE(std::holds_alternative<event::UploadComplete>(waiting.get()));
   S3TransferOptions options;
-  options.config = swift->config();
+  options.config = server->config();
   ASSERT_TRUE(download_recording({bucket, "base/r"}, dir / "back", options));
   EXPECT_TRUE(read_file(dir / "back" / "video.rtpx") == read_file(dir / "r" / "video.rtpx"));
 }
 
 TEST(S3Uploader, WhatAKilledProcessLeftIsFinishedAtTheNextStart) {
-  RTPX_NEEDS_SWIFT(swift);
+  RTPX_NEEDS_S3(server);
   TempDir dir;
   make_recording(dir / "r", 500, 40U << 20);
-  const std::string bucket = swift->make_bucket();
-  const auto relay = swift->relay_config();
-  const int child = ::fork();
-  if (child == 0) {  // a process of its own: no thread of ours is in it yet
-    ::execl("/proc/self/exe", "s3_test", "--upload-until-killed", (dir / "r").c_str(), bucket.c_str(),
-            relay.endpoint.c_str(), static_cast<char*>(nullptr));
-    ::_exit(127);
-  }
+  const std::string bucket = server->make_bucket();
+  test::Child child(server->with_environment(
+      {std::filesystem::read_symlink("/proc/self/exe"), "--upload-until-killed", dir / "r", bucket}));
   for (int i = 0; i < 400; ++i) {
     const auto state = s3::load_object_state(dir / "r", "video.rtpx");
     if (state && state->parts.size() >= 2) break;
     std::this_thread::sleep_for(20ms);
   }
-  ::kill(child, SIGKILL);
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  ASSERT_TRUE(WIFSIGNALED(status)) << "it was killed before it had finished";
+  ASSERT_TRUE(child.kill()) << "it was killed before it had finished";
   ASSERT_EQ(s3::load_tasks(dir / "r").size(), 1U);
 
-  auto uploader = make_s3_uploader(config_for(swift->config(), bucket));
+  auto uploader = make_s3_uploader(config_for(server->config(), bucket));
   Waiting waiting;
   (*uploader)->resume(dir.path(), waiting.done);
   const Answer answer = waiting.get();
   ASSERT_TRUE(std::holds_alternative<event::UploadComplete>(answer));
-  s3::Client client(swift->config());
+  s3::Client client(server->config());
   s3::RetryBudget budget(10s);
   EXPECT_TRUE(client.open_uploads({bucket, ""}, {budget, {}})->empty());
   const auto info = client.head({bucket, "base/r/video.rtpx"}, {budget, {}});

@@ -1,26 +1,14 @@
 #pragma once
 
-#include <functional>
-#include <string>
-#include <vector>
+#include "support/child.hpp"
 
 namespace rtpx::test {
 
-struct CommandResult {
-  int status = -1;  ///< exit status; 128 + signal when killed
-  std::string out, err;
-};
-
-/// Runs a program with arguments and waits for it. `interrupt_when`: polled; SIGINT is sent
-/// once it answers true.
-[[nodiscard]] CommandResult run_program(const std::vector<std::string>& arguments,
-                                        const std::function<bool()>& interrupt_when = {});
-
 /// The rtpx command of this build.
-[[nodiscard]] CommandResult rtpx(std::vector<std::string> arguments,
-                                 const std::function<bool()>& interrupt_when = {});
+[[nodiscard]] std::string rtpx_command();
 
-/// True when the program is installed.
-[[nodiscard]] bool installed(const std::string& program);
+/// Runs it; see run_program().
+[[nodiscard]] ProgramResult rtpx(std::vector<std::string> arguments,
+                                 const std::function<bool()>& interrupt_when = {});
 
 }  // namespace rtpx::test

@@ -1,0 +1,94 @@
+#include "s3/server.hpp"
+
+#include <unistd.h>
+
+#include "s3/client.hpp"
+
+namespace rtpx::test {
+namespace {
+
+constexpr const char* kScripts = RTPX_SOURCE_DIR "/tests/s3/";
+constexpr int kRelay = 5;  // the servers use the ports before it
+
+std::unique_ptr<Child> start(std::vector<std::string> command) {
+  command.front() = kScripts + command.front();
+  auto child = std::make_unique<Child>(command);
+  if (!child->wait_for("ready")) {
+    std::fprintf(stderr, "%s does not start\n", command.front().c_str());
+    std::abort();
+  }
+  return child;
+}
+
+}  // namespace
+
+S3Server* S3Server::get() {
+  static const std::unique_ptr<S3Server> server = [] {
+    const char* wanted = std::getenv("RTPX_S3_SERVER");
+    const bool ceph = wanted != nullptr && wanted == std::string_view("ceph");
+    const bool there = ceph ? installed("radosgw") && installed("ceph-mon") && installed("ceph-osd")
+                            : installed("swift-proxy-server") && installed("memcached");
+    return std::unique_ptr<S3Server>(there ? new S3Server(ceph) : nullptr);
+  }();
+  return server.get();
+}
+
+S3Server::S3Server(bool ceph) : ceph_(ceph), port_(20000 + ::getpid() % 1500 * 8) {
+  server_ = start({ceph ? "ceph_server" : "swift_server", folder_ / "server", std::to_string(port_)});
+  relay_ = start({"fault_proxy.py", std::to_string(port_ + kRelay), std::to_string(port_)});
+}
+
+S3Config S3Server::config_for(int port) const {
+  S3Config config;
+  config.endpoint = "http://127.0.0.1:" + std::to_string(port);
+  config.credentials =
+      ceph_ ? S3Credentials{"AKTEST", "SKTEST/abc+def", ""} : S3Credentials{"t:t", "SKTEST", ""};
+  config.region = "us-east-1";
+  config.low_speed_time = std::chrono::seconds(2);
+  return config;
+}
+
+S3Config S3Server::config() const {
+  return config_for(port_);
+}
+S3Config S3Server::relay_config() const {
+  return config_for(port_ + kRelay);
+}
+
+std::vector<std::string> S3Server::with_environment(std::vector<std::string> command) const {
+  const S3Config config = relay_config();
+  std::vector<std::string> out = {"env", "AWS_ENDPOINT_URL_S3=" + config.endpoint,
+                                  "AWS_ACCESS_KEY_ID=" + config.credentials->access_key_id,
+                                  "AWS_SECRET_ACCESS_KEY=" + config.credentials->secret_access_key};
+  out.insert(out.end(), command.begin(), command.end());
+  return out;
+}
+
+void S3Server::relay(const std::string& command) {
+  relay_->send(command);
+  relay_->wait_for("ok");
+}
+
+void S3Server::down() {
+  server_->send("down");
+  server_->wait_for("ok");
+}
+
+void S3Server::up() {
+  server_->send("up");
+  server_->wait_for("ok");
+}
+
+std::string S3Server::make_bucket() {
+  const std::string name = "rtpx-" + std::to_string(::getpid()) + "-" + std::to_string(++buckets_);
+  s3::Client client(config());
+  s3::RetryBudget budget(std::chrono::seconds(10));
+  s3::Md5 md5{};
+  // Creating a bucket is a PUT of its own URL: an object with an empty key.
+  if (auto made = client.put({name, ""}, std::string(), md5, {budget, {}}); !made) {
+    ADD_FAILURE() << made.error().message;
+  }
+  return name;
+}
+
+}  // namespace rtpx::test

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <memory>
+
+#include "rtpx/s3.hpp"
+#include "support/captures.hpp"
+#include "support/child.hpp"
+
+namespace rtpx::test {
+
+/// One real S3 server for all tests of the process, and a relay before it that can misbehave. OpenStack
+/// Swift, or Ceph's radosgw with RTPX_S3_SERVER=ceph.
+class S3Server {
+ public:
+  /// Null where the server is not installed.
+  static S3Server* get();
+
+  [[nodiscard]] S3Config config() const;        ///< straight to the server
+  [[nodiscard]] S3Config relay_config() const;  ///< through the relay
+  /// `command` with the AWS variables that lead through the relay.
+  [[nodiscard]] std::vector<std::string> with_environment(std::vector<std::string> command) const;
+  /// Tells the relay; see fault_proxy.py.
+  void relay(const std::string& command);
+  /// Kills the server as by a power cut, and starts it again with what it had stored.
+  void down();
+  void up();
+  /// A new empty bucket.
+  [[nodiscard]] std::string make_bucket();
+  [[nodiscard]] bool checks_regions() const { return !ceph_; }
+  /// A port of this process that nothing uses.
+  [[nodiscard]] int spare_port() const { return port_ + 6; }
+
+ private:
+  explicit S3Server(bool ceph);
+  [[nodiscard]] S3Config config_for(int port) const;
+  bool ceph_;
+  TempDir folder_;
+  int port_ = 0;
+  std::unique_ptr<Child> server_, relay_;
+  int buckets_ = 0;
+};
+
+/// Runs only where the real server is installed; in CI its absence is a failure.
+#define RTPX_NEEDS_S3(variable)                                                                 \
+  ::rtpx::test::S3Server* variable = ::rtpx::test::S3Server::get();                             \
+  if (variable == nullptr) {                                                                    \
+    if (std::getenv("RTPX_REQUIRE_CAPTURES")) FAIL() << "the S3 server is not installed";       \
+    GTEST_SKIP() << "install swift-proxy swift-account swift-container swift-object memcached"; \
+  }
+
+}  // namespace rtpx::test
