@@ -191,7 +191,7 @@ void add_media_options(CLI::App& command, Arguments& arguments) {
       ->transform(names<GapPolicy>(
           {{"auto", GapPolicy::automatic}, {"keep", GapPolicy::keep}, {"fill", GapPolicy::fill}}))
       ->type_name("auto|keep|fill");
-  command.add_option("--on-change", options.on_change, "A new file when resolution or codec change")
+  command.add_option("--on-change", options.on_change, "Other resolution or parameter sets in mid-call: in one file, or a new part")
       ->transform(names<OnChange>({{"keep", OnChange::keep}, {"split", OnChange::split}}))
       ->type_name("keep|split");
   command.add_option("--audio", options.audio, "Sound: as recorded, or encoded anew")

@@ -114,10 +114,17 @@ struct RecordingReport {
   std::vector<ConvertNote> notes;
 };
 
+/// One file of an output.
+struct ReportPart {
+  std::string file;
+  double offset_ms = 0, duration_ms = 0;
+};
+
 /// The quality report of one converted file.
 struct OutputReport {
   std::string id, file;
-  double offset_ms = 0, duration_ms = 0;
+  double offset_ms = 0, duration_ms = 0;  ///< over all parts
+  std::vector<ReportPart> parts;          ///< `file` first
   std::vector<TrackReport> tracks;
 };
 

@@ -60,6 +60,7 @@ struct StreamConfig {
 
 struct DepacketizerOptions {
   std::optional<int> max_spatial_layer, max_temporal_layer;
+  bool sets_in_band = false;  ///< H.264, H.265: every keyframe carries the parameter sets, as they change
   std::size_t max_unit_bytes = std::size_t{64} << 20;  ///< an access unit beyond it is dropped as malformed
 };
 

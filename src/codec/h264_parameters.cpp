@@ -99,6 +99,15 @@ std::optional<H264Pps> parse_h264_pps(Bytes nal) {
   return out;
 }
 
+std::optional<std::uint32_t> h264_parameter_set_id(Bytes nal) {
+  const H264Nal type = nal.empty() ? H264Nal::filler : h264_type(nal[0]);
+  if (type == H264Nal::sps)
+    if (const auto sps = parse_h264_sps(nal)) return sps->id;
+  if (type == H264Nal::pps)
+    if (const auto pps = parse_h264_pps(nal)) return pps->id;
+  return std::nullopt;
+}
+
 std::optional<H264Slice> parse_h264_slice(Bytes nal) {
   const NalHead head(nal);
   BitReader in(head.bytes());

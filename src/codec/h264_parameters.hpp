@@ -44,6 +44,9 @@ struct H264Pps {
 };
 [[nodiscard]] std::optional<H264Pps> parse_h264_pps(Bytes nal);
 
+/// The id of an SPS or PPS; nullopt: another NAL unit, or one that cannot be read.
+[[nodiscard]] std::optional<std::uint32_t> h264_parameter_set_id(Bytes nal);
+
 /// The start of a slice header, section 7.3.3; frame_num needs the SPS (frame_num_of).
 struct H264Slice {
   std::uint32_t first_mb = 0, type = 0, pps_id = 0;

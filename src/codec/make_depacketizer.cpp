@@ -33,15 +33,11 @@ Result<std::unique_ptr<Depacketizer>> make_multiopus(const Codec& codec, Depacke
   return std::make_unique<OpusDepacketizer>(*layout, std::move(on_frame), std::move(on_dropped));
 }
 
-// RFC 6184 section 8.1 and RFC 7798 section 7.1.
 template <typename NalCodec>
-std::unique_ptr<Depacketizer> make_nal(const Codec& codec, std::initializer_list<std::string_view> sprops,
-                                       const DepacketizerOptions& options, Depacketizer::OnFrame on_frame,
-                                       Depacketizer::OnDropped on_dropped) {
+std::unique_ptr<Depacketizer> make_nal(const Codec& codec, const DepacketizerOptions& options,
+                                       Depacketizer::OnFrame on_frame, Depacketizer::OnDropped on_dropped) {
   auto made = std::make_unique<NalCodec>(options, std::move(on_frame), std::move(on_dropped));
-  for (const std::string_view name : sprops)
-    for (const auto& nal : decode_sprop(fmtp_parameter(codec, name).value_or("")))
-      made->add_parameter_set(nal);
+  for (const auto& nal : sprop_parameter_sets(codec)) made->add_parameter_set(nal);
   return made;
 }
 
@@ -68,11 +64,9 @@ Result<std::unique_ptr<Depacketizer>> make_depacketizer(const Codec& codec, Depa
   if (is("audio/L16"))
     return std::make_unique<L16Depacketizer>(codec, std::move(on_frame), std::move(on_dropped));
   if (is("video/H264"))
-    return make_nal<H264Depacketizer>(codec, {"sprop-parameter-sets"}, options, std::move(on_frame),
-                                      std::move(on_dropped));
+    return make_nal<H264Depacketizer>(codec, options, std::move(on_frame), std::move(on_dropped));
   if (is("video/H265"))
-    return make_nal<H265Depacketizer>(codec, {"sprop-vps", "sprop-sps", "sprop-pps"}, options,
-                                      std::move(on_frame), std::move(on_dropped));
+    return make_nal<H265Depacketizer>(codec, options, std::move(on_frame), std::move(on_dropped));
   return fail(Errc::unsupported, "Codec " + codec.mime_type + " (payload type " +
                                      std::to_string(codec.payload_type) + ") is not supported.");
 }

@@ -5,6 +5,8 @@
 #include <optional>
 #include <tuple>
 
+#include "codec/fmtp.hpp"
+
 namespace rtpx {
 
 std::vector<std::byte> unescape_nal(Bytes nal, std::size_t limit) {
@@ -79,6 +81,13 @@ std::vector<std::vector<std::byte>> decode_sprop(std::string_view list) {
   return out;
 }
 
+std::vector<std::vector<std::byte>> sprop_parameter_sets(const Codec& codec) {
+  std::vector<std::vector<std::byte>> out;
+  for (const std::string_view name : {"sprop-parameter-sets", "sprop-vps", "sprop-sps", "sprop-pps"})
+    for (auto& nal : decode_sprop(fmtp_parameter(codec, name).value_or(""))) out.push_back(std::move(nal));
+  return out;
+}
+
 void ParameterSets::store(std::uint8_t kind, std::uint32_t id, Bytes nal) {
   const auto at = std::ranges::lower_bound(entries_, std::tuple(kind, id), {},
                                            [](const Entry& e) { return std::tuple(e.kind, e.id); });
@@ -149,7 +158,7 @@ void NalDepacketizer::deliver_sample(Frame frame) {
   if (!first_) {
     const bool changed = revision != delivered_revision_;
     if (key || changed) set_config(make_config());
-    if (changed || (key && revision != header_revision_)) put_sets_in_band();
+    if (changed || (key && (options().sets_in_band || revision != header_revision_))) put_sets_in_band();
     delivered_revision_ = revision;
   }
   frame.data = buffer();

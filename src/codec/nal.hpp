@@ -27,6 +27,9 @@ class NalHead {
 /// Decodes a comma-separated list of base64 NAL units, as sprop-parameter-sets has it (RFC 6184 section 8.1).
 /// Entries that are no base64 are left out.
 [[nodiscard]] std::vector<std::vector<std::byte>> decode_sprop(std::string_view list);
+/// The parameter sets in a codec's format parameters: sprop-parameter-sets of H.264, sprop-vps, sprop-sps and
+/// sprop-pps of H.265 (RFC 7798 section 7.1).
+[[nodiscard]] std::vector<std::vector<std::byte>> sprop_parameter_sets(const Codec& codec);
 
 /// The parameter sets in force, by kind and id.
 class ParameterSets {
@@ -51,7 +54,8 @@ class ParameterSets {
 /// out of the samples because codec_private holds them. Once they change, the file's header no longer tells
 /// the truth: then each sample that a change comes with, and each later keyframe, carries all sets in band,
 /// so that a file plays through changes and after a seek. MP4 calls that avc3 and hev1; a stream without
-/// changes is plain avc1 and hvc1.
+/// changes is plain avc1 and hvc1. Who knows of changes beforehand asks for the sets in every keyframe
+/// (sets_in_band), so that a player may also seek back to before them.
 class NalDepacketizer : public VideoDepacketizer {
  protected:
   using VideoDepacketizer::VideoDepacketizer;

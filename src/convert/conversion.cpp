@@ -185,7 +185,11 @@ void Conversion::record(const PlannedOutput& planned, const WrittenOutput& writt
                       file.file.filename().string(),
                       static_cast<double>(file.offset_ms),
                       static_cast<double>(file.duration_ms),
+                      {},
                       {}};
+  for (const WrittenPart& part : written.parts)
+    report.parts.push_back({part.file.filename().string(), static_cast<double>(part.start_ns) / 1e6,
+                            static_cast<double>(part.end_ns - part.start_ns) / 1e6});
   for (const auto& track : tracks)
     for (TrackReport& layer : track->reports()) {
       note(notes_of(layer));

@@ -75,6 +75,7 @@ Result<void> LayerScanner::push(const RtpPacket& packet, std::uint64_t offset, s
     ++out_.repair_packets;
   } else {
     judge(describe(packet, media, offset, receive_ms));
+    watch_parameter_sets(media);
     if (media.role == PayloadRole::telephone_event) note_digit(packet);
   }
   if (repairs_) repairer_->push(packet);
@@ -310,6 +311,7 @@ void LayerScanner::open_segment(const Arrival& arrival, SegmentStart why) {
 void LayerScanner::on_repaired(const Repaired& repaired) {
   if (failed_) return;
   const RtpPacket& packet = repaired.packet;
+  watch_parameter_sets(media_payload(*context_.types, packet));
   for (std::size_t back = 1; back <= std::min(out_.segments.size(), kLiveSegments); ++back) {
     Segment& segment = *out_.segments[out_.segments.size() - back];
     if (segment.ssrc != packet.ssrc) continue;
@@ -350,6 +352,18 @@ void LayerScanner::use_early(Segment& segment, std::int64_t below) {
     }
     early.erase(early.begin());
   }
+}
+
+void LayerScanner::watch_parameter_sets(const MediaPayload& media) {
+  if (media.role != PayloadRole::media || out_.parameter_sets_change) return;
+  const HintFormat format = hint_by_type_[media.payload_type & 0x7F];
+  if (format != HintFormat::h264 && format != HintFormat::h265) return;
+  auto watch = set_watches_.find(media.payload_type);
+  if (watch == set_watches_.end())
+    watch = set_watches_.try_emplace(media.payload_type, *context_.types->codec(media.payload_type)).first;
+  watch->second.push(media.payload);
+  // Another payload type of the codec has sets of its own.
+  out_.parameter_sets_change = watch->second.changes() || set_watches_.size() > 1;
 }
 
 // RFC 4733 section 2.3: event | E R volume | duration.

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "codec/parameter_set_watch.hpp"
 #include "convert/keyframe_hint.hpp"
 #include "convert/media_payload.hpp"
 #include "convert/rtcp_log.hpp"
@@ -84,6 +85,7 @@ struct LayerScan {
   std::vector<std::unique_ptr<Segment>> segments;  ///< in the order they began
   std::vector<std::uint64_t> pass_over;  ///< records that belong to no main line though they look so; sorted
   std::uint64_t keyframe_bound = 0;      ///< no more keyframes than this
+  bool parameter_sets_change = false;    ///< of H.264 or H.265, after the first picture
 
   std::uint64_t packets = 0, bytes = 0, repair_packets = 0, unknown_packets = 0, malformed_packets = 0;
   std::uint64_t duplicates = 0, reordered = 0;
@@ -155,6 +157,7 @@ class LayerScanner {
   void on_repaired(const Repaired& repaired);
   void use_early(Segment& segment, std::int64_t below);
   void note_digit(const RtpPacket& packet);
+  void watch_parameter_sets(const MediaPayload& media);
   void count(const Arrival& arrival);
   void count_lost(std::uint64_t packets);
   void uncount_lost();
@@ -168,6 +171,7 @@ class LayerScanner {
   bool repairs_ = false;
   std::optional<std::uint8_t> capture_time_id_;
   HintFormat hint_by_type_[128] = {};
+  std::map<std::uint8_t, ParameterSetWatch> set_watches_;  // by payload type, of H.264 and H.265
   std::optional<Candidate> candidate_;
   std::optional<Error> failed_;
   std::int64_t receive_ms_ = 0;    // of the packet being pushed

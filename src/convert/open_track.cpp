@@ -8,12 +8,23 @@
 #include "convert/track_report.hpp"
 
 namespace rtpx {
+namespace {
+
+// Layers that are spliced have sets of their own.
+bool parameter_sets_change(const PlannedTrack& planned) {
+  return planned.layers.size() > 1 || std::ranges::any_of(planned.layers, [](const PlacedLayer* layer) {
+           return layer->layer->parameter_sets_change;
+         });
+}
+
+}  // namespace
 
 Result<std::unique_ptr<OpenTrack>> OpenTrack::open(const PlannedTrack& planned, const SpillFile& spill,
                                                    const ConvertOptions& options) {
   std::unique_ptr<OpenTrack> track(new OpenTrack(planned));
-  const LayerFrameOptions frame_options{{options.max_spatial_layer, options.max_temporal_layer},
-                                        options.incomplete};
+  track->sets_in_band_ = options.on_change == OnChange::keep && parameter_sets_change(planned);
+  const LayerFrameOptions frame_options{
+      {options.max_spatial_layer, options.max_temporal_layer, track->sets_in_band_}, options.incomplete};
   std::vector<std::unique_ptr<FrameSource>> sources;
   for (const PlacedLayer* layer : planned.layers) {
     track->logs_.push_back(std::make_unique<FrameLog>());
@@ -55,7 +66,7 @@ MediaKind OpenTrack::kind() const noexcept {
 }
 
 WriterInput OpenTrack::input() const {
-  WriterInput input{source_.get(), kind(), planned_.name, 0, 0};
+  WriterInput input{source_.get(), kind(), planned_.name, 0, 0, sets_in_band_};
   for (const PlacedLayer* layer : planned_.layers) {
     input.end_ns = std::max(input.end_ns, end_of(*layer));
     input.keyframe_bound += layer->layer->keyframe_bound;

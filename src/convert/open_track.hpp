@@ -34,6 +34,7 @@ class OpenTrack {
   explicit OpenTrack(const PlannedTrack& planned) : planned_(planned) {}
 
   const PlannedTrack& planned_;
+  bool sets_in_band_ = false;  // H.264, H.265: in every keyframe, as they change in the file
   std::vector<std::unique_ptr<FrameLog>> logs_;  // one for each layer
   std::vector<const LayerFrames*> layers_;       // inside source_
   std::unique_ptr<FrameSource> source_;

@@ -18,6 +18,7 @@ OutputTrack describe(const WriterInput& input, const PlacedFrame& first) {
   track.rotation = first.orientation.clockwise_degrees;
   track.mirrored = first.orientation.mirrored;
   track.name = input.name;
+  track.config_changes = input.config_changes;
   track.codec_delay_ns = first.codec_delay_ns;
   return track;
 }
@@ -105,8 +106,16 @@ class Writer {
     if (!lane.in_file) return false;
     const PlacedFrame& next = *lane.next;
     if (next.codec != lane.codec && next.codec->mime_type != lane.codec->mime_type) return true;
-    if (options_.on_change == OnChange::keep || next.frame.kind != FrameKind::key) return false;
-    return lane.config != next.config || lane.orientation != next.orientation;
+    if (next.frame.kind != FrameKind::key) return false;
+    // No container turns a track from some time on. Beside a second picture a part would begin between
+    // keyframes.
+    if (lane.orientation != next.orientation && format_turns(format_) && pictures_in_file() == 1) return true;
+    return options_.on_change == OnChange::split && lane.config != next.config;
+  }
+
+  [[nodiscard]] std::ptrdiff_t pictures_in_file() const {
+    return std::ranges::count_if(
+        lanes_, [](const Lane& lane) { return lane.in_file && lane.input.kind == MediaKind::video; });
   }
 
   Result<void> write_frame(Lane& lane) {
@@ -138,14 +147,14 @@ class Writer {
     describe_tracks(tracks, hints);
     if (options_.started)
       hints.date_utc = format_utc(*options_.started + std::chrono::microseconds(zero_ns_ / 1000));
-    const Format format = options_.format == Format::automatic ? choose_format(tracks) : options_.format;
-    if (auto chosen = leave_out(tracks, format); !chosen) return chosen;
-    WrittenPart part{part_file(format), zero_ns_, zero_ns_, false, {}};
+    format_ = options_.format == Format::automatic ? choose_format(tracks) : options_.format;
+    if (auto chosen = leave_out(tracks, format_); !chosen) return chosen;
+    WrittenPart part{part_file(format_), zero_ns_, zero_ns_, false, {}};
     for (const OutputTrack& track : tracks) {
       part.has_video = part.has_video || track.kind == MediaKind::video;
       if (track.kind == MediaKind::audio) part.audio_types.push_back(track.mime_type);
     }
-    auto muxer = open_muxer(format, part.file, std::move(tracks), hints);
+    auto muxer = open_muxer(format_, part.file, std::move(tracks), hints);
     if (!muxer) return std::unexpected(muxer.error());
     muxer_ = std::move(*muxer);
     output_.parts.push_back(std::move(part));
@@ -217,6 +226,7 @@ class Writer {
   const WriterOptions& options_;
   std::vector<Lane> lanes_;
   std::unique_ptr<Muxer> muxer_;
+  Format format_ = Format::automatic;  // of the open file
   WrittenOutput output_;
   bool unfinished_ = false;  // the last part is not under its name
   std::int64_t zero_ns_ = 0, end_ns_ = 0, now_ns_ = 0;

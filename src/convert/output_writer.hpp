@@ -20,6 +20,7 @@ struct WriterInput {
   std::string name;         ///< shown by players; may be empty
   std::int64_t end_ns = 0;  ///< where its media end, about
   std::uint64_t keyframe_bound = 0;
+  bool config_changes = false;  ///< H.264, H.265: the parameter sets change
 };
 
 struct WriterOptions {

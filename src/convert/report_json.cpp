@@ -17,6 +17,7 @@ double rounded(double value) {
 Json json_of(const ReportGap& gap);
 Json json_of(const ReportFrame& frame);
 Json json_of(const ReportChange& change);
+Json json_of(const ReportPart& part);
 Json json_of(const ReportSegment& segment);
 Json json_of(const ReportDigit& digit);
 Json json_of(const TrackReport& track);
@@ -44,6 +45,12 @@ Json json_of(const ReportFrame& frame) {
 Json json_of(const ReportChange& change) {
   return {
       {"time_ms", rounded(change.time_ms)}, {"what", change.what}, {"from", change.from}, {"to", change.to}};
+}
+
+Json json_of(const ReportPart& part) {
+  return {{"file", part.file},
+          {"offset_ms", rounded(part.offset_ms)},
+          {"duration_ms", rounded(part.duration_ms)}};
 }
 
 Json json_of(const ReportSegment& segment) {
@@ -164,6 +171,7 @@ std::string serialize_report(const OutputReport& report) {
   out["file"] = report.file;
   out["offset_ms"] = rounded(report.offset_ms);
   out["duration_ms"] = rounded(report.duration_ms);
+  out["parts"] = list(report.parts);
   out["tracks"] = list(report.tracks);
   return text(out);
 }

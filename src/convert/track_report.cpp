@@ -195,7 +195,7 @@ std::vector<ConvertNote> notes_of(const TrackReport& report) {
     else if (frame.reason != "layer" && cut == nullptr)
       cut = &frame;
   }
-  if (waiting > 0)
+  if (waiting > 0 && report.frames > 0)
     add(Severity::info, "the picture starts with the first keyframe; " + std::to_string(waiting) +
                             " frames before it cannot be decoded and are left out");
   if (cut != nullptr)
@@ -205,7 +205,10 @@ std::vector<ConvertNote> notes_of(const TrackReport& report) {
     add(Severity::loss, std::to_string(report.damaged_count) +
                             " frames are kept although what they refer to is missing, first at " +
                             clock_time(report.damaged.front().time_ms));
-  if (report.frames == 0 && report.packets > 0) add(Severity::skipped, "nothing in it can be decoded");
+  if (report.frames == 0 && report.packets > 0)
+    add(Severity::skipped, !report.refused.empty() ? report.refused
+                           : waiting > 0           ? "it holds no keyframe, so nothing in it can be decoded"
+                                                   : "nothing in it can be decoded");
   return notes;
 }
 

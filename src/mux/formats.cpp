@@ -66,6 +66,10 @@ std::size_t most_tracks(Format format) noexcept {
   }
 }
 
+bool format_turns(Format format) noexcept {
+  return format == Format::webm || format == Format::mkv || format == Format::mp4 || format == Format::fmp4;
+}
+
 Format choose_format(const std::vector<OutputTrack>& tracks) {
   const bool webm = std::ranges::all_of(
       tracks, [](const OutputTrack& track) { return format_holds(Format::webm, track.mime_type); });

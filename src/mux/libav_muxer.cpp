@@ -201,7 +201,7 @@ Result<void> LibavMuxer::add_stream(const OutputTrack& track) {
   if (stream == nullptr) return std::unexpected(failure("begin", AVERROR(ENOMEM)));
   AVCodecParameters& parameters = *stream->codecpar;
   parameters.codec_id = libav_codec(codec);
-  Track known{codec, track.codec_delay_ns};
+  Track known{codec, track.codec_delay_ns, track.config_changes};
   Bytes setup = config.codec_private;
   std::vector<std::byte> head_bytes;
 
@@ -309,6 +309,10 @@ Result<void> LibavMuxer::write(const Sample& sample) {
   if (data.size() > INT32_MAX / 2)
     return fail(Errc::malformed, out_->path().string() + ": a frame of over 1 GiB");
   if (sample.new_config != nullptr && !sample.new_config->codec_private.empty()) {
+    if (has_parameter_sets(track.codec) && !track.sets_in_band && sample.keyframe)
+      return fail(Errc::unsupported, out_->path().string() +
+                                         ": the parameter sets change, and the file's header says that they "
+                                         "do not");
     const auto sets = missing_parameter_sets(track.codec, sample.new_config->codec_private, data);
     if (!sets)
       return std::unexpected(Error{sets.error().code, out_->path().string() + ": " + sets.error().message});

@@ -15,8 +15,8 @@ struct AVPacket;
 
 namespace rtpx {
 
-/// MP4 and Ogg by libavformat, over an PublishedFile. A plain MP4 keeps its index in memory, about 100 bytes a
-/// sample, and is rewritten once to bring it to the front; fragmented MP4 and Ogg need constant memory.
+/// MP4 and Ogg by libavformat, over an PublishedFile. A plain MP4 keeps its index in memory, about 100 bytes
+/// a sample, and is rewritten once to bring it to the front; fragmented MP4 and Ogg need constant memory.
 class LibavMuxer final : public Muxer {
  public:
   [[nodiscard]] static Result<std::unique_ptr<Muxer>> open(Format format, const std::filesystem::path& path,
@@ -31,6 +31,7 @@ class LibavMuxer final : public Muxer {
   struct Track {
     CodecId codec = CodecId::vp8;
     std::int64_t delay_ns = 0;
+    bool sets_in_band = false;  // avc3, hev1
     DecodeTimes decode_times;
     std::uint64_t samples = 0;
   };

@@ -79,6 +79,8 @@ class Muxer {
 [[nodiscard]] const char* name_of(Format format) noexcept;
 /// Tracks that one file of this format can hold.
 [[nodiscard]] std::size_t most_tracks(Format format) noexcept;
+/// Whether a file of this format tells a player how to turn its picture.
+[[nodiscard]] bool format_turns(Format format) noexcept;
 /// Whether `format` can hold `mime_type`.
 [[nodiscard]] bool format_holds(Format format, std::string_view mime_type) noexcept;
 

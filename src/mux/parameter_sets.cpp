@@ -57,8 +57,7 @@ bool has_sequence_parameter_set(CodecId codec, Bytes access_unit) noexcept {
 
 Result<std::vector<std::byte>> missing_parameter_sets(CodecId codec, Bytes record, Bytes access_unit) {
   std::vector<std::byte> out;
-  if ((codec != CodecId::h264 && codec != CodecId::h265) || has_sequence_parameter_set(codec, access_unit))
-    return out;
+  if (!has_parameter_sets(codec) || has_sequence_parameter_set(codec, access_unit)) return out;
   const auto sets = parameter_sets(codec, record);
   if (!sets) return std::unexpected(sets.error());
   for (const Bytes set : *sets) {

@@ -9,6 +9,11 @@
 
 namespace rtpx {
 
+/// Whether the codec is H.264 or H.265.
+[[nodiscard]] inline bool has_parameter_sets(CodecId codec) noexcept {
+  return codec == CodecId::h264 || codec == CodecId::h265;
+}
+
 /// The parameter sets of an avcC (ISO/IEC 14496-15 section 5.3.3) or hvcC (section 8.3.3), each with its NAL
 /// unit header, in the record's order (VPS, SPS, PPS). Views into `record`. Errors: malformed.
 [[nodiscard]] Result<std::vector<Bytes>> parameter_sets(CodecId codec, Bytes record);

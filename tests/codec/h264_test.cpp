@@ -1,6 +1,7 @@
 #include "codec/h264.hpp"
 
 #include "codec/harness.hpp"
+#include "codec/parameter_set_watch.hpp"
 
 namespace rtpx::test {
 namespace {
@@ -82,6 +83,29 @@ TEST(H264, ChangedSetsTravelInBandFromThenOn) {
   EXPECT_EQ(h264.frames[4].bytes, sample({kSps, kPps, kIdr}));
   EXPECT_TRUE(h264.frames[4].parameters_changed);
   EXPECT_EQ(h264.frames[5].bytes, sample({kP}));
+}
+
+TEST(H264, SetsThatAreKnownToChangeTravelInEveryKeyframe) {
+  Depacketized h264("video/H264", {.sets_in_band = true});
+  h264.packet(0, true, stap_a({kSps, kPps, kIdr}));
+  h264.packet(3000, true, kP);
+  h264.packet(6000, true, kIdr);
+  ASSERT_EQ(h264.frames.size(), 3u);
+  EXPECT_EQ(h264.frames[0].bytes, sample({kSps, kPps, kIdr}));
+  EXPECT_EQ(h264.frames[1].bytes, sample({kP}));
+  EXPECT_EQ(h264.frames[2].bytes, sample({kSps, kPps, kIdr}));
+}
+
+TEST(ParameterSetWatch, SeesSetsThatChangeAfterThePictureTheyAreFor) {
+  const Codec codec{.payload_type = 96, .mime_type = "video/H264"};
+  ParameterSetWatch watch(codec);
+  watch.push(kP);  // before any set: nothing can decode it
+  watch.push(stap_a({kSps, kPps}));
+  watch.push(fu_a(true, false, {0x88, 0x84}));
+  watch.push(stap_a({kSps, kPps, kIdr}));  // repeated
+  EXPECT_FALSE(watch.changes());
+  watch.push(kOtherPps);
+  EXPECT_TRUE(watch.changes());
 }
 
 TEST(H264, ALostFragmentLosesTheAccessUnit) {

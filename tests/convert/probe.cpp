@@ -50,18 +50,19 @@ int Probed::packets(const std::string& kind) const {
 
 Probed probe(const std::filesystem::path& file) {
   Probed out;
-  std::istringstream lines(
-      run("ffprobe -v error -count_packets -show_entries "
-          "stream=codec_name,codec_type,width,start_time,nb_read_packets:format=duration "
-          "-of compact " +
-          quoted(file)));
+  std::istringstream lines(run(
+      "ffprobe -v error -count_packets -show_entries "
+      "stream=codec_name,codec_type,codec_tag_string,width,height,start_time,nb_read_packets:format=duration "
+      "-of compact " +
+      quoted(file)));
   for (std::string line; std::getline(lines, line);) {
     const auto f = fields(line);
     if (line.starts_with("format")) out.duration_seconds = number(f, "duration");
     if (!line.starts_with("stream")) continue;
-    out.streams.push_back({f.at("codec_type"), f.at("codec_name"),
+    out.streams.push_back({f.at("codec_type"), f.at("codec_name"), f.at("codec_tag_string"),
                            static_cast<int>(number(f, "nb_read_packets")),
-                           static_cast<int>(number(f, "width")), number(f, "start_time")});
+                           static_cast<int>(number(f, "width")), static_cast<int>(number(f, "height")),
+                           number(f, "start_time")});
   }
   return out;
 }
@@ -77,6 +78,13 @@ std::vector<double> packet_times(const std::filesystem::path& file, const std::s
 // Variable frame rate makes the null muxer complain of timestamps; that is no fault of the file.
 std::string decode_errors(const std::filesystem::path& file) {
   return run("ffmpeg -nostdin -v error -i " + quoted(file) + " -f null - 2>&1 | grep -v 'non monotonically'");
+}
+
+std::string display_matrix(const std::filesystem::path& file) {
+  const std::string told = run(
+      "ffprobe -v error -select_streams v:0 -show_entries stream_side_data=rotation -of default=nk=1:nw=1 " +
+      quoted(file));
+  return told.substr(0, told.find_first_of(" \n"));
 }
 
 std::string mkvmerge_warnings(const std::filesystem::path& file) {

@@ -12,8 +12,9 @@ struct Probed {
   double duration_seconds = 0;
   struct Stream {
     std::string kind, codec;  ///< "video", "vp8"
+    std::string tag;          ///< of MP4, "avc1"
     int packets = 0;
-    int width = 0;
+    int width = 0, height = 0;
     double start_seconds = 0;
   };
   std::vector<Stream> streams;
@@ -25,6 +26,8 @@ struct Probed {
 [[nodiscard]] std::vector<double> packet_times(const std::filesystem::path& file, const std::string& stream);
 /// What ffmpeg says while it decodes all of the file; empty: no error.
 [[nodiscard]] std::string decode_errors(const std::filesystem::path& file);
+/// Counter-clockwise degrees of the first stream's display matrix, "-90"; empty: it has none.
+[[nodiscard]] std::string display_matrix(const std::filesystem::path& file);
 /// What mkvmerge warns of; empty: nothing.
 [[nodiscard]] std::string mkvmerge_warnings(const std::filesystem::path& file);
 /// MD5 of each decoded frame of "v:0" or "a:0".
