@@ -60,8 +60,10 @@ struct S3UploadConfig {
 /// against AWS's rules), denied (no credentials).
 [[nodiscard]] Result<std::shared_ptr<Uploader>> make_s3_uploader(const S3UploadConfig& config);
 
-/// Errors: denied (no credentials), invalid_argument.
-[[nodiscard]] Result<std::shared_ptr<Downloader>> make_s3_downloader(const S3Config& config);
+/// `max_bytes`: of all its downloads together, more are refused; 0: what the disk has free.
+[[nodiscard]] Result<std::shared_ptr<Downloader>> make_s3_downloader(const S3Config& config,
+                                                                     std::uint64_t max_bytes = 0,
+                                                                     std::stop_token stop = {});
 
 /// `s3://bucket/key`; the key may be empty and is not percent-encoded.
 struct S3Url {
@@ -88,7 +90,7 @@ struct S3TransferOptions {
 
 struct S3TransferReport {
   std::vector<std::string> objects;  ///< s3:// URLs stored, or fetched
-  std::uint64_t bytes = 0;           ///< moved in this call
+  std::uint64_t bytes = 0;           ///< of these objects together
   std::vector<std::string>
       unverified;  ///< objects whose checksum the server does not tell: only the size was compared
 };

@@ -66,6 +66,12 @@ Result<void> digest_body(const std::variant<std::string, FileRange>& body, Diges
 
 }  // namespace
 
+Result<Md5> md5_of(const FileRange& range) {
+  Digests digests(static_cast<unsigned>(Digests::Want::md5));
+  if (auto read = digest_body(range, digests); !read) return std::unexpected(read.error());
+  return digests.md5();
+}
+
 struct Client::Call {
   std::string method;
   S3Url object;
@@ -117,8 +123,9 @@ Result<HttpResponse> Client::send_once(const Call& call, std::stop_token stop) {
   return http_.perform(request, stop);
 }
 
-Result<HttpResponse> Client::send(const Call& call, CallContext context) {
+Result<HttpResponse> Client::send(const Call& call, CallContext context, int* tries) {
   for (;;) {
+    if (tries != nullptr) ++*tries;
     auto answer = send_once(call, context.stop);
     if (answer && !worth_retrying(answer->status)) {
       if (answer->status / 100 != 2) return std::unexpected(explain(call, *answer));
@@ -223,20 +230,22 @@ Result<std::string> Client::put_part(const S3Url& object, const std::string& upl
   return put_body(call, md5, context);
 }
 
-Result<std::string> Client::create_upload(const S3Url& object, CallContext context) {
+Result<Client::CreatedUpload> Client::create_upload(const S3Url& object, std::uint64_t part_bytes,
+                                                    CallContext context) {
   Call call;
   call.method = "POST";
   call.object = object;
   call.query = {{"uploads", ""}};
-  call.headers = {{"x-amz-meta-rtpx-part-bytes", std::to_string(config_.part_bytes)}};
-  auto answer = send(call, context);
+  call.headers = {{"x-amz-meta-rtpx-part-bytes", std::to_string(part_bytes)}};
+  int tries = 0;
+  auto answer = send(call, context, &tries);
   if (!answer) return std::unexpected(answer.error());
   pugi::xml_document xml;
   xml.load_buffer(answer->body.data(), answer->body.size());
-  std::string id = xml.child("InitiateMultipartUploadResult").child_value("UploadId");
+  const std::string id = xml.child("InitiateMultipartUploadResult").child_value("UploadId");
   if (id.empty())
     return fail(Errc::malformed, config_.endpoint + " began no multipart upload of " + object.text() + ".");
-  return id;
+  return CreatedUpload{id, tries > 1};
 }
 
 Result<void> Client::complete_upload(const S3Url& object, const std::string& upload_id,

@@ -32,6 +32,9 @@ struct CallContext {
   std::stop_token stop;
 };
 
+/// Errors: io.
+[[nodiscard]] Result<Md5> md5_of(const FileRange& range);
+
 /// The S3 operations that rtpx needs, against one service. Connection errors, 408, 429 and 5xx are tried
 /// again within the budget; any other refusal is an Error that says what is wrong and what to do.
 /// Thread-safe.
@@ -50,7 +53,13 @@ class Client {
                                              const FileRange& range, Md5& md5, CallContext context,
                                              std::function<void(std::uint64_t)> on_sent = {});
 
-  [[nodiscard]] Result<std::string> create_upload(const S3Url& object, CallContext context);
+  struct CreatedUpload {
+    std::string upload_id;
+    bool tried_again;  ///< the server may have begun others, whose ids did not reach us
+  };
+  /// `part_bytes` becomes the object's metadata: its ETag can then be computed again.
+  [[nodiscard]] Result<CreatedUpload> create_upload(const S3Url& object, std::uint64_t part_bytes,
+                                                    CallContext context);
   [[nodiscard]] Result<void> complete_upload(const S3Url& object, const std::string& upload_id,
                                              const std::vector<std::string>& etags, CallContext context);
   [[nodiscard]] Result<void> abort_upload(const S3Url& object, const std::string& upload_id,
@@ -70,7 +79,7 @@ class Client {
 
  private:
   struct Call;
-  [[nodiscard]] Result<HttpResponse> send(const Call& call, CallContext context);
+  [[nodiscard]] Result<HttpResponse> send(const Call& call, CallContext context, int* tries = nullptr);
   [[nodiscard]] Result<HttpResponse> send_once(const Call& call, std::stop_token stop);
   [[nodiscard]] Result<std::string> put_body(Call& call, Md5& md5, CallContext context);
   [[nodiscard]] Error explain(const Call& call, const HttpResponse& answer) const;

@@ -17,6 +17,9 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
+constexpr std::chrono::seconds kDownloadPatience{30};  // without one successful request
+constexpr std::size_t kRangesBetweenSaves = 4;         // as much is fetched twice after a kill -9
+
 /// What has arrived of one version of an object, kept beside the temporary file.
 struct Arrived {
   std::string etag;
@@ -114,11 +117,12 @@ Result<void> fetch_ranges(Client& client, const S3Url& object, File& file, Arriv
           },
           context);
       const std::lock_guard lock(mutex);
-      if (got)
-        arrived.ranges.insert(missing[i]);
-      else if (!error)
-        error = write_error ? *write_error : got.error();
+      if (!got && !error) error = write_error ? *write_error : got.error();
       if (error) next = missing.size();
+      if (!got) continue;
+      arrived.ranges.insert(missing[i]);
+      if (arrived.ranges.size() % kRangesBetweenSaves == 0 && file.sync())
+        (void)save_arrived(state_path, arrived);
     }
   };
   {
@@ -133,7 +137,32 @@ Result<void> fetch_ranges(Client& client, const S3Url& object, File& file, Arriv
   return std::unexpected(*error);
 }
 
+fs::path folder_of(const fs::path& file) {
+  return file.has_parent_path() ? file.parent_path() : fs::path(".");
+}
+
+fs::path part_of(const fs::path& file) {
+  return folder_of(file) / ("." + file.filename().string() + ".part");
+}
+
+std::uint64_t size_of(const fs::path& path) {
+  const auto there = real_file_system().stat(path);
+  return there && *there ? (*there)->size : 0;
+}
+
+/// True when `file` has the object's checksum.
+bool is_fetched(const fs::path& file, const S3Url& object, const ObjectInfo& info) {
+  const auto there = real_file_system().stat(file);
+  if (!there || !*there || (*there)->size != info.bytes) return false;
+  const auto open = real_file_system().open(file, OpenMode::read);
+  return open && verify(**open, object, info).value_or(false);
+}
+
 }  // namespace
+
+std::uint64_t bytes_there(const fs::path& file) {
+  return size_of(file) + size_of(part_of(file));
+}
 
 Result<bool> download_object(Client& client, const S3Url& object, const fs::path& file,
                              std::uint64_t max_bytes, CallContext context,
@@ -141,13 +170,16 @@ Result<bool> download_object(Client& client, const S3Url& object, const fs::path
   FileSystem& files = real_file_system();
   const auto info = client.head(object, context);
   if (!info) return std::unexpected(info.error());
-  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  if (is_fetched(file, object, *info)) {
+    if (on_bytes) on_bytes(info->bytes);
+    return true;
+  }
+  const fs::path folder = folder_of(file);
   if (auto made = files.create_directories(folder); !made) return std::unexpected(made.error());
-  const fs::path part = folder / ("." + file.filename().string() + ".part");
+  const fs::path part = part_of(file);
   const fs::path state_path = part.string() + ".json";
 
-  const auto there = files.stat(part);
-  const std::uint64_t have = there && *there ? (*there)->size : 0;
+  const std::uint64_t have = size_of(part);
   const auto free = files.free_bytes(folder);
   const std::uint64_t room = max_bytes != 0 ? max_bytes : free ? *free + have : UINT64_MAX;
   if (info->bytes > room)
@@ -185,25 +217,34 @@ namespace {
 
 class S3Downloader final : public Downloader {
  public:
-  explicit S3Downloader(const S3Config& config) : client_(config) {}
+  S3Downloader(const S3Config& config, std::uint64_t max_bytes, std::stop_token stop)
+      : client_(config), left_(max_bytes), limited_(max_bytes != 0), stop_(std::move(stop)) {}
+
   Result<void> download(const std::string& url, const fs::path& file) override {
     const auto object = parse_s3_url(url);
     if (!object) return std::unexpected(object.error());
-    RetryBudget budget(std::chrono::seconds(30));
-    auto got = download_object(client_, *object, file, 0, {budget, {}}, {});
+    if (limited_ && left_ == 0)
+      return fail(Errc::no_space, "Nothing is left of the bytes that may be downloaded, for " + url + ".");
+    RetryBudget budget(kDownloadPatience);
+    auto got = download_object(client_, *object, file, left_, {budget, stop_}, {});
     if (!got) return std::unexpected(got.error());
+    if (limited_) left_ -= std::min<std::uint64_t>(left_, size_of(file));
     return {};
   }
 
  private:
   Client client_;
+  std::uint64_t left_;
+  bool limited_;
+  std::stop_token stop_;
 };
 
 }  // namespace
 }  // namespace s3
 
-Result<std::shared_ptr<Downloader>> make_s3_downloader(const S3Config& config) {
-  return std::make_shared<s3::S3Downloader>(config);
+Result<std::shared_ptr<Downloader>> make_s3_downloader(const S3Config& config, std::uint64_t max_bytes,
+                                                       std::stop_token stop) {
+  return std::make_shared<s3::S3Downloader>(config, max_bytes, std::move(stop));
 }
 
 }  // namespace rtpx

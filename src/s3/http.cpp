@@ -262,6 +262,10 @@ Result<HttpResponse> Http::perform(const HttpRequest& request, std::stop_token s
   // A server that refuses an upload may answer and close before it has read all of it.
   if (transfer.response.status >= 400 && !transfer.refused) return std::move(transfer.response);
   if (transfer.refused || transfer.code == CURLE_ABORTED_BY_CALLBACK) return cancelled();
+  if (transfer.code == CURLE_PEER_FAILED_VERIFICATION || transfer.code == CURLE_SSL_CACERT_BADFILE)
+    return fail(Errc::denied, "The certificate of " + request.url.substr(0, request.url.find('/', 8)) +
+                                  " is not trusted (" + transfer.error_text +
+                                  "). If its authority is your own, name its PEM file in AWS_CA_BUNDLE.");
   const char* text = transfer.error_text[0] != '\0' ? transfer.error_text : curl_easy_strerror(transfer.code);
   return fail(Errc::network, text);
 }

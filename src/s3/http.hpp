@@ -57,8 +57,8 @@ class Http {
   Http(const Http&) = delete;
   Http& operator=(const Http&) = delete;
 
-  /// Any HTTP status is an answer. Errors: network (the message names what failed, never a header), io
-  /// (reading the body's file), cancelled.
+  /// Any HTTP status is an answer. Errors: network (the message names what failed, never a header),
+  /// denied (a certificate that is not trusted), io (reading the body's file), cancelled.
   [[nodiscard]] Result<HttpResponse> perform(const HttpRequest& request, std::stop_token stop = {});
 
  private:

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 namespace rtpx::s3 {
 namespace {
 
-constexpr std::uint64_t kMaxParts = 10'000;  // AWS's limit
-constexpr int kLostUploads = 3;              // how often a server may forget a multipart upload
+constexpr int kLostUploads = 3;  // how often a server may forget a multipart upload
 
 }  // namespace
 
@@ -29,10 +29,35 @@ void ObjectUpload::start_anew(std::uint64_t bytes) {
   state_.done = state_.verified = false;
 }
 
+/// Since an earlier run stored its parts, the file may have become another, of the same size even.
+Result<void> ObjectUpload::forget_changed_parts() {
+  if (std::exchange(compared_, true) || state_.parts.empty()) return {};
+  const std::uint64_t step = state_.part_bytes != 0 ? state_.part_bytes : state_.bytes;
+  std::error_code error;
+  const std::uint64_t bytes = std::filesystem::file_size(path_, error);
+  if (error) return {};  // removed after it was stored: nothing to compare
+  std::vector<int> changed;
+  for (const auto& [number, part] : state_.parts) {
+    const std::uint64_t from = static_cast<std::uint64_t>(number - 1) * step;
+    const std::uint64_t length = std::min(step, state_.bytes != 0 ? state_.bytes - from : step);
+    if (from + length > bytes) {
+      changed.push_back(number);
+      continue;
+    }
+    const auto md5 = md5_of({path_, from, length});
+    if (!md5) return std::unexpected(md5.error());
+    if (*md5 != part.md5) changed.push_back(number);
+  }
+  if (!changed.empty() && state_.done) start_anew(bytes);
+  for (const int number : changed) state_.parts.erase(number);
+  return {};
+}
+
 Result<void> ObjectUpload::grow(std::uint64_t bytes, CallContext context) {
   const std::lock_guard lock(mutex_);
-  const std::uint64_t part_bytes = client_.config().part_bytes;
-  if (state_.done || bytes / part_bytes <= state_.parts.size()) return {};
+  const std::uint64_t part_bytes = state_.part_bytes != 0 ? state_.part_bytes : client_.config().part_bytes;
+  if (state_.done || bytes / part_bytes <= state_.parts.size() || bytes / part_bytes > kMaxParts) return {};
+  if (auto compared = forget_changed_parts(); !compared) return compared;
   if (auto opened = open_upload(context); !opened) return opened;
   return put_parts(bytes / state_.part_bytes * state_.part_bytes, context, {});
 }
@@ -45,13 +70,17 @@ Result<ObjectState> ObjectUpload::finish(CallContext context, const OnBytes& on_
     if (state_.done && state_.verified) return state_;  // stored and removed by an earlier run
     return fail(Errc::not_found, "Cannot upload " + path_.string() + ": " + error.message() + ".");
   }
+  if (auto compared = forget_changed_parts(); !compared) return std::unexpected(compared.error());
   if (state_.done && state_.bytes == bytes && state_.verified) {
     if (on_bytes) on_bytes(bytes);
     return state_;
   }
   if (state_.done) start_anew(bytes);
+  if (state_.bytes != 0 && state_.bytes != bytes && state_.part_bytes != 0)
+    state_.parts.erase(static_cast<int>(state_.bytes / state_.part_bytes) + 1);  // was the last and shorter
   state_.bytes = bytes;
-  if (state_.parts.size() * state_.part_bytes > bytes) state_.parts.clear();  // not the file it was
+  if (state_.part_bytes != 0 && bytes > kMaxParts * state_.part_bytes)  // it grew larger than foreseen
+    if (auto given_up = give_up_upload(context); !given_up) return std::unexpected(given_up.error());
 
   const bool at_once =
       state_.upload_id.empty() && !state_.upload_wanted && bytes <= client_.config().part_bytes;
@@ -83,14 +112,25 @@ Result<void> ObjectUpload::open_upload(CallContext context) {
   state_.parts.clear();
   state_.part_bytes = std::max<std::uint64_t>(client_.config().part_bytes, state_.bytes / kMaxParts + 1);
   if (auto saved = save(); !saved) return saved;
-  auto id = client_.create_upload(state_.object, context);
-  if (!id) return std::unexpected(id.error());
-  state_.upload_id = *id;
+  auto created = client_.create_upload(state_.object, state_.part_bytes, context);
+  if (!created) return std::unexpected(created.error());
+  state_.upload_id = created->upload_id;
+  state_.upload_wanted = created->tried_again;
+  return save();
+}
+
+Result<void> ObjectUpload::give_up_upload(CallContext context) {
+  if (!state_.upload_id.empty())
+    if (auto aborted = client_.abort_upload(state_.object, state_.upload_id, context); !aborted)
+      return aborted;
+  state_.upload_id.clear();
+  state_.parts.clear();
   return save();
 }
 
 Result<void> ObjectUpload::abort_strangers(CallContext context) {
   const auto open = client_.open_uploads(state_.object, context);
+  if (!open && open.error().code == Errc::denied) return {};  // then the bucket's own rules must end them
   if (!open) return std::unexpected(open.error());
   for (const OpenUpload& upload : *open) {
     if (upload.key != state_.object.key || upload.upload_id == state_.upload_id) continue;
@@ -183,6 +223,8 @@ Result<void> ObjectUpload::verify(CallContext context) {
   state_.done = true;
   state_.verified = comparable;
   state_.upload_id.clear();
+  if (state_.upload_wanted)
+    if (auto aborted = abort_strangers(context); !aborted) return aborted;
   state_.upload_wanted = false;
   return save();
 }

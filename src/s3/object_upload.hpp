@@ -29,18 +29,21 @@ class ObjectUpload {
  private:
   [[nodiscard]] Result<void> put_at_once(std::uint64_t bytes, CallContext context, const OnBytes& on_bytes);
   [[nodiscard]] Result<void> open_upload(CallContext context);
+  [[nodiscard]] Result<void> give_up_upload(CallContext context);
   [[nodiscard]] Result<void> abort_strangers(CallContext context);
   [[nodiscard]] Result<void> put_parts(std::uint64_t bytes, CallContext context, const OnBytes& on_bytes);
   [[nodiscard]] Result<void> complete(CallContext context);
   [[nodiscard]] Result<void> verify(CallContext context);
   [[nodiscard]] Result<void> put_multipart(std::uint64_t bytes, CallContext context, const OnBytes& on_bytes);
   [[nodiscard]] Result<void> save() { return save_object_state(folder_, state_); }
+  [[nodiscard]] Result<void> forget_changed_parts();
   void start_anew(std::uint64_t bytes);
 
   Client& client_;
   std::filesystem::path folder_, path_;
   std::mutex mutex_;
   ObjectState state_;
+  bool compared_ = false;  // the parts that an earlier run stored, with the file
 };
 
 }  // namespace rtpx::s3

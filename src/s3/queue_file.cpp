@@ -1,7 +1,13 @@
 #include "s3/queue_file.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "util/file_name.hpp"
 #include "util/file_system.hpp"
@@ -46,8 +52,11 @@ std::optional<ObjectState> object_from(const json& value) try {
   state.upload_wanted = value.at("upload_wanted");
   state.done = value.at("done");
   state.verified = value.at("verified");
-  for (const json& part : value.at("parts"))
-    state.parts[part.at("number")] = {part.at("etag"), md5_from_hex(part.at("md5"))};
+  for (const json& part : value.at("parts")) {
+    const int number = part.at("number");
+    if (number < 1 || number > kMaxParts) return std::nullopt;
+    state.parts[number] = {part.at("etag"), md5_from_hex(part.at("md5"))};
+  }
   return state;
 } catch (const json::exception&) {
   return std::nullopt;
@@ -145,14 +154,60 @@ Result<void> remove_task(const fs::path& folder, const TaskState& task) {
   return real_file_system().sync_directory(folder / kQueueFolder);
 }
 
-std::vector<fs::path> folders_with_tasks(const fs::path& folder) {
+std::vector<TaskState> unfinished_tasks(const fs::path& folder) {
+  std::vector<TaskState> tasks = load_tasks(folder);
+  std::set<std::string> in_tasks;
+  for (const TaskState& task : tasks) in_tasks.insert(task.files.begin(), task.files.end());
+  for (const ObjectState& state : load_object_states(folder)) {
+    if (state.done || in_tasks.contains(state.file)) continue;
+    const std::string below = folder.filename().string() + "/" + state.file;
+    const auto manifest = read_manifest(folder);
+    if (!manifest || !state.object.key.ends_with(below)) continue;
+    TaskState task;
+    task.bucket = state.object.bucket;
+    task.base_path = state.object.key.substr(0, state.object.key.size() - below.size());
+    task.files = files_of_recording(folder);
+    task.manifest = *manifest;
+    tasks.push_back(std::move(task));
+    break;
+  }
+  return tasks;
+}
+
+std::vector<fs::path> folders_with_uploads(const fs::path& folder) {
   std::vector<fs::path> out;
-  if (!queue_files(folder, "task-").empty()) out.push_back(folder);
+  if (!unfinished_tasks(folder).empty()) out.push_back(folder);
   if (const auto entries = real_file_system().list(folder))
     for (const auto& entry : *entries)
-      if (entry.is_directory && !queue_files(folder / entry.name, "task-").empty())
+      if (entry.is_directory && !unfinished_tasks(folder / entry.name).empty())
         out.push_back(folder / entry.name);
   return out;
+}
+
+std::vector<std::string> files_of_recording(const fs::path& folder) {
+  std::vector<std::string> out;
+  const auto entries = real_file_system().list(folder);
+  if (!entries) return out;
+  for (const auto& entry : *entries)
+    if (!entry.is_directory && !entry.name.starts_with('.') && entry.name != "manifest.json")
+      out.push_back(entry.name);
+  return out;
+}
+
+Result<QueueLock> QueueLock::take(const fs::path& folder) {
+  const fs::path queue = folder / kQueueFolder;
+  if (auto made = real_file_system().create_directories(queue); !made) return std::unexpected(made.error());
+  const int descriptor = ::open(queue.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return std::unexpected(os_error("open", queue, errno));
+  QueueLock lock(descriptor);
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) return lock;
+  if (errno == EWOULDBLOCK)
+    return fail(Errc::already_exists, "Another upload from " + folder.string() + " is under way.");
+  return std::unexpected(os_error("lock", queue, errno));
+}
+
+QueueLock::~QueueLock() {
+  if (descriptor_ >= 0) ::close(descriptor_);
 }
 
 }  // namespace rtpx::s3

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "rtpx/manifest.hpp"
@@ -16,6 +17,8 @@ namespace rtpx::s3 {
 /// The durable queue lives in the recording's own folder, one small JSON file for each object and each task,
 /// replaced atomically at every step. It holds names, sizes, upload ids and checksums, never a secret.
 inline constexpr const char* kQueueFolder = ".rtpx-upload";
+
+inline constexpr int kMaxParts = 10'000;  ///< of a multipart upload: AWS's limit
 
 /// One part that the server has.
 struct StoredPart {
@@ -30,7 +33,7 @@ struct ObjectState {
   std::uint64_t bytes = 0;       ///< size when the upload was planned; of a growing file, 0
   std::uint64_t part_bytes = 0;  ///< 0: put at once
   std::string upload_id;         ///< empty: none under way
-  bool upload_wanted = false;    ///< a multipart upload may have been begun whose id was not stored
+  bool upload_wanted = false;    ///< multipart uploads may have been begun whose ids are not known
   std::map<int, StoredPart> parts;
   bool done = false;
   bool verified = false;  ///< size and checksum of the object were compared
@@ -58,7 +61,32 @@ struct TaskState {
 [[nodiscard]] std::vector<TaskState> load_tasks(const std::filesystem::path& folder);
 [[nodiscard]] Result<void> remove_task(const std::filesystem::path& folder, const TaskState& task);
 
-/// Recordings with an unfinished task: `folder` itself or folders in it.
-[[nodiscard]] std::vector<std::filesystem::path> folders_with_tasks(const std::filesystem::path& folder);
+/// What is to be finished: the tasks on disk and, where a crash ended the recording of a file that was stored
+/// while it grew, one task more for the whole recording as it is.
+[[nodiscard]] std::vector<TaskState> unfinished_tasks(const std::filesystem::path& folder);
+
+/// Recordings with unfinished uploads: `folder` itself or folders in it.
+[[nodiscard]] std::vector<std::filesystem::path> folders_with_uploads(const std::filesystem::path& folder);
+
+/// Everything of a recording but its manifest, which goes last, and what is hidden.
+[[nodiscard]] std::vector<std::string> files_of_recording(const std::filesystem::path& folder);
+
+/// Held by whoever uploads from a folder, so that no two do it at once, in this process or another. Ends with
+/// the object, or the process.
+class QueueLock {
+ public:
+  /// Errors: already_exists when another has it; those of the file system.
+  [[nodiscard]] static Result<QueueLock> take(const std::filesystem::path& folder);
+  QueueLock(QueueLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  QueueLock& operator=(QueueLock&& other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
+    return *this;
+  }
+  ~QueueLock();
+
+ private:
+  explicit QueueLock(int descriptor) : descriptor_(descriptor) {}
+  int descriptor_;
+};
 
 }  // namespace rtpx::s3

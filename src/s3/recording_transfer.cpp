@@ -34,18 +34,6 @@ class ProgressMeter {
   S3Progress progress_;
 };
 
-/// Everything of a recording but its manifest (which goes last), queue and temporary files.
-std::vector<std::string> files_of_recording(const fs::path& folder) {
-  std::vector<std::string> out;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename();
-    if (entry.is_regular_file() && !name.starts_with('.') && name != "manifest.json") out.push_back(name);
-  }
-  std::ranges::sort(out);
-  return out;
-}
-
 std::uint64_t bytes_of(const fs::path& folder, const std::vector<std::string>& files) {
   std::uint64_t sum = 0;
   std::error_code ignored;
@@ -58,7 +46,9 @@ std::uint64_t bytes_of(const fs::path& folder, const std::vector<std::string>& f
 
 Result<S3TransferReport> run(Client& client, const fs::path& folder, const TaskState& task,
                              const S3TransferOptions& options) {
-  const auto whole = read_manifest(folder);
+  auto whole = read_manifest(folder);
+  if (!whole && whole.error().code == Errc::not_found)
+    whole = task.manifest;  // converted files have no other
   if (!whole) return std::unexpected(whole.error());
   ObjectUploads uploads(client);
   RetryBudget budget(options.retry_for);
@@ -91,6 +81,8 @@ Result<S3TransferReport> upload_recording(const fs::path& given, const S3Url& pr
   const fs::path folder = fs::absolute(given).lexically_normal();
   const auto manifest = read_manifest(folder);
   if (!manifest) return std::unexpected(manifest.error());
+  const auto lock = QueueLock::take(folder);
+  if (!lock) return std::unexpected(lock.error());
   TaskState task;
   task.bucket = prefix.bucket;
   task.base_path = prefix.key;
@@ -109,12 +101,16 @@ Result<S3TransferReport> resume_uploads(const fs::path& given, const S3TransferO
   if (!fs::is_directory(folder)) return fail(Errc::not_found, "There is no folder " + folder.string() + ".");
   Client client(options.config);
   S3TransferReport report;
-  for (const fs::path& recording : folders_with_tasks(folder))
-    for (const TaskState& task : load_tasks(recording)) {
+  for (const fs::path& recording : folders_with_uploads(folder)) {
+    const auto lock = QueueLock::take(recording);
+    if (!lock && lock.error().code == Errc::already_exists) continue;  // not left, but under way
+    if (!lock) return std::unexpected(lock.error());
+    for (const TaskState& task : unfinished_tasks(recording)) {
       auto done = run(client, recording, task, options);
       if (!done) return done;
       append(report, std::move(*done));
     }
+  }
   return report;
 }
 
@@ -130,12 +126,15 @@ Result<S3TransferReport> download_recording(const S3Url& prefix, const fs::path&
   if (!below.key.empty() && !below.key.ends_with('/')) below.key += '/';
   const auto objects = client.list(below, context);
   if (!objects) return std::unexpected(objects.error());
-  std::uint64_t total = 0;
-  for (const S3Object& object : *objects) total += object.bytes;
+  std::uint64_t total = 0, there = 0;
+  for (const S3Object& object : *objects) {
+    total += object.bytes;
+    there += std::min(object.bytes, bytes_there(folder / object.key.substr(below.key.size())));
+  }
   if (objects->empty()) return fail(Errc::not_found, "There is nothing below " + below.text() + ".");
   const auto free =
       real_file_system().free_bytes(folder.has_parent_path() ? fs::absolute(folder).parent_path() : ".");
-  const std::uint64_t room = options.max_bytes != 0 ? options.max_bytes : free ? *free : UINT64_MAX;
+  const std::uint64_t room = options.max_bytes != 0 ? options.max_bytes : free ? *free + there : UINT64_MAX;
   if (total > room)
     return fail(Errc::no_space, below.text() + " has " + std::to_string(total) + " bytes, and " +
                                     std::to_string(room) + " may be used in " + folder.string() + ".");

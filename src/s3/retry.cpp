@@ -23,15 +23,17 @@ bool RetryBudget::wait(std::stop_token stop) {
   std::unique_lock lock(mutex_);
   const auto now = Clock::now();
   if (give_up_after_.count() > 0 && now - last_success_ >= give_up_after_) return false;
-  const auto cap =
-      give_up_after_.count() > 0 ? std::min(kLongestDelay, give_up_after_ / kFewestTries) : kLongestDelay;
-  const auto full = std::min<std::chrono::milliseconds>(cap, kFirstDelay * (1LL << std::min(failures_, 12)));
-  ++failures_;
-  const std::chrono::milliseconds delay(
-      std::uniform_int_distribution<std::int64_t>(full.count() / 2, full.count())(random_));
-  auto until = now + delay;
-  if (give_up_after_.count() > 0) until = std::min(until, last_success_ + give_up_after_);
-  sleeping_.wait_until(lock, stop, until, [] { return false; });
+  if (now >= next_try_) {
+    const auto cap =
+        give_up_after_.count() > 0 ? std::min(kLongestDelay, give_up_after_ / kFewestTries) : kLongestDelay;
+    const auto full =
+        std::min<std::chrono::milliseconds>(cap, kFirstDelay * (1LL << std::min(failures_, 12)));
+    ++failures_;
+    next_try_ = now + std::chrono::milliseconds(std::uniform_int_distribution<std::int64_t>(
+                          full.count() / 2, full.count())(random_));
+    if (give_up_after_.count() > 0) next_try_ = std::min(next_try_, last_success_ + give_up_after_);
+  }
+  sleeping_.wait_until(lock, stop, next_try_, [] { return false; });
   return !stop.stop_requested();
 }
 

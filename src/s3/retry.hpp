@@ -9,7 +9,8 @@
 namespace rtpx::s3 {
 
 /// One budget of patience for an upload or download, shared by its parts: exponential back-off with jitter
-/// from the last success, giving up after so long without one. Thread-safe.
+/// from the last success, giving up after so long without one. Parts that fail together wait together, and
+/// count as one failure. Thread-safe.
 class RetryBudget {
  public:
   /// `give_up_after` 0: never.
@@ -25,6 +26,7 @@ class RetryBudget {
   std::mutex mutex_;
   std::condition_variable_any sleeping_;
   Clock::time_point last_success_ = Clock::now();
+  Clock::time_point next_try_{};
   int failures_ = 0;
   std::minstd_rand random_{std::random_device{}()};
 };

@@ -47,6 +47,11 @@ void ObjectUploads::forget(const fs::path& folder, const std::string& file) {
   uploads_.erase(folder / file);
 }
 
+bool ObjectUploads::any_in(const fs::path& folder) {
+  const std::lock_guard lock(mutex_);
+  return std::ranges::any_of(uploads_, [&](const auto& one) { return one.first.parent_path() == folder; });
+}
+
 S3Url object_of(const std::string& bucket, const std::string& base_path, const fs::path& folder,
                 const std::string& file) {
   const fs::path name = folder.has_filename() ? folder.filename() : folder.parent_path().filename();

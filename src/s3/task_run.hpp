@@ -20,6 +20,8 @@ class ObjectUploads {
   [[nodiscard]] std::shared_ptr<ObjectUpload> of(const std::filesystem::path& folder, const std::string& file,
                                                  const S3Url& object);
   void forget(const std::filesystem::path& folder, const std::string& file);
+  /// True when a file of `folder` is under way.
+  [[nodiscard]] bool any_in(const std::filesystem::path& folder);
 
  private:
   Client& client_;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -56,20 +57,24 @@ class S3Uploader final : public Uploader {
     job.task.manifest = std::move(task.manifest);
     const UploadTaskRef ref = job.ref;
     if (auto saved = save_task(job.folder, job.task); !saved) job.failed_before = saved.error();
+    if (auto held = hold(job.folder); !held) job.failed_before = held.error();
     push(std::move(job));
     return ref;
   }
 
   void file_growing(const fs::path& file, std::uint64_t bytes) override {
+    if (!hold(fs::absolute(file).parent_path())) return;  // its end will tell
     const std::lock_guard lock(mutex_);
     growth_[fs::absolute(file)] = bytes;
     changed_.notify_all();
   }
 
   void resume(const fs::path& base_folder, Done done) override {
-    for (const fs::path& folder : folders_with_tasks(fs::absolute(base_folder)))
-      for (TaskState& task : load_tasks(folder)) {
+    for (const fs::path& folder : folders_with_uploads(fs::absolute(base_folder))) {
+      if (holds(folder)) continue;  // ours, and under way
+      for (TaskState& task : unfinished_tasks(folder)) {
         if (task.bucket != config_.bucket_name) continue;  // another uploader's
+        if (!hold(folder)) break;                          // another uploader is at it
         Job job;
         job.ref = next_ref();
         job.folder = folder;
@@ -78,6 +83,7 @@ class S3Uploader final : public Uploader {
         if (auto whole = read_manifest(folder)) job.whole = std::move(*whole);
         push(std::move(job));
       }
+    }
   }
 
  private:
@@ -89,6 +95,28 @@ class S3Uploader final : public Uploader {
     Done done;
     std::optional<Error> failed_before;
   };
+
+  /// Makes the folder's queue ours until nothing of it is left to do.
+  Result<void> hold(const fs::path& folder) {
+    const std::lock_guard lock(mutex_);
+    if (held_.contains(folder)) return {};
+    auto taken = QueueLock::take(folder);
+    if (!taken) return std::unexpected(taken.error());
+    held_.emplace(folder, std::move(*taken));
+    return {};
+  }
+  bool holds(const fs::path& folder) {
+    const std::lock_guard lock(mutex_);
+    return held_.contains(folder);
+  }
+  void let_go_when_done(const fs::path& folder) {
+    const std::lock_guard lock(mutex_);
+    const auto in_folder = [&](const Job& job) { return job.folder == folder; };
+    const auto grows_there = [&](const auto& growing) { return growing.first.parent_path() == folder; };
+    if (std::ranges::none_of(jobs_, in_folder) && std::ranges::none_of(growth_, grows_there) &&
+        !uploads_.any_in(folder))
+      held_.erase(folder);
+  }
 
   void push(Job job) {
     const std::lock_guard lock(mutex_);
@@ -106,13 +134,14 @@ class S3Uploader final : public Uploader {
 
   void run_tasks(std::stop_token stop) {
     while (auto job = next_job(stop)) {
-      if (job->failed_before) {
-        answer(*job, {job->task.manifest, {}, job->failed_before});
-        continue;
+      TaskOutcome outcome{job->task.manifest, {}, job->failed_before};
+      if (!job->failed_before) {
+        RetryBudget budget(config_.retry_for);
+        const Manifest& whole = job->whole.empty() ? job->task.manifest : job->whole;
+        outcome = run_task(client_, uploads_, job->folder, job->task, whole, {budget, stop}, {});
       }
-      RetryBudget budget(config_.retry_for);
-      const Manifest& whole = job->whole.empty() ? job->task.manifest : job->whole;
-      answer(*job, run_task(client_, uploads_, job->folder, job->task, whole, {budget, stop}, {}));
+      let_go_when_done(job->folder);
+      answer(*job, std::move(outcome));
     }
   }
 
@@ -146,6 +175,7 @@ class S3Uploader final : public Uploader {
   std::condition_variable_any changed_;
   std::deque<Job> jobs_;
   std::map<fs::path, std::uint64_t> growth_;  // file to its bytes on disk
+  std::map<fs::path, QueueLock> held_;
   std::jthread tasks_thread_, growth_thread_;
 };
 

@@ -8,8 +8,9 @@ Commands, a line each on standard input, answered by "ok":
   hang            take requests and never answer
   status N COUNT  answer the next COUNT requests with HTTP N
   match TEXT N COUNT   the same, for requests whose first line contains TEXT
-  cut BYTES COUNT the next COUNT uploads lose their connection after BYTES
-Every first line of a request is appended to standard output as "> METHOD TARGET".
+  cut TEXT BYTES COUNT the next COUNT requests like that lose their connection after BYTES
+  forget TEXT COUNT    the next COUNT requests like that are done, and their answers lost
+  count           answer "count N BYTES": requests relayed since the last count, bytes of their bodies
 """
 import asyncio
 import sys
@@ -20,17 +21,21 @@ LISTEN, UPSTREAM = int(sys.argv[1]), int(sys.argv[2])
 class Faults:
     hang = False
     status, status_text, status_left = 0, "", 0
-    cut_bytes, cut_left = 0, 0
+    cut_text, cut_bytes, cut_left = "", 0, 0
+    forget_text, forget_left = "", 0
+    requests, bytes = 0, 0
 
 
 faults = Faults()
 
 
-async def pump(reader, writer, limit=None):
+async def pump(reader, writer, limit=None, counted=False):
     sent = 0
     try:
         while data := await reader.read(65536):
             sent += len(data)
+            if counted:
+                faults.bytes += len(data)
             if limit is not None and sent > limit:
                 break
             writer.write(data)
@@ -52,7 +57,7 @@ async def serve(reader, writer):
         writer.close()
         return
     first = head.split(b"\r\n", 1)[0].decode("latin-1")
-    print(">", first, flush=True)
+    faults.requests += 1
     if faults.hang:
         try:
             await asyncio.sleep(3600)
@@ -66,9 +71,11 @@ async def serve(reader, writer):
         writer.close()
         return
     limit = None
-    if faults.cut_left > 0 and first.startswith("PUT"):
+    if faults.cut_left > 0 and faults.cut_text in first:
         faults.cut_left -= 1
         limit = faults.cut_bytes
+    forget = faults.forget_left > 0 and faults.forget_text in first
+    faults.forget_left -= forget
     try:
         up_reader, up_writer = await asyncio.open_connection("127.0.0.1", UPSTREAM)
     except OSError:
@@ -77,13 +84,17 @@ async def serve(reader, writer):
     lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"connection:")]
     lines.insert(1, b"Connection: close")
     up_writer.write(b"\r\n".join(lines))
-    sending = asyncio.create_task(pump(reader, up_writer, limit))
+    sending = asyncio.create_task(pump(reader, up_writer, limit, counted=True))
     if limit is not None:
         await sending
         writer.close()
         up_writer.close()
         return
-    await pump(up_reader, writer)
+    if forget:
+        await up_reader.read()
+        writer.close()
+    else:
+        await pump(up_reader, writer)
     sending.cancel()
 
 
@@ -98,6 +109,10 @@ async def main():
     print("ready", flush=True)
     while line := await commands.readline():
         words = line.decode().split()
+        if words[0] == "count":
+            print("count", faults.requests, faults.bytes, flush=True)
+            faults.requests = faults.bytes = 0
+            continue
         faults.hang = words[0] == "hang"
         if words[0] == "refuse" and server:
             server.close()
@@ -106,13 +121,15 @@ async def main():
         if words[0] != "refuse" and server is None:
             server = await listen()
         if words[0] == "pass":
-            faults.status_left = faults.cut_left = 0
+            faults.status_left = faults.cut_left = faults.forget_left = 0
         if words[0] == "status":
             faults.status, faults.status_text, faults.status_left = int(words[1]), "", int(words[2])
         if words[0] == "match":
             faults.status, faults.status_text, faults.status_left = int(words[2]), words[1], int(words[3])
         if words[0] == "cut":
-            faults.cut_bytes, faults.cut_left = int(words[1]), int(words[2])
+            faults.cut_text, faults.cut_bytes, faults.cut_left = words[1], int(words[2]), int(words[3])
+        if words[0] == "forget":
+            faults.forget_text, faults.forget_left = words[1], int(words[2])
         print("ok", flush=True)
 
 

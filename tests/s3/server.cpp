@@ -69,6 +69,14 @@ void S3Server::relay(const std::string& command) {
   relay_->wait_for("ok");
 }
 
+S3Server::Traffic S3Server::traffic() {
+  relay_->send("count");
+  Traffic out{};
+  if (std::sscanf(relay_->read_line().c_str(), "count %d %lu", &out.requests, &out.body_bytes) != 2)
+    ADD_FAILURE() << "the relay counts nothing";
+  return out;
+}
+
 void S3Server::down() {
   server_->send("down");
   server_->wait_for("ok");

@@ -24,6 +24,12 @@ class S3Server {
   [[nodiscard]] std::vector<std::string> with_environment(std::vector<std::string> command) const;
   /// Tells the relay; see fault_proxy.py.
   void relay(const std::string& command);
+  /// What went through the relay since the last call.
+  struct Traffic {
+    int requests;
+    std::uint64_t body_bytes;
+  };
+  Traffic traffic();
   /// Kills the server as by a power cut, and starts it again with what it had stored.
   void down();
   void up();
