@@ -181,13 +181,13 @@ void add_media_options(CLI::App& command, Arguments& arguments) {
                      "Leave out higher frame rates of SVC");
   command
       .add_option("--incomplete", options.incomplete,
-                  "What follows a lost frame: keep, drop to the next keyframe, or freeze")
+                  "Pictures that refer to a lost one: keep, drop, or hold the last good one")
       ->transform(names<Incomplete>(
           {{"keep", Incomplete::keep}, {"drop", Incomplete::drop}, {"freeze", Incomplete::freeze}}))
       ->type_name("keep|drop|freeze");
   command
       .add_option("--gaps", options.gaps,
-                  "Silence and stills: leave or fill; default: fill sound, leave picture")
+                  "Gaps: leave, or fill with silence and the last picture; default: fill sound only")
       ->transform(names<GapPolicy>(
           {{"auto", GapPolicy::automatic}, {"keep", GapPolicy::keep}, {"fill", GapPolicy::fill}}))
       ->type_name("auto|keep|fill");

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <vector>
 
 #include "codec/depacketizer.hpp"
+#include "codec/hold_frame.hpp"
 #include "require.hpp"
 
 namespace rtpx::fuzz {
@@ -26,13 +28,16 @@ void depacketize(const Codec& codec, const std::uint8_t* data, std::size_t size,
   std::map<std::int64_t, Sent> sent;
   std::int64_t sequence = 100, timestamp = 0, done = 0;
   bool first = true;
+  const auto hold = make_hold_frame(codec.mime_type);
+  constexpr int kHeldArea = 1 << 20;  // a held picture takes as long as its macroblocks are many
   const auto in_order = [&](std::int64_t from, std::int64_t to, std::int64_t at) {
     require(from > done && from <= to && to <= sequence);
     require(sent.contains(from) && sent.contains(to));
     require(sent[from].timestamp == at);
     done = to;
   };
-  const auto made = make_depacketizer(
+  std::unique_ptr<Depacketizer> depacketizer;
+  auto made = make_depacketizer(
       codec, {.max_unit_bytes = kMaxUnit},
       [&](const Frame& frame) {
         in_order(frame.first_sequence, frame.last_sequence, frame.timestamp);
@@ -47,16 +52,21 @@ void depacketize(const Codec& codec, const std::uint8_t* data, std::size_t size,
         require(!first || frame.kind == FrameKind::key);
         require(!first || !frame.parameters_changed);
         first = false;
+        if (!hold) return;
+        hold->follow(frame.data);
+        const StreamConfig& config = depacketizer->config();
+        if (config.width * config.height < kHeldArea) (void)hold->frame();
       },
       [&](const Dropped& dropped) {
         in_order(dropped.first_sequence, dropped.last_sequence, dropped.timestamp);
         require(dropped.detail != nullptr);
       });
   require(made.has_value());
+  depacketizer = std::move(*made);
   ByteReader in(Bytes(reinterpret_cast<const std::byte*>(data), size));
   while (in.remaining() >= 2) {
     const std::uint8_t control = in.u8();
-    if ((control & 8U) != 0) (*made)->flush();
+    if ((control & 8U) != 0) depacketizer->flush();
     sequence += (control & 1U) != 0 ? 2 : 1;
     if ((control & 2U) != 0) timestamp += 3000;
     MediaPacket packet{.sequence = sequence, .timestamp = timestamp, .marker = (control & 4U) != 0};
@@ -64,9 +74,9 @@ void depacketize(const Codec& codec, const std::uint8_t* data, std::size_t size,
       packet.dependency_descriptor = in.take(std::min<std::size_t>(in.u8(), in.remaining()));
     packet.payload = in.take(std::min<std::size_t>(in.u8(), in.remaining()));
     sent[sequence] = {timestamp, packet.payload.size()};
-    (*made)->push(packet);
+    depacketizer->push(packet);
   }
-  (*made)->flush();
+  depacketizer->flush();
 }
 
 }  // namespace rtpx::fuzz

@@ -19,6 +19,7 @@ void read_operating_points(BitReader& in, Av1Sequence& out) {
     in.skip(64);
     if (in.bit()) skip_uvlc(in);  // equal_picture_interval
     decoder_model = in.bit();
+    out.model_in_frames = decoder_model;
     if (decoder_model) {
       delay_bits = static_cast<unsigned>(in.bits(5)) + 1;
       in.skip(32 + 5 + 5);
@@ -39,15 +40,17 @@ void read_operating_points(BitReader& in, Av1Sequence& out) {
 }
 
 // Coding tools between the size and the colours.
-void skip_tools(BitReader& in, bool reduced) {
+void read_tools(BitReader& in, Av1Sequence& out) {
   in.skip(3);  // use_128x128_superblock, enable_filter_intra, enable_intra_edge_filter
-  if (!reduced) {
+  if (!out.reduced_still_picture) {
     in.skip(4);  // interintra, masked compound, warped motion, dual filter
     const bool order_hint = in.bit();
     if (order_hint) in.skip(2);
-    const bool screen_content = in.bit() || in.bit();  // seq_choose_… is SELECT, else seq_force_…
-    if (screen_content && !in.bit()) in.skip(1);       // seq_choose_integer_mv
-    if (order_hint) in.skip(3);
+    out.screen_content_in_frames = in.bit();  // seq_choose_…: SELECT, else seq_force_…
+    out.screen_content = out.screen_content_in_frames || in.bit();
+    if (out.screen_content) out.integer_mv_in_frames = in.bit();
+    if (out.screen_content && !out.integer_mv_in_frames) in.skip(1);
+    if (order_hint) out.order_hint_bits = static_cast<std::uint8_t>(in.bits(3) + 1);
   }
   in.skip(3);  // enable_superres, enable_cdef, enable_restoration
 }
@@ -121,8 +124,9 @@ std::optional<Av1Sequence> parse_av1_sequence(Bytes payload) noexcept {
   const auto height_bits = static_cast<unsigned>(in.bits(4)) + 1;
   out.width = static_cast<int>(in.bits(width_bits)) + 1;
   out.height = static_cast<int>(in.bits(height_bits)) + 1;
-  if (!out.reduced_still_picture && in.bit()) in.skip(4 + 3);  // frame_id_numbers_present_flag
-  skip_tools(in, out.reduced_still_picture);
+  if (!out.reduced_still_picture) out.ids_in_frames = in.bit();
+  if (out.ids_in_frames) in.skip(4 + 3);
+  read_tools(in, out);
   read_color_config(in, out);
   if (!in.ok() || out.profile > 2) return std::nullopt;
   return out;
@@ -135,8 +139,22 @@ std::optional<Av1FrameHeader> parse_av1_frame_header(Bytes payload, const Av1Seq
   Av1FrameHeader out;
   out.shows_existing = in.bit();
   if (out.shows_existing) return out;
-  out.keyframe = in.bits(2) == 0;
+  constexpr unsigned kKey = 0, kIntraOnly = 2, kSwitch = 3;
+  const auto type = static_cast<unsigned>(in.bits(2));
+  out.keyframe = type == kKey;
   out.shown = in.bit();
+  if (sequence.model_in_frames || sequence.ids_in_frames) return out;
+  const bool anew = type == kSwitch || (out.keyframe && out.shown);
+  if (!out.shown) in.skip(1);  // showable_frame
+  const bool error_resilient = anew || in.bit();
+  in.skip(1);  // disable_cdf_update
+  const bool screen_content = sequence.screen_content_in_frames ? in.bit() : sequence.screen_content;
+  if (screen_content && sequence.integer_mv_in_frames) in.skip(1);
+  if (type != kSwitch) in.skip(1);  // frame_size_override_flag
+  in.skip(sequence.order_hint_bits);
+  if (!out.keyframe && type != kIntraOnly && !error_resilient) in.skip(3);  // primary_ref_frame
+  const auto refreshes = anew ? std::uint8_t{0xFF} : static_cast<std::uint8_t>(in.bits(8));
+  if (in.ok()) out.refreshes = refreshes;
   return out;
 }
 

@@ -46,12 +46,19 @@ struct Av1Sequence {
   bool high_bitdepth = false, twelve_bit = false, monochrome = false;
   bool subsampling_x = true, subsampling_y = true;
   std::uint8_t chroma_sample_position = 0;
+  // What frame headers hold:
+  bool model_in_frames = false, ids_in_frames = false;
+  bool screen_content_in_frames = false, screen_content = false, integer_mv_in_frames = false;
+  std::uint8_t order_hint_bits = 0;
 };
 [[nodiscard]] std::optional<Av1Sequence> parse_av1_sequence(Bytes payload) noexcept;
 
 /// The start of a frame header, section 5.9.2.
 struct Av1FrameHeader {
   bool shows_existing = false, keyframe = false, shown = false;
+  /// Bit mask of the reference slots that this frame goes to; nullopt: cut, or not read (a decoder model or
+  /// frame ids stand before it).
+  std::optional<std::uint8_t> refreshes;
 };
 [[nodiscard]] std::optional<Av1FrameHeader> parse_av1_frame_header(Bytes payload,
                                                                    const Av1Sequence& sequence) noexcept;

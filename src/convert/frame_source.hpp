@@ -26,6 +26,7 @@ struct PlacedFrame {
   PictureTurn orientation;
   std::int64_t discard_ns = 0;      ///< audio: so much of its end is not to be played
   std::int64_t codec_delay_ns = 0;  ///< audio that was encoded here; 0: as its configuration says
+  bool after_loss = false;          ///< pictures that were sent are missing between the one before and this
   bool filler = false;              ///< not from the recording: stands where something is missing
 };
 

@@ -154,10 +154,13 @@ void LayerFrames::on_frame(const Frame& frame) {
   note_config(placed);
   if (video_ && frame.reference_lost && options_.incomplete != Incomplete::keep) {
     log_.dropped(to_ms(frame.timestamp), "reference_lost", "what it refers to is missing");
+    missing_ = true;
     return;
   }
   if (frame.reference_lost) log_.damaged(to_ms(frame.timestamp), "what it refers to is missing");
-  if (video_) log_.picture(placed, last_sequence_ >= 0 && frame.first_sequence > last_sequence_ + 1);
+  const bool numbers_missing = last_sequence_ >= 0 && frame.first_sequence > last_sequence_ + 1;
+  placed.after_loss = std::exchange(missing_, false) || numbers_missing;
+  if (video_) log_.picture(placed, numbers_missing);
   last_sequence_ = frame.last_sequence;
   log_.wrote(placed);
   if (frame.last_sequence != pushing_) placed.frame.data = keep(frame.data);
@@ -173,6 +176,8 @@ Bytes LayerFrames::keep(Bytes data) {
 }
 
 void LayerFrames::on_dropped(const Dropped& dropped) {
+  missing_ = missing_ || dropped.reason == Dropped::Reason::incomplete ||
+             dropped.reason == Dropped::Reason::malformed;
   log_.dropped(to_ms(dropped.timestamp), name_of(dropped.reason), dropped.detail);
 }
 

@@ -83,6 +83,7 @@ class LayerFrames final : public FrameSource {
   std::int64_t latest_ns_ = INT64_MIN / 2;
   std::size_t latest_segment_ = 0;
   std::int64_t last_sequence_ = -1;  // of the last frame written
+  bool missing_ = false;             // a frame was left out since
   bool may_reorder_ = false;         // pictures may be sent in another order than shown
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "convert/layer_splice.hpp"
+#include "convert/picture_fill.hpp"
 #include "convert/scanned_recording.hpp"
 #include "convert/silence_fill.hpp"
 #include "convert/track_report.hpp"
@@ -42,7 +43,13 @@ Result<std::unique_ptr<OpenTrack>> OpenTrack::open(const PlannedTrack& planned, 
   } else {
     track->source_ = std::move(sources.front());
   }
-  if (track->kind() == MediaKind::video) return track;
+  if (track->kind() == MediaKind::video) {
+    const PictureFillOptions fill{options.gaps == GapPolicy::fill, options.incomplete == Incomplete::freeze,
+                                  track->input().end_ns};
+    if (fill.every_gap || fill.after_loss)
+      track->source_ = std::make_unique<PictureFill>(std::move(track->source_), fill, *track->logs_.front());
+    return track;
+  }
   const bool fill = options.gaps != GapPolicy::keep;
   if (options.audio != AudioCodec::copy) {
     auto transcoded = std::make_unique<TranscodedAudio>(

@@ -20,6 +20,15 @@ std::int64_t opus_frame_ns(std::uint8_t toc) {
   return 2'500'000LL << (config & 3);
 }
 
+/// The byte of which silent packets consist, for codecs without frames.
+std::optional<std::byte> silent_byte(const Codec& codec) {
+  if (is(codec, "audio/PCMU")) return std::byte{0xFF};
+  if (is(codec, "audio/PCMA")) return std::byte{0xD5};
+  if (is(codec, "audio/L16")) return std::byte{0};
+  if (is(codec, "audio/G722")) return std::byte{0xFF};  // the least step down in both bands: -56 dB of offset
+  return std::nullopt;
+}
+
 }  // namespace
 
 Result<const PlacedFrame*> SilenceFill::peek() {
@@ -65,9 +74,8 @@ bool SilenceFill::make_filler(const PlacedFrame& like) {
     const auto toc = static_cast<std::uint8_t>(like.frame.data[0]);
     duration = opus_frame_ns(toc);
     payload_.assign(1, static_cast<std::byte>(toc & 0xFC));  // code 0: one frame, here of no bytes
-  } else if (is(*like.codec, "audio/PCMU") || is(*like.codec, "audio/PCMA") || is(*like.codec, "audio/L16")) {
-    const bool mu_law = is(*like.codec, "audio/PCMU"), a_law = is(*like.codec, "audio/PCMA");
-    payload_.assign(like.frame.data.size(), std::byte(mu_law ? 0xFF : a_law ? 0xD5 : 0));
+  } else if (const auto silence = silent_byte(*like.codec)) {
+    payload_.assign(like.frame.data.size(), *silence);
   } else {
     return false;
   }

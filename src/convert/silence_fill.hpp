@@ -9,8 +9,8 @@
 namespace rtpx {
 
 /// Fills the gaps of an audio source, for players that put packets end to end: Opus by the last TOC with an
-/// empty frame (RFC 6716 section 3.1: the decoder conceals or makes comfort noise), G.711 and L16 by zero
-/// samples. Other codecs pass through. Time stays that of the recording.
+/// empty frame (RFC 6716 section 3.1: the decoder conceals or makes comfort noise), G.711, G.722 and L16 by
+/// silent samples. Other codecs pass through. Time stays that of the recording.
 class SilenceFill final : public FrameSource {
  public:
   SilenceFill(std::unique_ptr<FrameSource> source, FrameLog& log) : source_(std::move(source)), log_(log) {}

@@ -1,6 +1,7 @@
 #include "codec/harness.hpp"
 
 #include <algorithm>
+#include <sstream>
 
 namespace rtpx::test {
 
@@ -43,6 +44,37 @@ std::vector<std::string> read_ivf(const std::filesystem::path& file) {
     out.push_back(b.substr(at + 12, size));
     at += 12 + size;
   }
+  return out;
+}
+
+std::string ivf_of(const std::string& codec, const std::vector<std::string>& frames) {
+  std::string out = "DKIF" + text({0, 0, 32, 0}) + codec + text({0, 5, 0xD0, 2, 30, 0, 0, 0, 1, 0, 0, 0});
+  out.resize(32);
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    for (std::size_t value : {frames[i].size(), i, std::size_t{0}})
+      for (int k = 0; k < 4; ++k, value >>= 8) out += static_cast<char>(value);
+    out += frames[i];
+  }
+  return out;
+}
+
+bool run(const TempDir& folder, const std::string& command) {
+  const std::string line =
+      "cd '" + folder.path().string() + "' && (" + command + ") >log.txt 2>&1 </dev/null";
+  if (std::system(line.c_str()) == 0) return true;
+  ADD_FAILURE() << command << "\n" << read_file(folder / "log.txt");
+  return false;
+}
+
+std::vector<std::string> picture_hashes(const TempDir& folder, const std::string& file,
+                                        const std::string& options) {
+  if (!run(folder,
+           "ffmpeg -v error -y " + options + " -i " + file + " -vsync passthrough -f framemd5 hashes.txt"))
+    return {};
+  std::vector<std::string> out;
+  std::istringstream lines(read_file(folder / "hashes.txt"));
+  for (std::string line; std::getline(lines, line);)
+    if (!line.starts_with("#")) out.push_back(line.substr(line.rfind(',') + 1));
   return out;
 }
 

@@ -153,43 +153,6 @@ TEST(ConvertOptions, AWrongOptionIsAnErrorBeforeAnyWork) {
   EXPECT_EQ(result.error().code, Errc::invalid_argument);
 }
 
-TEST(ConvertOptions, GapsOfSoundAreFilledOrKept) {
-  const TempDir folder;
-  test::Impairment impairment;
-  impairment.loss = 0.1;
-  const test::SyntheticCall call(folder / "call", 5, impairment);
-  ConvertOptions options;
-  options.output_path = folder / "out";
-  auto result = convert((folder / "call").string(), options);
-  ASSERT_TRUE(result) << result.error().message;
-  const int first = *call.audio_packets().begin(), last = *call.audio_packets().rbegin();
-  EXPECT_EQ(test::probe(result->files.at("call").file).packets("audio"), (last - first) / 20 + 1);
-  options.gaps = GapPolicy::keep;
-  result = convert((folder / "call").string(), options);
-  ASSERT_TRUE(result) << result.error().message;
-  EXPECT_EQ(test::probe(result->files.at("call").file).packets("audio"),
-            static_cast<int>(call.audio_packets().size()));
-}
-
-TEST(ConvertOptions, DamagedFramesAreKeptOrDropped) {
-  const TempDir folder;
-  test::Impairment impairment;
-  impairment.loss = 0.05;
-  const test::SyntheticCall call(folder / "call", 11, impairment);
-  ConvertOptions options;
-  options.output_path = folder / "out";
-  auto result = convert((folder / "call").string(), options);
-  ASSERT_TRUE(result) << result.error().message;
-  EXPECT_TRUE(result->lost_media);
-  EXPECT_EQ(test::probe(result->files.at("call").file).packets("video"),
-            static_cast<int>(call.whole_pictures().size()));
-  options.incomplete = Incomplete::drop;
-  result = convert((folder / "call").string(), options);
-  ASSERT_TRUE(result) << result.error().message;
-  EXPECT_LT(test::probe(result->files.at("call").file).packets("video"),
-            static_cast<int>(call.whole_pictures().size()));
-}
-
 TEST(ConvertOptions, ProgressRisesToOne) {
   const TempDir folder;
   const test::SyntheticCall call(folder / "call", 1, {});

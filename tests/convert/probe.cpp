@@ -1,5 +1,6 @@
 #include "convert/probe.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -119,20 +120,42 @@ std::vector<double> flash_times(const std::filesystem::path& file) {
   return out;
 }
 
-std::vector<double> beep_times(const std::filesystem::path& file) {
-  constexpr std::size_t kRate = 48'000;
+namespace {
+
+constexpr std::size_t kRate = 48'000;
+
+/// The sound, mono, silent where the file's times leave a gap.
+std::vector<std::int16_t> samples(const std::filesystem::path& file) {
   const std::string pcm = run("ffmpeg -nostdin -v error -copyts -i " + quoted(file) +
                               " -map 0:a:0 -af aresample=48000:async=1:first_pts=0 -ac 1 -f s16le -");
+  std::vector<std::int16_t> out(pcm.size() / 2);
+  for (std::size_t i = 0; i < out.size(); ++i)
+    out[i] = static_cast<std::int16_t>(static_cast<unsigned char>(pcm[2 * i]) |
+                                       static_cast<unsigned char>(pcm[2 * i + 1]) << 8);
+  return out;
+}
+
+}  // namespace
+
+std::vector<double> beep_times(const std::filesystem::path& file) {
   std::vector<double> out;
   std::size_t last_loud = 0;
-  for (std::size_t i = 0; 2 * i + 1 < pcm.size(); ++i) {
-    const auto sample = static_cast<std::int16_t>(static_cast<unsigned char>(pcm[2 * i]) |
-                                                  static_cast<unsigned char>(pcm[2 * i + 1]) << 8);
-    if (std::abs(int{sample}) <= 3000) continue;
+  const auto sound = samples(file);
+  for (std::size_t i = 0; i < sound.size(); ++i) {
+    if (std::abs(int{sound[i]}) <= 3000) continue;
     if (i - last_loud > kRate / 2) out.push_back(static_cast<double>(i) / kRate);
     last_loud = i;
   }
   return out;
+}
+
+int loudest(const std::filesystem::path& file, double from, double to) {
+  int most = 0;
+  const auto sound = samples(file);
+  for (auto i = static_cast<std::size_t>(from * kRate);
+       i < std::min(sound.size(), static_cast<std::size_t>(to * kRate)); ++i)
+    most = std::max(most, std::abs(int{sound[i]}));
+  return most;
 }
 
 }  // namespace rtpx::test

@@ -37,5 +37,7 @@ struct Probed {
 /// Seconds at which the picture turns white, and at which a loud tone begins after half a second of quiet.
 [[nodiscard]] std::vector<double> flash_times(const std::filesystem::path& file);
 [[nodiscard]] std::vector<double> beep_times(const std::filesystem::path& file);
+/// The largest sample, of 32,768, of "a:0" between two times in seconds.
+[[nodiscard]] int loudest(const std::filesystem::path& file, double from, double to);
 
 }  // namespace rtpx::test
