@@ -15,6 +15,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::chrono::seconds kGrowthPatience{5};
+constexpr std::chrono::seconds kGrowthPause{10};  // before growing files are tried again after a failure
+
 UploadTaskRef next_ref() {
   static std::atomic<std::uint64_t> last = 0;
   return {++last};
@@ -161,10 +164,12 @@ class S3Uploader final : public Uploader {
       growth_.erase(growth_.begin());
       lock.unlock();
       // A few tries now; what does not get through goes with the end of the track.
-      RetryBudget budget(std::chrono::seconds(5));
+      RetryBudget budget(kGrowthPatience);
       const std::string name = file.filename();
       const auto object = object_of(config_.bucket_name, config_.base_path, file.parent_path(), name);
-      (void)uploads_.of(file.parent_path(), name, object)->grow(bytes, {budget, stop});
+      if (uploads_.of(file.parent_path(), name, object)->grow(bytes, {budget, stop})) continue;
+      lock.lock();
+      changed_.wait_for(lock, stop, kGrowthPause, [] { return false; });
     }
   }
 
