@@ -4,13 +4,9 @@
 #include <fstream>
 #include <memory>
 
-#include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
-#include <nlohmann/json.hpp>
-
+#include "app.hpp"
 #include "commands.hpp"
-#include "http.hpp"
+#include "log.hpp"
 
 namespace rtpx::cli {
 namespace {
@@ -32,9 +28,8 @@ Every option may also stand in the file of --config (name = value) or in the env
 
 Examples:
   rtpx serve
-  rtpx serve --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem --token "$(cat token)" --advertise 203.0.113.7 gst -
-    launch - 1.0 videotestsrc !vp8enc !rtpvp8pay !whipsink whip - endpoint =
-        http :  // 127.0.0.1:8080/whip)text";
+  rtpx serve --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem --token "$(cat token)" --advertise 203.0.113.7
+  curl --data-binary @film.sdp -H 'Content-Type: application/sdp' 'http://127.0.0.1:8080/api/ingest?name=film')text";
 
 Result<void> split_listen(const std::string& listen, ServeOptions& options) {
   const auto colon = listen.rfind(':');
@@ -74,32 +69,6 @@ const CLI::Validator kSize(
     },
     "SIZE");
 
-/// The message as a JSON string.
-class JsonMessage final : public spdlog::custom_flag_formatter {
- public:
-  void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& to) override {
-    const std::string text = nlohmann::json(std::string(message.payload.data(), message.payload.size()))
-                                 .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    to.append(text.data(), text.data() + text.size());
-  }
-  [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
-    return std::make_unique<JsonMessage>();
-  }
-};
-
-void set_up_log(const Arguments& arguments) {
-  auto logger = std::make_shared<spdlog::logger>("rtpx", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  logger->set_level(spdlog::level::from_str(arguments.log_level));
-  logger->flush_on(spdlog::level::info);
-  auto formatter = std::make_unique<spdlog::pattern_formatter>();
-  formatter->add_flag<JsonMessage>('*');
-  formatter->set_pattern(arguments.log_format == "json"
-                             ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","message":%*})"
-                             : "%Y-%m-%d %H:%M:%S.%e %l: %v");
-  logger->set_formatter(std::move(formatter));
-  spdlog::set_default_logger(logger);
-}
-
 /// Takes from the file what neither the command line nor the environment gave.
 Result<void> read_config(CLI::App& command, const std::string& path) {
   std::ifstream file(path);
@@ -134,11 +103,10 @@ int serve(CLI::App& command, Arguments& arguments, const std::stop_token& stop) 
   options.min_free_bytes = bytes_of(arguments.min_free);
   options.keep_bytes = bytes_of(arguments.keep_bytes);
   options.webrtc.max_bits_per_second = bytes_of(arguments.max_bit_rate);
-  set_up_log(arguments);
+  server::set_up_log(arguments.log_level, arguments.log_format);
   const auto served = server::serve(options, stop, [](const std::string& url) {
     std::printf("%s\n", url.c_str());
     std::fflush(stdout);
-    spdlog::info("listening at {}", url);
   });
   if (served) return kDone;
   report("serve", served.error());
@@ -176,6 +144,8 @@ void add_serve(CLI::App& app, Program& program) {
   add("--tls-cert", options.tls_cert, "Certificate chain, PEM; read again at SIGHUP", "FILE");
   add("--tls-key", options.tls_key, "Its private key, PEM", "FILE");
   add("--max-sessions", options.webrtc.max_sessions, "Publishers at once (default 200)", "N");
+  add("--max-ingests", options.max_ingests, "Senders of plain RTP at once (default 50)", "N")
+      ->check(CLI::Range(0, 1000));
   add("--max-bit-rate", arguments->max_bit_rate, "Bits a second for each publisher; 0: no limit (default)",
       "SIZE")
       ->check(kSize);
@@ -191,6 +161,8 @@ void add_serve(CLI::App& app, Program& program) {
       ->check(kSize);
   add("--conversions", options.conversions_at_once, "Conversions at once (default 1)", "N")
       ->check(CLI::Range(1, 64));
+  add("--upload", options.upload_url, "Store finished recordings there (keys and endpoint: AWS_* variables)",
+      "s3://BUCKET/PREFIX");
   add("--webhook", options.webhook_urls, "URL to tell what happens", "URL");
   add("--webhook-secret", options.webhook_secret, "Signs what is told", "SECRET");
   add("--log-level", arguments->log_level, "debug, info (default), warn or error", "LEVEL")

@@ -1,10 +1,9 @@
 #include "app.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "log.hpp"
 #include "util/file_system.hpp"
 
 namespace rtpx::server {
@@ -13,39 +12,56 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Logs what an operator must know of a recorder's events.
-void log_event(const std::string& recording, const Event& event) {
-  struct Logger {
-    const std::string& id;
-    void operator()(const event::PacketsRefused& e) const {
-      spdlog::warn("recording {}: {} packets of track {} refused ({})", id, e.packets, e.track_id, e.reason);
-    }
-    void operator()(const event::DiskSpace& e) const {
-      static constexpr const char* kLevels[] = {"ok", "low", "full"};
-      spdlog::warn("recording {}: disk space {}, {} bytes free", id, kLevels[static_cast<int>(e.level)],
-                   e.free_bytes);
-    }
-    void operator()(const event::TrackRestarted& e) const {
-      spdlog::error("recording {}: track {} goes on in {}: {}", id, e.track_id, e.new_file.string(),
-                    e.cause.message);
-    }
-    void operator()(const event::Restarted& e) const {
-      spdlog::error("recording {}: goes on in {}: {}", id, e.new_folder.string(), e.cause.message);
-    }
-    void operator()(const event::Failed& e) const {
-      spdlog::error("recording {}: given up: {}", id, e.error.message);
-    }
-    void operator()(const event::TrackFlow& e) const {
-      spdlog::info("recording {}: track {} {}", id, e.track_id, e.flowing ? "flows" : "is silent");
-    }
-    void operator()(const event::UnknownTarget& e) const {
-      spdlog::warn("recording {}: {} packets for unknown track {} rid {}", id, e.packets, e.track_id, e.rid);
-    }
-    void operator()(const event::UploadComplete&) const { spdlog::info("recording {}: uploaded", id); }
-    void operator()(const event::UploadFailed& e) const {
-      spdlog::error("recording {}: upload failed: {}", id, e.error.message);
-    }
-  };
-  std::visit(Logger{recording}, event);
+struct RecorderLog {
+  const std::string& id;
+
+  [[nodiscard]] LogFields about(const std::string& track = {}, const std::string& rid = {}) const {
+    return {.recording = id, .track = track, .rid = rid};
+  }
+  void operator()(const event::PacketsRefused& e) const {
+    log(LogLevel::warn, std::to_string(e.packets) + " packets refused: " + e.reason, about(e.track_id));
+  }
+  void operator()(const event::DiskSpace& e) const {
+    static constexpr const char* kLevels[] = {"ok", "low", "full"};
+    log(LogLevel::warn,
+        "disk space " + std::string(kLevels[static_cast<int>(e.level)]) + ", " +
+            std::to_string(e.free_bytes) + " bytes free",
+        about());
+  }
+  void operator()(const event::TrackRestarted& e) const {
+    log(LogLevel::error, "track goes on in " + e.new_file.string() + ": " + e.cause.message,
+        about(e.track_id));
+  }
+  void operator()(const event::Restarted& e) const {
+    log(LogLevel::error, "recording goes on in " + e.new_folder.string() + ": " + e.cause.message, about());
+  }
+  void operator()(const event::Failed& e) const {
+    log(LogLevel::error, "recording given up: " + e.error.message, about());
+  }
+  void operator()(const event::TrackFlow& e) const {
+    log(LogLevel::info, e.flowing ? "track flows" : "track is silent", about(e.track_id));
+  }
+  void operator()(const event::UnknownTarget& e) const {
+    log(LogLevel::warn, std::to_string(e.packets) + " packets for an unknown track",
+        about(e.track_id, e.rid));
+  }
+  void operator()(const event::UploadComplete&) const {}  // Uploads tells of these
+  void operator()(const event::UploadFailed&) const {}
+};
+
+void log_end(const EndedSession& session) {
+  if (session.recording_id.empty()) {
+    log(LogLevel::info, "session ended without a packet: " + session.reason, {.session = session.session_id});
+    return;
+  }
+  for (const TrackStats& track : session.stats.tracks)
+    for (const StreamStats& stream : track.streams)
+      log(LogLevel::info,
+          "stream ended: " + std::to_string(stream.packets) + " packets, " + std::to_string(stream.lost) +
+              " lost, " + std::to_string(stream.recovered) + " came again",
+          {session.recording_id, session.session_id, track.id, stream.rid, stream.ssrc});
+  log(LogLevel::info, "recording ended: " + session.reason,
+      {.recording = session.recording_id, .session = session.session_id});
 }
 
 }  // namespace
@@ -55,14 +71,26 @@ App::App(ServeOptions options)
       access_(options_),
       library_(options_.base_dir),
       webhooks_(options_),
-      conversions_(options_, library_, [this](const std::string& id, const std::string& error) {
-        if (error.empty())
-          spdlog::info("recording {}: converted", id);
-        else
-          spdlog::error("recording {}: not converted: {}", id, error);
-        webhooks_.send(error.empty() ? "recording.converted" : "recording.failed",
-                       {{"id", id}, {"error", error}});
+      uploads_(options_, library_,
+               [this](const std::string& id, const StepState& state) {
+                 tell_end(id, "upload", "uploaded", state);
+               }),
+      conversions_(options_, library_, [this](const std::string& id, const StepState& state) {
+        tell_end(id, "conversion", "converted", state);
+        if (!options_.upload_url.empty()) uploads_.add(id);
       }) {}
+
+/// To the log and the webhooks: a step is done, or it failed.
+void App::tell_end(const std::string& id, const std::string& step, const std::string& done,
+                   const StepState& state) {
+  if (state.state == "done") {
+    log(LogLevel::info, "recording " + done, {.recording = id});
+    webhooks_.send("recording." + done, {{"id", id}});
+  } else if (state.state == "failed") {
+    log(LogLevel::error, step + " failed: " + state.error, {.recording = id});
+    webhooks_.send("recording.failed", {{"id", id}, {"step", step}, {"error", state.error}});
+  }
+}
 
 Result<std::unique_ptr<App>> App::start(ServeOptions options) {
   if (auto ok = check(options); !ok) return std::unexpected(ok.error());
@@ -71,20 +99,23 @@ Result<std::unique_ptr<App>> App::start(ServeOptions options) {
   std::unique_ptr<App> app(new App(std::move(options)));
   LiveEvents events;
   App* self = app.get();
-  events.started = [self](const std::string& id, const std::string& name) {
-    spdlog::info("recording {}: started", id);
-    self->webhooks_.send("recording.started", {{"id", id}, {"name", name}});
+  events.started = [self](const LiveSession& session) {
+    log(LogLevel::info, "recording started",
+        {.recording = session.recording_id, .session = session.session_id});
+    self->webhooks_.send("recording.started", {{"id", session.recording_id}, {"name", session.name}});
   };
-  events.ended = [self](const std::string& id, const std::string& reason) {
-    if (id.empty()) {
-      spdlog::info("a session ended without a packet ({})", reason);
-      return;
-    }
-    spdlog::info("recording {}: ended ({})", id, reason);
-    self->webhooks_.send("recording.ended", {{"id", id}, {"reason", reason}});
-    self->conversions_.add(id);
+  events.connected = [](const std::string& session, const std::string& recording) {
+    log(LogLevel::info, "publisher connected", {.recording = recording, .session = session});
   };
-  events.event = log_event;
+  events.ended = [self](const EndedSession& session) {
+    log_end(session);
+    if (session.recording_id.empty()) return;
+    self->webhooks_.send("recording.ended", {{"id", session.recording_id}, {"reason", session.reason}});
+    if (!self->options_.upload_url.empty())  // also after a crash between conversion and upload
+      (void)self->library_.set_upload(session.recording_id, {"waiting", "", 0});
+    self->conversions_.add(session.recording_id);
+  };
+  events.event = [](const std::string& id, const Event& event) { std::visit(RecorderLog{id}, event); };
   app->library_.sweep();
   app->finish_what_was_left();
   auto live = Live::start(app->options_, std::move(events));
@@ -114,9 +145,13 @@ void App::finish_what_was_left() {
     const bool unfinished = !entry->info.ended_at;
     if (entry->conversion.state == "waiting" || entry->conversion.state == "running" ||
         (entry->conversion.state.empty() && entry->outputs.empty())) {
-      spdlog::info("recording {}: {}", id,
-                   unfinished ? "was cut off; it is mended and converted" : "waits for conversion");
+      log(LogLevel::info,
+          unfinished ? "recording was cut off: it is mended and converted" : "waits for conversion",
+          {.recording = id});
       conversions_.add(id, unfinished);
+    } else if (!options_.upload_url.empty() &&
+               (entry->upload.state == "waiting" || entry->upload.state == "running")) {
+      uploads_.add(id);
     }
   }
 }
@@ -130,14 +165,14 @@ void App::delete_what_is_old() {
     if (!entry) continue;
     const RecordingState state = state_of(*entry);
     if (state == RecordingState::recording || state == RecordingState::converting ||
-        state == RecordingState::waiting)
+        state == RecordingState::waiting || uploads_.running(id))
       continue;
     kept += entry->bytes;
     const bool too_old =
         options_.keep_days > 0 && now - entry->info.created > std::chrono::days(options_.keep_days);
     const bool too_much = options_.keep_bytes > 0 && kept > options_.keep_bytes;
     if (!too_old && !too_much) continue;
-    spdlog::info("recording {}: deleted by --keep-{}", id, too_old ? "days" : "bytes");
+    log(LogLevel::info, too_old ? "deleted by --keep-days" : "deleted by --keep-bytes", {.recording = id});
     if (library_.remove(id)) kept -= entry->bytes;
   }
 }

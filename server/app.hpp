@@ -9,6 +9,7 @@
 #include "library.hpp"
 #include "live.hpp"
 #include "options.hpp"
+#include "uploads.hpp"
 #include "webhooks.hpp"
 
 namespace rtpx::server {
@@ -28,6 +29,7 @@ class App {
   [[nodiscard]] const Live& live() const { return *live_; }
   [[nodiscard]] Conversions& conversions() { return conversions_; }
   [[nodiscard]] const Conversions& conversions() const { return conversions_; }
+  [[nodiscard]] const Uploads& uploads() const { return uploads_; }
   [[nodiscard]] const Webhooks& webhooks() const { return webhooks_; }
 
   /// A recording's state with what runs now.
@@ -41,12 +43,15 @@ class App {
   explicit App(ServeOptions options);
   void finish_what_was_left();
   void delete_what_is_old();
+  void tell_end(const std::string& id, const std::string& step, const std::string& done,
+                const StepState& state);
 
   ServeOptions options_;
   std::atomic<bool> draining_ = false;
   Access access_;
   Library library_;
   Webhooks webhooks_;
+  Uploads uploads_;
   Conversions conversions_;
   std::unique_ptr<Live> live_;
   std::jthread keeper_;  // retention

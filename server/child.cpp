@@ -78,7 +78,24 @@ void hand_out_lines(std::string& text, const std::function<void(const std::strin
     if (on_line) on_line(text.substr(0, end));
 }
 
+/// The last line of what an rtpx command said, without its "rtpx convert: ".
+std::string last_sentence(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  if (const auto at = text.rfind('\n'); at != text.npos) text.erase(0, at + 1);
+  const auto colon = text.find(": ");
+  if (text.starts_with("rtpx ") && colon != text.npos) text.erase(0, colon + 2);
+  return text;
+}
+
 }  // namespace
+
+std::string explain(const ChildExit& exit, const std::string& what) {
+  if (exit.signal != 0)
+    return "The " + what + " crashed (signal " + std::to_string(exit.signal) +
+           "); the recording is untouched.";
+  const std::string said = last_sentence(exit.stderr_tail);
+  return said.empty() ? "The " + what + " failed with exit status " + std::to_string(exit.code) + "." : said;
+}
 
 Result<ChildExit> run_child(const ChildOptions& options, std::stop_token stop) {
   const auto failed = [&](const char* what) {

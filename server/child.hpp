@@ -28,6 +28,9 @@ struct ChildOptions {
   std::function<void(const std::string& line)> on_progress;  ///< lines that it writes to descriptor 3
 };
 
+/// Why it failed, for a person: its own last sentence, or that it crashed. `what`: "conversion".
+[[nodiscard]] std::string explain(const ChildExit& exit, const std::string& what);
+
 /// Runs a program at low priority, in a process group that dies with this process, and waits. A stop ends it:
 /// SIGTERM, after 3 s SIGKILL. Errors: io when it cannot be started.
 [[nodiscard]] Result<ChildExit> run_child(const ChildOptions& options, std::stop_token stop);

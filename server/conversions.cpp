@@ -6,35 +6,11 @@
 #include "child.hpp"
 
 namespace rtpx::server {
-namespace {
 
 namespace fs = std::filesystem;
 
-/// The last sentence that a command said, without its "rtpx convert: ".
-std::string last_line(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-  const auto at = text.rfind('\n');
-  if (at != text.npos) text.erase(0, at + 1);
-  for (const std::string prefix : {"rtpx convert: ", "rtpx recover: "})
-    if (text.starts_with(prefix)) text.erase(0, prefix.size());
-  return text;
-}
-
-std::string explain(const ChildExit& exit) {
-  if (exit.signal != 0)
-    return "The conversion crashed (signal " + std::to_string(exit.signal) + "); the recording is untouched.";
-  const std::string said = last_line(exit.stderr_tail);
-  return said.empty() ? "The conversion failed with exit status " + std::to_string(exit.code) + "." : said;
-}
-
-}  // namespace
-
 Conversions::Conversions(const ServeOptions& options, const Library& library, OnEnded on_ended)
-    : options_(options),
-      library_(library),
-      on_ended_(std::move(on_ended)),
-      program_(options.command.empty() ? fs::read_symlink("/proc/self/exe").string()
-                                       : options.command.string()) {
+    : options_(options), library_(library), on_ended_(std::move(on_ended)) {
   for (int i = 0; i < std::max(1, options.conversions_at_once); ++i)
     threads_.emplace_back([this](std::stop_token stop) { run(stop); });
 }
@@ -115,7 +91,7 @@ void Conversions::convert(const Job& job, std::stop_token server_stop) {
     stop = active_[job.id].stop.get_token();
   }
   const auto folder = library_.folder(job.id);
-  ConversionState state{"failed", "The recording is gone.", 0};
+  StepState state{"failed", "The recording is gone.", 0};
   if (folder) {
     (void)library_.set_conversion(job.id, {"running", "", 0});
     state = convert_folder(job, *folder, stop);
@@ -130,16 +106,16 @@ void Conversions::convert(const Job& job, std::stop_token server_stop) {
     if (state.state == "failed") ++counts_.failed;
     if (state.state == "cancelled") ++counts_.cancelled;
   }
-  if (on_ended_ && state.state != "waiting") on_ended_(job.id, state.error);
+  if (on_ended_ && state.state != "waiting") on_ended_(job.id, state);
 }
 
-ConversionState Conversions::convert_folder(const Job& job, const fs::path& folder, std::stop_token stop) {
+StepState Conversions::convert_folder(const Job& job, const fs::path& folder, std::stop_token stop) {
   const fs::path output = folder / "output";
   std::error_code error;
   fs::create_directories(output, error);
   const fs::path temporary = output / ".result.json.tmp";
   const auto run = [&](std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), program_);
+    arguments.insert(arguments.begin(), program(options_));
     return run_child({std::move(arguments), temporary, options_.conversion_memory_bytes,
                       [&](const std::string& line) { on_progress(job.id, line); }},
                      stop);
@@ -148,7 +124,8 @@ ConversionState Conversions::convert_folder(const Job& job, const fs::path& fold
     const auto recovered = run({"recover", folder.string()});
     if (!recovered) return {"failed", recovered.error().message, 0};
     if (recovered->cancelled) return {"cancelled", "", 0};
-    if (recovered->code != 0 && recovered->code != 1) return {"failed", explain(*recovered), recovered->code};
+    if (recovered->code != 0 && recovered->code != 1)
+      return {"failed", explain(*recovered, "conversion"), recovered->code};
   }
   const auto exit = run({"convert", folder.string(), "-o", output.string(), "--json", "--thumbnail",
                          "--sprites", std::to_string(options_.sprites), "--progress-fd", "3"});
@@ -159,7 +136,7 @@ ConversionState Conversions::convert_folder(const Job& job, const fs::path& fold
   }
   if (exit->code != 0 && exit->code != 1) {
     fs::remove(temporary, error);
-    return {"failed", explain(*exit), exit->code};
+    return {"failed", explain(*exit, "conversion"), exit->code};
   }
   if (auto published = real_file_system().rename(temporary, output / "result.json"); !published)
     return {"failed", published.error().message, 0};

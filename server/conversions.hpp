@@ -28,8 +28,8 @@ class Conversions {
     double fraction = 0;
     std::optional<double> seconds_left;
   };
-  /// Runs on a conversion thread after each end. `error` is empty when it went well.
-  using OnEnded = std::function<void(const std::string& id, const std::string& error)>;
+  /// Runs on a conversion thread after each end: "done", "failed" or "cancelled".
+  using OnEnded = std::function<void(const std::string& id, const StepState& state)>;
 
   Conversions(const ServeOptions& options, const Library& library, OnEnded on_ended);
   ~Conversions();  ///< children under way are ended; they begin again at the next start
@@ -55,14 +55,13 @@ class Conversions {
   void run(std::stop_token stop);
   [[nodiscard]] std::optional<Job> next(std::stop_token stop);
   void convert(const Job& job, std::stop_token server_stop);
-  [[nodiscard]] ConversionState convert_folder(const Job& job, const std::filesystem::path& folder,
-                                               std::stop_token stop);
+  [[nodiscard]] StepState convert_folder(const Job& job, const std::filesystem::path& folder,
+                                         std::stop_token stop);
   void on_progress(const std::string& id, const std::string& line);
 
   const ServeOptions& options_;
   const Library& library_;
   OnEnded on_ended_;
-  std::string program_;
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<Job> jobs_;

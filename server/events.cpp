@@ -23,6 +23,7 @@ json snapshot(App& app) {
     const auto info = app.library().entry(id);
     if (!info) continue;
     json state = {{"id", id}, {"state", to_string(app.state_of(*info))}};
+    if (!info->upload.state.empty()) state["upload"] = info->upload.state;
     if (const auto running = app.conversions().running(id)) {
       state["progress"] = running->fraction;
       if (running->seconds_left) state["seconds_left"] = *running->seconds_left;

@@ -1,9 +1,10 @@
 #include "http.hpp"
 
-#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 
 #include <nlohmann/json.hpp>
+
+#include "log.hpp"
 
 namespace rtpx::server {
 namespace {
@@ -51,6 +52,13 @@ void answer_problem(httplib::Response& response, int status, const std::string& 
   const nlohmann::json problem = {{"status", status}, {"detail", message}};
   response.set_content(problem.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
                        "application/problem+json");
+}
+
+void answer_json(httplib::Response& response, const nlohmann::json& value, int status) {
+  response.status = status;
+  response.set_header("Cache-Control", "no-store");
+  response.set_content(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
+                       "application/json");
 }
 
 int status_of(const Error& error) {
@@ -123,7 +131,7 @@ Result<void> HttpServer::start() {
         try {
           std::rethrow_exception(thrown);
         } catch (const std::exception& e) {
-          spdlog::error("{} {}: {}", request.method, request.path, e.what());
+          log(LogLevel::error, request.method + " " + request.path + ": " + e.what());
         } catch (...) {
         }
         answer_problem(response, 500, "Something went wrong inside; the log says more.");
@@ -179,7 +187,8 @@ void HttpServer::dispatch(const httplib::Request& request, httplib::Response& re
     if (!call.path.empty() && call.path[0] == "whip") response.set_header("Accept-Post", "application/sdp");
     return;
   }
-  for (const auto area : {answer_whip, answer_events, answer_recordings, answer_service, answer_page})
+  for (const auto area :
+       {answer_whip, answer_events, answer_ingest, answer_recordings, answer_service, answer_page})
     if (area(app_, call)) return;
   answer_problem(response, 404, "There is nothing at " + request.path + ".");
 }

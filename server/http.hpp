@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,19 @@ inline void answer_error(httplib::Response& response, const Error& error) {
   answer_problem(response, status_of(error), error.message);
 }
 
+void answer_json(httplib::Response& response, const nlohmann::json& value, int status = 200);
+
+/// What POST /whip and POST /api/ingest have in common: application/sdp, the rate of new sessions, readiness.
+/// False: it was answered.
+bool may_open_session(App& app, Call& call, const std::string& what);
+/// `?name=`, of a length that a manifest can bear.
+[[nodiscard]] std::string session_name(const httplib::Request& request);
+/// A description that was not taken: logged, and when to come again.
+void answer_refused(Call& call, const Error& error);
+
 // Each area answers what it knows and says whether it did.
 bool answer_whip(App& app, Call& call);
+bool answer_ingest(App& app, Call& call);
 bool answer_recordings(App& app, Call& call);
 bool answer_page(App& app, Call& call);
 bool answer_service(App& app, Call& call);  ///< health, metrics, configuration, login

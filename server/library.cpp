@@ -67,9 +67,9 @@ std::vector<OutputFile> read_outputs(const fs::path& output) {
   return out;
 }
 
-ConversionState conversion_of(const RecordingInfo& info) {
-  ConversionState state;
-  const json value = json::parse(info.conversion, nullptr, false);
+StepState step_of(const std::string& text) {
+  StepState state;
+  const json value = json::parse(text, nullptr, false);
   if (!value.is_object()) return state;
   state.state = text_of(value, "state");
   state.error = text_of(value, "error");
@@ -82,9 +82,7 @@ RecordingState state_of(const RecordingEntry& entry) {
   if (entry.conversion.state == "failed") return RecordingState::failed;
   if (entry.conversion.state == "cancelled") return RecordingState::cancelled;
   if (entry.conversion.state != "done") return RecordingState::waiting;
-  const json upload = json::parse(entry.info.upload, nullptr, false);
-  return upload.is_object() && text_of(upload, "state") == "done" ? RecordingState::uploaded
-                                                                  : RecordingState::ready;
+  return entry.upload.state == "done" ? RecordingState::uploaded : RecordingState::ready;
 }
 
 }  // namespace
@@ -148,7 +146,8 @@ Result<RecordingEntry> Library::entry(const std::string& id) const {
   out.id = id;
   if (auto info = read_recording_info(real_file_system(), *at)) out.info = std::move(*info);
   if (auto manifest = read_manifest(*at)) out.manifest = std::move(*manifest);
-  out.conversion = conversion_of(out.info);
+  out.conversion = step_of(out.info.conversion);
+  out.upload = step_of(out.info.upload);
   out.outputs = read_outputs(*at / "output");
   out.bytes = folder_bytes(*at);
   for (const OutputFile& file : out.outputs) out.duration_ms = std::max(out.duration_ms, file.duration_ms);
@@ -156,7 +155,17 @@ Result<RecordingEntry> Library::entry(const std::string& id) const {
   return out;
 }
 
-Result<void> Library::set_conversion(const std::string& id, const ConversionState& state) const {
+Result<void> Library::set_conversion(const std::string& id, const StepState& state) const {
+  return set(id, &RecordingInfo::conversion, state);
+}
+
+Result<void> Library::set_upload(const std::string& id, const StepState& state) const {
+  return set(id, &RecordingInfo::upload, state);
+}
+
+Result<void> Library::set(const std::string& id, std::string RecordingInfo::*step,
+                          const StepState& state) const {
+  const std::lock_guard lock(writing_);
   const auto at = folder(id);
   if (!at) return std::unexpected(at.error());
   auto info = read_recording_info(real_file_system(), *at);
@@ -165,7 +174,7 @@ Result<void> Library::set_conversion(const std::string& id, const ConversionStat
   json value = {{"state", state.state}};
   if (!state.error.empty()) value["error"] = state.error;
   if (state.exit_code != 0) value["exit_code"] = state.exit_code;
-  info->conversion = value.dump(-1, ' ', false, json::error_handler_t::replace);
+  (*info).*step = value.dump(-1, ' ', false, json::error_handler_t::replace);
   return write_recording_info(real_file_system(), *at, *info);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <mutex>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -23,8 +24,8 @@ enum class RecordingState : std::uint8_t {
 };
 [[nodiscard]] const char* to_string(RecordingState state) noexcept;
 
-/// What recording.json keeps of a recording's conversion.
-struct ConversionState {
+/// What recording.json keeps of a recording's conversion, and of its upload.
+struct StepState {
   std::string state;  ///< "waiting", "running", "done", "failed", "cancelled"; empty: never asked for
   std::string error;
   int exit_code = 0;
@@ -44,14 +45,15 @@ struct RecordingEntry {
   std::string id;  ///< folder name
   RecordingInfo info;
   Manifest manifest;
-  ConversionState conversion;
+  StepState conversion, upload;
   RecordingState state = RecordingState::waiting;  ///< without what runs now: Live and Conversions know that
   std::uint64_t bytes = 0;                         ///< of the folder, outputs included
   std::int64_t duration_ms = 0;                    ///< of the longest output
   std::vector<OutputFile> outputs;
 };
 
-/// The recordings in a base folder. Stateless but for the path; reads the disk at each call. Thread-safe.
+/// The recordings in a base folder. Keeps nothing in memory but the path; reads the disk at each call.
+/// Thread-safe.
 class Library {
  public:
   explicit Library(std::filesystem::path base_dir) : base_dir_(std::move(base_dir)) {}
@@ -64,14 +66,19 @@ class Library {
   /// A file of a recording, by name: in its output/ first, then in the folder. Errors: not_found.
   [[nodiscard]] Result<std::filesystem::path> file(const std::string& id, const std::string& name) const;
   [[nodiscard]] Result<RecordingEntry> entry(const std::string& id) const;
-  [[nodiscard]] Result<void> set_conversion(const std::string& id, const ConversionState& state) const;
+  [[nodiscard]] Result<void> set_conversion(const std::string& id, const StepState& state) const;
+  [[nodiscard]] Result<void> set_upload(const std::string& id, const StepState& state) const;
   /// Deletes the folder: first renamed out of sight, then removed.
   [[nodiscard]] Result<void> remove(const std::string& id) const;
   /// Finishes deletions that an earlier process began.
   void sweep() const;
 
  private:
+  [[nodiscard]] Result<void> set(const std::string& id, std::string RecordingInfo::*step,
+                                 const StepState& state) const;
+
   std::filesystem::path base_dir_;
+  mutable std::mutex writing_;  // recording.json is read, changed and replaced
 };
 
 }  // namespace rtpx::server

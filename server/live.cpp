@@ -26,6 +26,12 @@ void add(Live::Totals& totals, const Recorder::Stats& stats) {
 
 }  // namespace
 
+Live::Live(const ServeOptions& options, LiveEvents events)
+    : options_(options),
+      events_(std::move(events)),
+      ingests_(options.max_ingests,
+               [this](const std::string& id, UdpEnd reason) { end(id, to_string(reason), {}); }) {}
+
 Result<std::unique_ptr<Live>> Live::start(const ServeOptions& options, LiveEvents events) {
   std::unique_ptr<Live> live(new Live(options, std::move(events)));
   auto endpoint = WebRtcEndpoint::start(options.webrtc);
@@ -34,16 +40,20 @@ Result<std::unique_ptr<Live>> Live::start(const ServeOptions& options, LiveEvent
   return live;
 }
 
-Live::~Live() {
-  endpoint_.reset();
-}
+Live::~Live() = default;
 
 Result<AcceptedSession> Live::accept(const std::string& offer, const std::string& name) {
   SessionHandlers handlers;
   handlers.open = [this, name](const std::string& id, std::span<const MediaStreamTrack> tracks) {
     return open(id, name, tracks);
   };
-  handlers.ended = [this](const std::string& id, SessionEnd reason, const SessionStats&) { end(id, reason); };
+  handlers.connected = [this](const std::string& id) {
+    if (const auto recording = recording_of(id); recording && events_.connected)
+      events_.connected(id, *recording);
+  };
+  handlers.ended = [this](const std::string& id, SessionEnd reason, const SessionStats& last) {
+    end(id, to_string(reason), last);
+  };
   return endpoint_->accept(offer, std::move(handlers));
 }
 
@@ -53,6 +63,13 @@ Result<PatchedSession> Live::patch(const std::string& session_id, const std::str
 
 Result<void> Live::close(const std::string& session_id) {
   return endpoint_->close(session_id);
+}
+
+Result<PlainIngest> Live::ingest(std::string_view sdp, const std::string& name,
+                                 const UdpReceiver::Options& options) {
+  return ingests_.start(sdp, options, [&](const std::string& id, std::span<const MediaStreamTrack> tracks) {
+    return open(id, name, tracks);
+  });
 }
 
 Result<std::shared_ptr<PacketSink>> Live::open(const std::string& session_id, const std::string& name,
@@ -77,11 +94,11 @@ Result<std::shared_ptr<PacketSink>> Live::open(const std::string& session_id, co
     const std::lock_guard lock(mutex_);
     sessions_[session_id] = {recording_id, name, recorder};
   }
-  if (events_.started) events_.started(recording_id, name);
+  if (events_.started) events_.started({session_id, recording_id, name, std::nullopt, {}});
   return sink;
 }
 
-void Live::end(const std::string& session_id, SessionEnd reason) {
+void Live::end(const std::string& session_id, const std::string& reason, const SessionStats& last) {
   Session session;
   {
     const std::lock_guard lock(mutex_);
@@ -92,7 +109,7 @@ void Live::end(const std::string& session_id, SessionEnd reason) {
   const fs::path folder = session.recorder->folder();
   std::vector<std::string> ids;
   for (const auto& [id, track] : session.recorder->manifest()) ids.push_back(id);
-  (void)session.recorder->end_tracks(ids, to_string(reason));
+  (void)session.recorder->end_tracks(ids, reason);
   const Recorder::Stats stats = session.recorder->stats();
   const bool empty = stats.packets == 0;
   {
@@ -109,7 +126,8 @@ void Live::end(const std::string& session_id, SessionEnd reason) {
     std::error_code ignored;
     fs::remove_all(folder, ignored);
   }
-  if (events_.ended) events_.ended(empty ? std::string() : folder.filename().string(), to_string(reason));
+  if (events_.ended)
+    events_.ended({session_id, empty ? std::string() : folder.filename().string(), reason, last});
 }
 
 std::vector<LiveSession> Live::sessions() const {

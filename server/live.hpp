@@ -11,26 +11,35 @@
 
 #include "ingest/webrtc/endpoint.hpp"
 #include "options.hpp"
+#include "plain_ingests.hpp"
 #include "rtpx/recorder.hpp"
 
 namespace rtpx::server {
 
-/// A session that is being recorded.
+/// A session that is being recorded: a WebRTC publisher, or an ingest of plain RTP.
 struct LiveSession {
   std::string session_id, recording_id, name;
-  std::optional<SessionStats> stats;
+  std::optional<SessionStats> stats;  ///< of a publisher
   Recorder::Stats recorder;
+};
+
+/// A session that is over; everything is on disk.
+struct EndedSession {
+  std::string session_id;
+  std::string recording_id;  ///< empty: it never sent a packet, and nothing was kept
+  std::string reason;        ///< SessionEnd's or UdpEnd's name
+  SessionStats stats;        ///< empty for plain RTP
 };
 
 /// What a recording's life tells others. Called on threads of the endpoint or of recorders; may wait.
 struct LiveEvents {
-  std::function<void(const std::string& recording_id, const std::string& name)> started;
-  /// Everything is on disk. `reason` is SessionEnd's name.
-  std::function<void(const std::string& recording_id, const std::string& reason)> ended;
+  std::function<void(const LiveSession& session)> started;
+  std::function<void(const std::string& session_id, const std::string& recording_id)> connected;
+  std::function<void(const EndedSession& session)> ended;
   std::function<void(const std::string& recording_id, const Event& event)> event;
 };
 
-/// Publishers become recordings: one Recorder for each session of the endpoint. Thread-safe.
+/// Senders become recordings: one Recorder for each session of the endpoint and each ingest. Thread-safe.
 class Live {
  public:
   /// Totals over all recorders, ended ones included.
@@ -48,6 +57,12 @@ class Live {
   [[nodiscard]] Result<PatchedSession> patch(const std::string& session_id, const std::string& fragment);
   [[nodiscard]] Result<void> close(const std::string& session_id);
 
+  /// Plain RTP in, as `sdp` announces it. Errors: those of PlainIngests::start.
+  [[nodiscard]] Result<PlainIngest> ingest(std::string_view sdp, const std::string& name,
+                                           const UdpReceiver::Options& options);
+  [[nodiscard]] Result<void> stop_ingest(const std::string& id) { return ingests_.stop(id); }
+  [[nodiscard]] std::vector<PlainIngest> ingests() const { return ingests_.list(); }
+
   [[nodiscard]] std::vector<LiveSession> sessions() const;
   [[nodiscard]] bool is_recording(const std::string& recording_id) const;
   /// The recording of a session that is still live.
@@ -62,18 +77,20 @@ class Live {
     std::shared_ptr<Recorder> recorder;
   };
 
-  Live(const ServeOptions& options, LiveEvents events) : options_(options), events_(std::move(events)) {}
+  Live(const ServeOptions& options, LiveEvents events);
   [[nodiscard]] Result<std::shared_ptr<PacketSink>> open(const std::string& session_id,
                                                          const std::string& name,
                                                          std::span<const MediaStreamTrack> tracks);
-  void end(const std::string& session_id, SessionEnd reason);
+  void end(const std::string& session_id, const std::string& reason, const SessionStats& last);
 
   const ServeOptions& options_;
   LiveEvents events_;
   mutable std::mutex mutex_;
   std::map<std::string, Session> sessions_;
   Totals ended_;
-  std::unique_ptr<WebRtcEndpoint> endpoint_;  // last: its handlers use all of the above
+  // Last: their handlers use all of the above.
+  PlainIngests ingests_;
+  std::unique_ptr<WebRtcEndpoint> endpoint_;
 };
 
 }  // namespace rtpx::server

@@ -1,6 +1,13 @@
 #include "options.hpp"
 
+#include "rtpx/s3.hpp"
+
 namespace rtpx::server {
+
+std::string program(const ServeOptions& options) {
+  return options.command.empty() ? std::filesystem::read_symlink("/proc/self/exe").string()
+                                 : options.command.string();
+}
 
 bool is_loopback(const std::string& host) {
   return host == "localhost" || host == "::1" || host == "[::1]" || host.starts_with("127.");
@@ -16,6 +23,8 @@ Result<void> check(const ServeOptions& options) {
   if (options.port < 0 || options.port > 65535)
     return fail(Errc::invalid_argument,
                 "Port " + std::to_string(options.port) + " is not between 0 and 65535.");
+  if (options.upload_url.empty()) return {};
+  if (const auto url = parse_s3_url(options.upload_url); !url) return std::unexpected(url.error());
   return {};
 }
 

@@ -30,15 +30,21 @@ struct ServeOptions {
   double whip_rate = 10;  ///< new sessions a second for one address
   int whip_burst = 30;
   std::size_t max_event_streams = 64;
+  std::size_t max_ingests = 50;  ///< of plain RTP, at once
 
   std::filesystem::path command;  ///< the rtpx program, for conversions; empty: this one
   std::uint64_t conversion_memory_bytes = 4ULL << 30;
   int conversions_at_once = 1;
   int sprites = 100;
 
+  std::string upload_url;  ///< s3://bucket/prefix for finished recordings; empty: they stay here only
+
   std::vector<std::string> webhook_urls;
   std::string webhook_secret;
 };
+
+/// The program that conversions, reports and uploads are children of.
+[[nodiscard]] std::string program(const ServeOptions& options);
 
 /// True for 127.0.0.0/8, ::1 and localhost.
 [[nodiscard]] bool is_loopback(const std::string& host);

@@ -12,12 +12,6 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-void answer_json(Call& call, const json& value, int status = 200) {
-  call.response.status = status;
-  call.response.set_header("Cache-Control", "no-store");
-  call.response.set_content(value.dump(-1, ' ', false, json::error_handler_t::replace), "application/json");
-}
-
 const char* content_type(const std::string& name) {
   static const std::map<std::string, const char*> kTypes = {
       {".webm", "video/webm"},       {".mkv", "video/x-matroska"}, {".mp4", "video/mp4"},
@@ -32,13 +26,13 @@ void list(App& app, Call& call) {
   json recordings = json::array();
   for (const std::string& id : app.library().ids())
     if (const auto entry = app.library().entry(id)) recordings.push_back(view_of(app, *entry));
-  answer_json(call, {{"recordings", recordings}, {"disk", view_of_disk(app)}});
+  answer_json(call.response, {{"recordings", recordings}, {"disk", view_of_disk(app)}});
 }
 
 void show(App& app, Call& call, const std::string& id) {
   const auto entry = app.library().entry(id);
   if (!entry) return answer_error(call.response, entry.error());
-  answer_json(call, view_of(app, *entry));
+  answer_json(call.response, view_of(app, *entry));
 }
 
 void remove(App& app, Call& call, const std::string& id) {
@@ -47,6 +41,7 @@ void remove(App& app, Call& call, const std::string& id) {
     return answer_problem(call.response, 409, "It is being recorded. Stop it first.");
   if (app.conversions().running(id))
     return answer_problem(call.response, 409, "It is being converted. Cancel that first.");
+  if (app.uploads().running(id)) return answer_problem(call.response, 409, "It is being uploaded.");
   (void)app.conversions().cancel(id);
   if (auto removed = app.library().remove(id); !removed) return answer_error(call.response, removed.error());
   call.response.status = 204;
@@ -83,12 +78,10 @@ void download(App& app, Call& call, const std::string& id, const std::string& na
 void report(App& app, Call& call, const std::string& id) {
   const auto folder = app.library().folder(id);
   if (!folder) return answer_error(call.response, folder.error());
-  const std::string program = app.options().command.empty() ? fs::read_symlink("/proc/self/exe").string()
-                                                            : app.options().command.string();
   std::error_code error;
   fs::create_directories(*folder / "output", error);
   const fs::path page = *folder / "output" / "report.html";
-  const auto exit = run_child({{program, "report", folder->string(), "-o", page.string()},
+  const auto exit = run_child({{program(app.options()), "report", folder->string(), "-o", page.string()},
                                "/dev/null",
                                app.options().conversion_memory_bytes,
                                {}},

@@ -1,5 +1,4 @@
 #include <signal.h>
-#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -9,6 +8,7 @@
 #include <cstring>
 
 #include "http.hpp"
+#include "log.hpp"
 
 namespace rtpx::server {
 namespace {
@@ -50,6 +50,7 @@ Result<void> serve(ServeOptions options, std::stop_token stop,
   action.sa_handler = on_hangup;
   ::sigaction(SIGHUP, &action, nullptr);
   notify_systemd("READY=1");
+  log(LogLevel::info, "listening at " + http.url());
   if (on_listening) on_listening(http.url());
 
   std::mutex mutex;
@@ -60,12 +61,12 @@ Result<void> serve(ServeOptions options, std::stop_token stop,
     if (reload_asked == 0) continue;
     reload_asked = 0;
     if (auto reloaded = http.reload_tls(); reloaded)
-      spdlog::info("TLS certificate read again");
+      log(LogLevel::info, "TLS certificate read again");
     else
-      spdlog::error("{}", reloaded.error().message);
+      log(LogLevel::error, reloaded.error().message);
   }
   notify_systemd("STOPPING=1");
-  spdlog::info("shutting down: recordings are ended and written");
+  log(LogLevel::info, "shutting down: recordings are ended and written");
   (*app)->drain();
   http.stop();
   app->reset();

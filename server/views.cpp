@@ -27,6 +27,7 @@ json view_of(const ManifestTrack& track, const std::string& id) {
   if (track.codec) out["codec"] = track.codec->mime_type;
   if (track.packets) out["packets"] = *track.packets;
   if (track.bytes) out["bytes"] = *track.bytes;
+  if (track.end_reason) out["end_reason"] = *track.end_reason;
   json rids = json::array();
   for (const auto& [rid, index] : track.rid_map)
     if (rid) rids.push_back(*rid);
@@ -78,9 +79,12 @@ json view_of(const App& app, const RecordingEntry& entry) {
               {"tracks", json::array()},
               {"files", json::array()}};
   if (entry.info.ended_at) out["ended"] = iso(*entry.info.ended_at);
-  if (entry.info.end_reason) out["end_reason"] = *entry.info.end_reason;
   for (const auto& [id, track] : entry.manifest) out["tracks"].push_back(view_of(track, id));
   for (const OutputFile& file : entry.outputs) out["files"].push_back(view_of(entry.id, file));
+  if (!entry.upload.state.empty()) {
+    out["upload"] = {{"state", entry.upload.state}};
+    if (!entry.upload.error.empty()) out["upload"]["error"] = entry.upload.error;
+  }
   if (state == RecordingState::failed) out["error"] = entry.conversion.error;
   out["has_losses"] = entry.conversion.exit_code == 1;
   if (!entry.outputs.empty()) out["report_url"] = "/api/recordings/" + entry.id + "/report";
@@ -111,6 +115,26 @@ json view_of(const LiveSession& session) {
     for (const StreamStats& stream : track.streams) view["streams"].push_back(view_of(stream));
     out["tracks"].push_back(std::move(view));
   }
+  return out;
+}
+
+json view_of(const App& app, const PlainIngest& ingest) {
+  json out = {{"id", ingest.id},
+              {"packets", ingest.stats.packets},
+              {"bytes", ingest.stats.bytes},
+              {"rtcp_packets", ingest.stats.rtcp_packets},
+              {"unknown_packets", ingest.stats.unknown},
+              {"undecryptable_packets", ingest.stats.undecryptable},
+              {"dropped_by_kernel", ingest.stats.socket_drops},
+              {"tracks", json::array()}};
+  if (const auto recording = app.live().recording_of(ingest.id)) out["recording"] = *recording;
+  for (std::size_t i = 0; i < ingest.tracks.size(); ++i)
+    out["tracks"].push_back({{"id", ingest.tracks[i].id},
+                             {"kind", name_of(ingest.tracks[i].kind)},
+                             {"codec", ingest.tracks[i].codecs.front().mime_type},
+                             {"address", ingest.ports[i].address},
+                             {"rtp_port", ingest.ports[i].rtp},
+                             {"rtcp_port", ingest.ports[i].rtcp}});
   return out;
 }
 

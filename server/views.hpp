@@ -10,6 +10,8 @@ namespace rtpx::server {
 [[nodiscard]] nlohmann::json view_of(const App& app, const RecordingEntry& entry);
 /// A live session: bit rate, loss, sound level for each track.
 [[nodiscard]] nlohmann::json view_of(const LiveSession& session);
+/// An ingest of plain RTP: where it listens for what, and what has come.
+[[nodiscard]] nlohmann::json view_of(const App& app, const PlainIngest& ingest);
 /// Free and used bytes.
 [[nodiscard]] nlohmann::json view_of_disk(const App& app);
 

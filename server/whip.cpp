@@ -1,7 +1,6 @@
 // WHIP, RFC 9725: POST an offer to /whip, then PATCH and DELETE the session's own URL.
-#include <spdlog/spdlog.h>
-
 #include "http.hpp"
+#include "log.hpp"
 
 namespace rtpx::server {
 namespace {
@@ -18,23 +17,9 @@ std::string quoted(const std::string& tag) {
 }
 
 void open_session(App& app, Call& call) {
-  if (!has_type(call.request, "application/sdp"))
-    return answer_problem(call.response, 415, "An offer is application/sdp.");
-  if (!app.access().take_session(call.facts.remote_address)) {
-    call.response.set_header("Retry-After", "1");
-    return answer_problem(call.response, 429, "Too many sessions are opened from this address.");
-  }
-  if (const std::string why = app.not_ready(); !why.empty()) {
-    call.response.set_header("Retry-After", "30");
-    return answer_problem(call.response, 503, why);
-  }
-  const std::string name = call.request.get_param_value("name").substr(0, kMaxName);
-  const auto accepted = app.live().accept(call.request.body, name);
-  if (!accepted) {
-    spdlog::info("offer from {} refused: {}", call.facts.remote_address, accepted.error().message);
-    if (status_of(accepted.error()) == 503) call.response.set_header("Retry-After", "5");
-    return answer_error(call.response, accepted.error());
-  }
+  if (!may_open_session(app, call, "An offer")) return;
+  const auto accepted = app.live().accept(call.request.body, session_name(call.request));
+  if (!accepted) return answer_refused(call, accepted.error());
   call.response.status = 201;
   call.response.set_header("Location", "/whip/" + accepted->id);
   call.response.set_header("ETag", quoted(accepted->ice_tag));
@@ -63,6 +48,34 @@ void method_not_allowed(Call& call, const char* allowed) {
 }
 
 }  // namespace
+
+bool may_open_session(App& app, Call& call, const std::string& what) {
+  if (!has_type(call.request, "application/sdp")) {
+    answer_problem(call.response, 415, what + " is application/sdp.");
+    return false;
+  }
+  if (!app.access().take_session(call.facts.remote_address)) {
+    call.response.set_header("Retry-After", "1");
+    answer_problem(call.response, 429, "Too many sessions are opened from this address.");
+    return false;
+  }
+  if (const std::string why = app.not_ready(); !why.empty()) {
+    call.response.set_header("Retry-After", "30");
+    answer_problem(call.response, 503, why);
+    return false;
+  }
+  return true;
+}
+
+std::string session_name(const httplib::Request& request) {
+  return request.get_param_value("name").substr(0, kMaxName);
+}
+
+void answer_refused(Call& call, const Error& error) {
+  log(LogLevel::info, "description from " + call.facts.remote_address + " refused: " + error.message);
+  if (status_of(error) == 503) call.response.set_header("Retry-After", "5");
+  answer_error(call.response, error);
+}
 
 bool answer_whip(App& app, Call& call) {
   if (call.path.empty() || call.path[0] != "whip" || call.path.size() > 2) return false;

@@ -8,6 +8,12 @@ const stateText = {
   failed: 'failed', cancelled: 'not converted', uploaded: 'uploaded',
 };
 
+/** What there is to say of an upload beside the state. */
+function uploadText(upload) {
+  if (upload?.state === 'failed') return `not uploaded: ${upload.error}`;
+  return { waiting: 'waits for upload', running: 'uploading …' }[upload?.state] ?? '';
+}
+
 function element(tag, properties = {}, ...children) {
   const node = Object.assign(document.createElement(tag), properties);
   node.append(...children.filter((child) => child !== null && child !== undefined));
@@ -38,7 +44,7 @@ export class RecordingList {
 
   /** Live state from the event stream; the whole list is asked for when anything but progress changed. */
   update({ recordings }) {
-    const known = JSON.stringify(recordings.map(({ id, state }) => [id, state]));
+    const known = JSON.stringify(recordings.map(({ id, state, upload }) => [id, state, upload]));
     if (known !== this.known) {
       this.known = known;
       this.load().catch((error) => this.notice(error.message));
@@ -85,6 +91,7 @@ export class RecordingList {
           element('span', { className: `state ${recording.state}` }, stateText[recording.state]),
           recording.state === 'converting' ? element('progress', { value: recording.progress ?? 0, ariaLabel: 'Conversion' }) : null,
           recording.has_losses ? element('span', { className: 'quiet' }, 'with losses: see the report') : null,
+          uploadText(recording.upload) ? element('span', { className: 'quiet' }, uploadText(recording.upload)) : null,
           recording.error ? element('span', { className: 'quiet' }, recording.error) : null),
         this.actions(recording, play))));
     return item;

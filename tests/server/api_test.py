@@ -1,99 +1,21 @@
 #!/usr/bin/env python3
-"""rtpx serve over HTTP, without a browser: api_test.py PATH_TO_RTPX DATA_FOLDER [unittest arguments]
-
-DATA_FOLDER is a small recording of a browser call with its offer.sdp.
-"""
+"""rtpx serve over HTTP, without a browser: api_test.py PATH_TO_RTPX DATA_FOLDER [unittest arguments]"""
 import hashlib
 import hmac
-import http.client
-import http.server
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
 import ssl
 import subprocess
-import sys
 import tempfile
-import threading
 import time
 import unittest
 
-RTPX, DATA = sys.argv[1], pathlib.Path(sys.argv[2])
-OFFER = (DATA / "offer.sdp").read_bytes()
-SDP = {"Content-Type": "application/sdp"}
-
-
-class Server:
-    """One rtpx serve in a folder of its own."""
-
-    def __init__(self, *options, folder=None, tls=False, min_free="1M"):
-        self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="rtpx-api-"))
-        self.keep = folder is not None
-        self.log = open(self.folder / "log.txt", "ab")
-        self.process = subprocess.Popen(
-            [RTPX, "serve", "--listen", "127.0.0.1:0", "--udp-port", "0", "--udp-listen", "127.0.0.1",
-             "--min-free", min_free, "--base-dir", str(self.folder / "recordings"), *options],
-            stdout=subprocess.PIPE, stderr=self.log, text=True)
-        self.url = self.process.stdout.readline().strip()
-        self.tls = tls
-        if self.url:
-            self.port = int(self.url.rstrip("/").rsplit(":", 1)[1])
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-        if not self.keep:
-            shutil.rmtree(self.folder, ignore_errors=True)
-
-    def stop(self, sig=signal.SIGTERM):
-        if self.process.poll() is None:
-            self.process.send_signal(sig)
-        code = self.process.wait(timeout=60)
-        self.process.stdout.close()
-        self.log.close()
-        return code
-
-    def connection(self):
-        if self.tls:
-            context = ssl._create_unverified_context()
-            return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=context)
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-
-    def request(self, method, path, body=None, headers=None):
-        connection = self.connection()
-        connection.request(method, path, body, headers or {})
-        answer = connection.getresponse()
-        answer.content = answer.read()
-        connection.close()
-        return answer
-
-    def json(self, path, **headers):
-        answer = self.request("GET", path, headers=headers)
-        assert answer.status == 200, (path, answer.status, answer.content)
-        return json.loads(answer.content)
-
-    def wait_for_state(self, recording, *states, seconds=60):
-        until = time.time() + seconds
-        while time.time() < until:
-            entry = self.json(f"/api/recordings/{recording}")
-            if entry["state"] in states:
-                return entry
-            time.sleep(0.1)
-        raise AssertionError(f"{recording} is {entry['state']}, not {states}: {entry}")
-
-
-def add_recording(folder, name="20261122-100000"):
-    target = pathlib.Path(folder) / "recordings" / name
-    target.mkdir(parents=True)
-    for file in DATA.iterdir():
-        shutil.copy(file, target)
-        os.chmod(target / file.name, 0o640)
-    return name
+from running_server import OFFER, RTPX, SDP, Server, WebhookReceiver, add_recording, run_tests
 
 
 class Whip(unittest.TestCase):
@@ -275,7 +197,9 @@ class Service(unittest.TestCase):
                 while not line.startswith(b"data:"):
                     line = answer.readline()
                 self.assertIn("sessions", json.loads(line[5:]))
+            began = time.monotonic()
             answer = server.request("POST", "/whip", OFFER, SDP)
+            print(f"POST /whip beside 50 event streams: {(time.monotonic() - began) * 1000:.0f} ms", end=" ")
             self.assertEqual(answer.status, 201)
             for connection, _ in streams:
                 connection.close()
@@ -311,6 +235,13 @@ class Service(unittest.TestCase):
             text = server.request("GET", "/metrics").content.decode()
             self.assertIn("rtpx_sessions_accepted_total 1", text)
             self.assertIn("# TYPE rtpx_packets_recorded_total counter", text)
+
+    def test_each_metric_is_documented(self):
+        page = (pathlib.Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+        documented = set(re.findall(r"`(rtpx_[a-z_]+)`", page))
+        with Server() as server:
+            metrics = set(re.findall(r"# TYPE (\S+)", server.request("GET", "/metrics").content.decode()))
+        self.assertEqual(metrics, documented)
 
     def test_a_full_disk_makes_it_unready_but_alive(self):
         with Server(min_free="999T") as server:
@@ -375,36 +306,15 @@ class Service(unittest.TestCase):
         shutil.rmtree(folder)
 
     def test_webhooks_are_signed_and_retried_until_acknowledged(self):
-        received, refusals = [], [2]
-
-        class Receiver(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                refuse = refusals[0] > 0
-                refusals[0] -= 1
-                if not refuse:
-                    received.append((body, self.headers["Rtpx-Signature"]))
-                self.send_response(500 if refuse else 204)
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        receiver = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
-        threading.Thread(target=receiver.serve_forever, daemon=True).start()
-        with Server("--webhook", f"http://127.0.0.1:{receiver.server_port}/", "--webhook-secret", "s3cret") as server:
-            server.request("POST", "/whip?name=x", OFFER, SDP)
-            until = time.time() + 20
-            while not received and time.time() < until:
-                time.sleep(0.1)
-        receiver.shutdown()
-        receiver.server_close()
-        body, signature = received[0]
-        self.assertEqual(json.loads(body)["type"], "recording.started")
+        with WebhookReceiver(refusals=2) as webhooks:
+            with Server("--webhook", webhooks.url, "--webhook-secret", "s3cret") as server:
+                server.request("POST", "/whip?name=x", OFFER, SDP)
+                webhooks.wait_for("recording.started")
+            body, signature = webhooks.received[0]
         stamp, value = [part.split("=", 1)[1] for part in signature.split(",")]
         expected = hmac.new(b"s3cret", f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
         self.assertEqual(value, expected)
 
 
 if __name__ == "__main__":
-    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)
+    run_tests()

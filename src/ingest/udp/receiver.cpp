@@ -28,6 +28,7 @@ constexpr std::size_t kDatagramSize = 65'536;  // senders on a local network may
 constexpr std::size_t kMaxSsrcs = 256;
 constexpr auto kPoll = 20ms;  // also the delay of a NACK
 constexpr auto kReportInterval = 1s;
+constexpr int kPairTries = 20;  // the port next to a free one may be taken
 constexpr auto kByePatience = 500ms;
 
 struct Socket;
@@ -94,6 +95,7 @@ class UdpReceiver::Impl {
 
  private:
   Result<Group*> group_for(const UdpSection& section, Port& port);
+  Result<Port> open_ports(const UdpSection& section, Group* group);
   Result<std::uint16_t> open(const SocketAddress& address, Group* group);
   void read(Socket& socket, PacketSink& sink);
   bool on_rtp(Group& group, std::span<std::byte> bytes, Time arrival, PacketSink& sink);
@@ -132,17 +134,29 @@ Result<Group*> UdpReceiver::Impl::group_for(const UdpSection& section, Port& por
   }
   groups_.push_back(std::make_unique<Group>());
   Group* const group = groups_.back().get();
-  const auto rtp = open(section.rtp, group);
-  if (!rtp) return std::unexpected(rtp.error());
-  port = {section.rtp.ip(), *rtp, *rtp};
-  if (!section.mux && section.rtcp_port != *rtp) {
-    const auto wanted = static_cast<std::uint16_t>(section.rtcp_port != 0 ? section.rtcp_port : *rtp + 1);
-    const auto rtcp = open(section.rtp.with_port(wanted), group);
-    if (!rtcp) return std::unexpected(rtcp.error());
-    port.rtcp = *rtcp;
-  }
+  auto opened = open_ports(section, group);
+  for (int tries = 0; !opened && section.rtp.port() == 0 && tries < kPairTries; ++tries)
+    opened = open_ports(section, group);
+  if (!opened) return std::unexpected(opened.error());
+  port = *opened;
   by_address_[name] = {group, port};
   return group;
+}
+
+/// The sockets of an m-line, all or none.
+Result<UdpReceiver::Port> UdpReceiver::Impl::open_ports(const UdpSection& section, Group* group) {
+  const auto rtp = open(section.rtp, group);
+  if (!rtp) return std::unexpected(rtp.error());
+  Port port{section.rtp.ip(), *rtp, *rtp};
+  if (section.mux || section.rtcp_port == *rtp) return port;
+  const auto wanted = static_cast<std::uint16_t>(section.rtcp_port != 0 ? section.rtcp_port : *rtp + 1);
+  const auto rtcp = open(section.rtp.with_port(wanted), group);
+  if (!rtcp) {
+    sockets_.pop_back();
+    return std::unexpected(rtcp.error());
+  }
+  port.rtcp = *rtcp;
+  return port;
 }
 
 Result<void> UdpReceiver::Impl::bind(std::vector<UdpSection> sections) {
