@@ -97,8 +97,8 @@ std::uint64_t plain_appends(const std::filesystem::path& dir, std::size_t tracks
   };
   const auto packet = make_packet();
   const std::byte header[13]{};
-  for (std::uint64_t i = 0; i < packets; ++i) {
-    Out& out = outs[i % tracks];
+  for (std::uint64_t i = 0, track = 0; i < packets; ++i, track = track + 1 == tracks ? 0 : track + 1) {
+    Out& out = outs[track];
     put(out, header, sizeof header);
     put(out, packet.data(), packet.size());
   }
@@ -134,8 +134,8 @@ std::vector<Recorder::Track> add_tracks(Recorder& recorder, std::size_t count) {
 std::uint64_t record_all(Recorder& recorder, std::vector<Recorder::Track>& tracks, std::uint64_t packets) {
   const auto packet = make_packet();
   std::uint64_t refused = 0;
-  for (std::uint64_t i = 0; i < packets; ++i) {
-    while (tracks[i % tracks.size()].record(0, packet) != Outcome::accepted) {
+  for (std::uint64_t i = 0, track = 0; i < packets; ++i, track = track + 1 == tracks.size() ? 0 : track + 1) {
+    while (tracks[track].record(0, packet) != Outcome::accepted) {
       ++refused;
       std::this_thread::sleep_for(std::chrono::microseconds(200));
     }

@@ -7,6 +7,8 @@
 namespace rtpx {
 namespace {
 
+constexpr std::size_t kHugePage = 2U << 20;
+
 constexpr std::size_t bytes_of(ChunkSize size) {
   return ChunkPool::kSmallest << (2 * static_cast<unsigned>(size));
 }
@@ -26,7 +28,11 @@ Result<std::shared_ptr<ChunkPool>> ChunkPool::make(std::size_t bytes) {
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED)
     return fail(Errc::io, "There is no address space for queue_bytes = " + std::to_string(bytes) + ".");
-  return std::shared_ptr<ChunkPool>(new ChunkPool(static_cast<std::byte*>(memory), slabs));
+  auto* first = static_cast<std::byte*>(memory);
+  // What a recorder at ease never comes to: a burst then takes few page faults, and many recorders little
+  // memory.
+  if (bytes > kHugePage) ::madvise(first + kHugePage, slabs * kSlabBytes - kHugePage, MADV_HUGEPAGE);
+  return std::shared_ptr<ChunkPool>(new ChunkPool(first, slabs));
 }
 
 ChunkPool::ChunkPool(std::byte* memory, std::size_t slabs)

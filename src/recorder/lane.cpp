@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "storage/record_format.hpp"
-
 namespace rtpx {
 namespace {
 
@@ -59,11 +57,13 @@ Outcome Lane::append(std::uint8_t rid_index, Bytes packet,
   if (room_ < need && !make_room(need)) return refuse(Outcome::queue_full);
 
   last_time_ms_ = std::max(last_time_ms_, to_ms(arrival ? *arrival : ReceiveClock::now()));
-  std::byte header[RecordHeader::kBytes];
-  store_record_header(header, {rid_index, last_time_ms_, static_cast<std::uint32_t>(packet.size())});
+  const RecordHeader header{rid_index, last_time_ms_, static_cast<std::uint32_t>(packet.size())};
   const Chunk* before = tail_;
-  put(header, sizeof header);
-  put(packet.data(), packet.size());
+  if (tail_->capacity - tail_used_ >= need)
+    put_inside(header, packet);
+  else
+    put_across(header, packet);
+  room_ -= need;
   add(packets_, 1);
   add(bytes_, need);
   const std::uint64_t position = published_.load(std::memory_order_relaxed) + need;
@@ -120,8 +120,21 @@ ChunkSize Lane::next_size() noexcept {
   return size_;
 }
 
+void Lane::put_inside(const RecordHeader& header, Bytes packet) noexcept {
+  std::byte* to = tail_->data + tail_used_;
+  store_record_header(to, header);
+  if (!packet.empty()) std::memcpy(to + RecordHeader::kBytes, packet.data(), packet.size());
+  tail_used_ += static_cast<std::uint32_t>(RecordHeader::kBytes + packet.size());
+}
+
+void Lane::put_across(const RecordHeader& header, Bytes packet) noexcept {
+  std::byte bytes[RecordHeader::kBytes];
+  store_record_header(bytes, header);
+  put(bytes, sizeof bytes);
+  put(packet.data(), packet.size());
+}
+
 void Lane::put(const std::byte* from, std::size_t count) noexcept {
-  room_ -= count;
   while (true) {
     const std::size_t fits = std::min<std::size_t>(count, tail_->capacity - tail_used_);
     if (fits != 0) std::memcpy(tail_->data + tail_used_, from, fits);

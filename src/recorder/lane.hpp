@@ -11,6 +11,7 @@
 
 #include "recorder/chunk_pool.hpp"
 #include "rtpx/recorder.hpp"
+#include "storage/record_format.hpp"
 #include "util/bytes.hpp"
 
 namespace rtpx {
@@ -109,6 +110,8 @@ class Lane {
  private:
   [[nodiscard]] bool make_room(std::size_t bytes) noexcept;
   [[nodiscard]] ChunkSize next_size() noexcept;
+  void put_inside(const RecordHeader& header, Bytes packet) noexcept;  ///< it fits into tail_
+  void put_across(const RecordHeader& header, Bytes packet) noexcept;  ///< it goes on in the next chunks
   void put(const std::byte* from, std::size_t count) noexcept;
   void announce() noexcept;
   Outcome refuse(Outcome outcome) noexcept;
