@@ -16,11 +16,11 @@ export function launch() {
 }
 
 /** rtpx serve on loopback: { url, recordings, stop }. */
-export async function serve(folder) {
+export async function serve(folder, { udpPort = 0, options = [] } = {}) {
   fs.mkdirSync(folder, { recursive: true });
   const recordings = path.join(folder, 'recordings');
-  const server = spawn(process.env.RTPX, ['serve', '--listen', '127.0.0.1:0', '--udp-port', '0', '--udp-listen', '127.0.0.1',
-    '--min-free', '1M', '--base-dir', recordings],
+  const server = spawn(process.env.RTPX, ['serve', '--listen', '127.0.0.1:0', '--udp-port', String(udpPort), '--udp-listen', '127.0.0.1',
+    '--min-free', '1M', '--base-dir', recordings, ...options],
   { stdio: ['ignore', 'pipe', fs.openSync(path.join(folder, 'log.txt'), 'w')] });
   const url = await new Promise((resolve, reject) => {
     server.stdout.once('data', (data) => resolve(String(data).trim()));
