@@ -18,7 +18,7 @@ struct Arguments {
   std::string config;
   std::string listen = "127.0.0.1:8080";
   std::string log_level = "info", log_format = "text";
-  std::string min_free = "1G", keep_bytes = "0", max_bit_rate = "0";
+  std::string conversion_memory = "4G", min_free = "1G", keep_bytes = "0", max_bit_rate = "0";
 };
 
 const char* const kFooter =
@@ -101,6 +101,7 @@ int serve(CLI::App& command, Arguments& arguments, const std::stop_token& stop) 
     return kUsage;
   }
   options.min_free_bytes = bytes_of(arguments.min_free);
+  options.conversion_memory_bytes = bytes_of(arguments.conversion_memory);
   options.keep_bytes = bytes_of(arguments.keep_bytes);
   options.webrtc.max_bits_per_second = bytes_of(arguments.max_bit_rate);
   server::set_up_log(arguments.log_level, arguments.log_format);
@@ -161,6 +162,8 @@ void add_serve(CLI::App& app, Program& program) {
       ->check(kSize);
   add("--conversions", options.conversions_at_once, "Conversions at once (default 1)", "N")
       ->check(CLI::Range(1, 64));
+  add("--conversion-memory", arguments->conversion_memory, "Memory of a conversion (default 4G)", "SIZE")
+      ->check(kSize);
   add("--upload", options.upload_url, "Store finished recordings there (keys and endpoint: AWS_* variables)",
       "s3://BUCKET/PREFIX");
   add("--webhook", options.webhook_urls, "URL to tell what happens", "URL");

@@ -161,7 +161,8 @@ void WebRtcPublisher::send_rtcp(Bytes compound) {
 }
 
 void WebRtcPublisher::send_raw(Bytes datagram) {
-  socket_.send(datagram, server_);
+  if (on_send) on_send(datagram);
+  send_unseen(datagram);
 }
 
 void WebRtcPublisher::close() {

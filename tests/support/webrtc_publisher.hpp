@@ -49,7 +49,8 @@ class WebRtcPublisher {
   void send(Bytes rtp);
   void send_rtcp(Bytes compound);
   void send_raw(Bytes datagram);
-  void close();  ///< DTLS close_notify
+  void send_unseen(Bytes datagram) { socket_.send(datagram, server_); }  ///< send_raw() without on_send
+  void close();                                                          ///< DTLS close_notify
   /// Handles what arrives for this long; 0: what is there.
   void poll(std::chrono::milliseconds duration);
   /// Polls until `done` or 5 s have passed; answers done().
@@ -59,6 +60,7 @@ class WebRtcPublisher {
   std::function<bool(const std::vector<std::byte>& rtp)> drop;
   /// RTX stream of a media SSRC: SSRC and payload type. Without one, lost packets are resent as they were.
   std::map<std::uint32_t, std::pair<std::uint32_t, std::uint8_t>> rtx;
+  std::function<void(Bytes datagram)> on_send;  ///< sees everything that goes out
   bool answer_nacks = true;
   std::size_t history = 2000;  ///< packets kept for NACKs, per SSRC
 
@@ -70,6 +72,7 @@ class WebRtcPublisher {
   std::optional<std::uint16_t> stun_error;
   [[nodiscard]] Dtls::State dtls_state() const { return dtls_->state(); }
   [[nodiscard]] const sdp::Session& answer() const { return answer_; }
+  [[nodiscard]] const SocketAddress& server() const { return server_; }
   [[nodiscard]] int fd() const { return socket_.fd(); }
 
  private:

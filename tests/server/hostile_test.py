@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+"""Hostile input to the running server: hostile_test.py PATH_TO_RTPX DATA_FOLDER PATH_TO_PUBLISH [unittest arguments]
+
+Throughout, a publisher sends the packets of DATA_FOLDER, and every one of them must be recorded. RTPX_SOAK=1 opens and
+closes 10,000 sessions too.
+"""
+import json
+import os
+import random
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+import unittest
+
+PUBLISH = sys.argv.pop(3)
+from running_server import DATA, OFFER, SDP, Server, add_recording, run_tests  # noqa: E402
+
+OPEN = ("--whip-rate", "1000000", "--whip-burst", "1000000")
+
+
+class Publisher:
+    """The program of publish.cpp, connected."""
+
+    def __init__(self, server, *arguments):
+        self.server = server
+        self.process = subprocess.Popen([PUBLISH, DATA, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        answer = server.request("POST", "/whip", "".join(iter(self.line, ".\n")).encode(), SDP)
+        assert answer.status == 201, answer.content
+        self.session = answer.getheader("Location")
+        self.recording = re.search("recordings/([^>]+)>", answer.getheader("Link"))[1]
+        self.udp_port = int(re.search(r"a=candidate:.* 127.0.0.1 (\d+) ", answer.content.decode())[1])
+        self.process.stdin.write(answer.content.decode() + ".\n")
+        self.process.stdin.flush()
+        assert self.line() == "connected\n"
+
+    def line(self):
+        return self.process.stdout.readline()
+
+    def running(self):
+        return not select.select([self.process.stdout], [], [], 0)[0]
+
+    def finish(self):
+        """Waits until all is sent, closes, and answers how many packets were sent."""
+        sent = int(self.line().split()[1])
+        self.process.communicate()
+        return sent
+
+
+def packets_of(entry):
+    return sum(track.get("packets", 0) for track in entry["tracks"])
+
+
+def mutated(data, chance):
+    data = bytearray(data)
+    for _ in range(chance.randint(1, 10)):
+        at = chance.randrange(len(data))
+        kind = chance.randrange(3)
+        if kind == 0:
+            data[at] = chance.randrange(256)
+        elif kind == 1:
+            del data[at:at + chance.randrange(1, 200)]
+        else:
+            data[at:at] = data[at:at + chance.randrange(1, 200)] * chance.randrange(1, 4)
+        data = data or bytearray(b"v")
+    return bytes(data)
+
+
+def throw(server, request):
+    """Raw bytes at the HTTP port."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        try:
+            connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
+            connection.recv(1000)
+        except (ConnectionError, TimeoutError):
+            pass
+
+
+class Hostile(unittest.TestCase):
+    def test_mutated_packets_offers_and_requests_cost_no_session_a_packet(self):
+        chance = random.Random(int(os.environ.get("RTPX_SEED", 1)))
+        request = b"POST /whip HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n" % len(OFFER) + OFFER
+        with Server(*OPEN) as server:
+            good, fuzzing = Publisher(server, 8), Publisher(server, 8, chance.randrange(1000))
+            flood = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            offers = 0
+            while good.running() or fuzzing.running():
+                answer = server.request("POST", "/whip", mutated(OFFER, chance), SDP)
+                self.assertIn(answer.status, (201, 400, 413, 422, 503), answer.content)
+                if answer.status == 201:
+                    server.request("DELETE", answer.getheader("Location"))
+                offers += 1
+                throw(server, mutated(request, chance))
+                for _ in range(100):
+                    first = chance.choice((0, 1, 22, 23, 128, 144, 200))
+                    flood.sendto(bytes([first]) + chance.randbytes(chance.randrange(1300)), ("127.0.0.1", good.udp_port))
+            flood.close()
+            for publisher in (good, fuzzing):
+                sent = publisher.finish()
+                entry = server.wait_for_state(publisher.recording, "ready", "failed")
+                self.assertEqual(entry["state"], "ready", entry)
+                self.assertEqual(packets_of(entry), sent)
+                self.assertEqual({track["end_reason"] for track in entry["tracks"]}, {"close_notify"})
+            metrics = server.request("GET", "/metrics").content.decode()
+            print(offers, "offers,", re.search(r"\nrtpx_unknown_source_total .*", metrics)[0].strip(), end=" ")
+            self.assertEqual(server.stop(), 0)
+
+    def test_a_thousand_half_open_sessions_are_limited_and_hold_up_nobody(self):
+        with Server(*OPEN) as server:
+            publisher = Publisher(server, 8)
+            connection = server.connection()
+            statuses, longest = [], 0
+            for _ in range(1000):
+                began = time.monotonic()
+                connection.request("POST", "/whip", OFFER, SDP)
+                answer = connection.getresponse()
+                answer.read()
+                longest = max(longest, time.monotonic() - began)
+                statuses.append(answer.status)
+            print(f"{statuses.count(201)} taken, longest answer {longest * 1000:.0f} ms", end=" ")
+            self.assertEqual(set(statuses), {201, 503})
+            self.assertEqual(statuses.count(201), 100)
+            sent = publisher.finish()
+            self.assertEqual(packets_of(server.wait_for_state(publisher.recording, "ready")), sent)
+
+    def test_terminating_the_server_keeps_what_a_session_sent(self):
+        with Server() as server:
+            publisher = Publisher(server, 8)
+            time.sleep(1)
+            self.assertEqual(server.stop(), 0)
+            publisher.process.kill()
+            publisher.process.communicate()
+            folder = server.folder / "recordings" / publisher.recording
+            self.assertIn("ended_at", json.loads((folder / "recording.json").read_text()))
+            manifest = json.loads((folder / "manifest.json").read_text())
+            self.assertIn("shutdown", json.dumps(manifest))
+
+    def test_each_stream_is_logged_at_its_end_with_its_ssrc(self):
+        with Server("--log-format", "json") as server:
+            publisher = Publisher(server, 30)
+            publisher.finish()
+            server.wait_for_state(publisher.recording, "ready")
+            server.stop()
+            lines = [json.loads(line) for line in (server.folder / "log.txt").read_text().splitlines()]
+            ends = [line for line in lines if line["message"].startswith("stream ended")]
+            self.assertGreaterEqual(len(ends), 2)
+            for line in ends:
+                self.assertEqual((line["recording"], line["session"]), (publisher.recording, publisher.session.split("/")[-1]))
+                self.assertIsInstance(line["ssrc"], int)
+                self.assertTrue(line["track"])
+
+    @unittest.skipUnless(os.environ.get("RTPX_SOAK"), "for make soak: RTPX_SOAK=1")
+    def test_ten_thousand_sessions_leave_no_memory_behind(self):
+        def resident():
+            return int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{server.process.pid}/status").read())[1])
+
+        with Server(*OPEN) as server:
+            connection = server.connection()
+            sizes = []
+            for number in range(10_001):
+                for method in ("POST", "DELETE"):
+                    connection.request(method, "/whip" if method == "POST" else where, OFFER if method == "POST" else None, SDP)
+                    answer = connection.getresponse()
+                    answer.read()
+                    where = answer.getheader("Location")
+                    self.assertEqual(answer.status, 201 if method == "POST" else 200)
+                if number % 1000 == 0:
+                    sizes.append(resident())
+            print("resident kB after each thousand:", *sizes, end=" ")
+            self.assertLess(sizes[-1], sizes[2] * 1.1)
+
+
+class Children(unittest.TestCase):
+    def test_a_conversion_that_hangs_is_killed_when_cancelled(self):
+        with Server() as server:
+            name = add_recording(server.folder)
+            server.request("POST", f"/api/recordings/{name}/convert")
+            child = self.child_of(server.process.pid)
+            os.kill(child, signal.SIGSTOP)  # it will not even hear SIGTERM
+            self.assertEqual(server.request("DELETE", f"/api/recordings/{name}/convert").status, 204)
+            server.wait_for_state(name, "cancelled", seconds=20)
+            self.assertFalse(os.path.exists(f"/proc/{child}"))
+
+    def test_a_conversion_beyond_its_memory_fails_and_the_recording_stays(self):
+        with Server("--conversion-memory", "32M") as server:
+            name = add_recording(server.folder)
+            server.request("POST", f"/api/recordings/{name}/convert")
+            entry = server.wait_for_state(name, "failed")
+            self.assertGreater(len(entry["error"]), 10)
+            self.assertEqual(server.request("GET", "/healthz").status, 200)
+
+    def child_of(self, parent):
+        until = time.time() + 20
+        while time.time() < until:
+            for task in os.listdir(f"/proc/{parent}/task"):
+                with open(f"/proc/{parent}/task/{task}/children") as children:
+                    for child in children.read().split():
+                        return int(child)
+        raise AssertionError("no child was started")
+
+
+if __name__ == "__main__":
+    run_tests()
