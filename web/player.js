@@ -1,4 +1,5 @@
 // Plays a converted file in place, with scrub pictures under it (a WebVTT file that names parts of a sheet).
+import { duration } from './format.js';
 
 function seconds(stamp) {
   return stamp.split(':').reduce((total, part) => total * 60 + Number(part), 0);
@@ -49,6 +50,7 @@ function scrubBar(video, cues) {
   });
   video.addEventListener('timeupdate', () => {
     at.style.width = `${(100 * video.currentTime) / (video.duration || 1)}%`;
+    bar.setAttribute('aria-valuetext', duration(1000 * video.currentTime));
     bar.setAttribute('aria-valuenow', Math.round(video.currentTime));
     bar.setAttribute('aria-valuemax', Math.round(video.duration || 0));
     if (!bar.matches(':hover')) show(video.currentTime);

@@ -85,7 +85,7 @@ export class RecordingList {
     item.append(element('div', { className: 'entry' },
       thumbnail,
       element('div', {},
-        element('h3', {}, titleOf(recording)),
+        element('h3', { id: `title-${recording.id}` }, titleOf(recording)),
         element('p', { className: 'quiet' }, facts.filter(Boolean).join(' · ')),
         element('p', { className: 'row' },
           element('span', { className: `state ${recording.state}` }, stateText[recording.state]),
@@ -94,6 +94,8 @@ export class RecordingList {
           uploadText(recording.upload) ? element('span', { className: 'quiet' }, uploadText(recording.upload)) : null,
           recording.error ? element('span', { className: 'quiet' }, recording.error) : null),
         this.actions(recording, play))));
+    // A screen reader says of which recording a button is.
+    for (const button of item.querySelectorAll('.entry button, .entry a')) button.setAttribute('aria-describedby', `title-${recording.id}`);
     return item;
   }
 

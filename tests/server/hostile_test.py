@@ -156,7 +156,8 @@ class Hostile(unittest.TestCase):
     @unittest.skipUnless(os.environ.get("RTPX_SOAK"), "for make soak: RTPX_SOAK=1")
     def test_ten_thousand_sessions_leave_no_memory_behind(self):
         def resident():
-            return int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{server.process.pid}/status").read())[1])
+            with open(f"/proc/{server.process.pid}/status") as status:
+                return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1])
 
         with Server(*OPEN) as server:
             connection = server.connection()
