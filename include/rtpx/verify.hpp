@@ -24,7 +24,8 @@ enum class Proof : std::uint8_t {
 /// Neighbouring blocks of one file with the same proof.
 struct VerifiedRange {
   Proof proof = Proof::proven;
-  std::uint64_t offset = 0, length = 0;         ///< in the file
+  std::uint64_t offset = 0,
+                length = 0;  ///< in the file, also of blocks that were moved; 0: bytes are missing
   std::optional<std::int64_t> receive_time_ms;  ///< about where it begins, on the recording's monotonic clock
   std::optional<UtcTime> utc;  ///< the same on the wall clock, where the manifest has the anchor
   bool tail = false;   ///< unproven to the end of a file whose track was not ended: what a crash leaves
@@ -38,7 +39,8 @@ struct VerifiedFile {
   bool rtcp = false;
   std::uint64_t bytes = 0;  ///< that it has now
   std::uint64_t proven_bytes = 0, unproven_bytes = 0, damaged_bytes = 0;
-  std::vector<VerifiedRange> ranges;  ///< by offset, covering the file; missing bytes lie behind its end
+  std::vector<VerifiedRange>
+      ranges;  ///< by offset, covering the file; what is missing at its end lies behind its end
 };
 
 struct VerifyReport {

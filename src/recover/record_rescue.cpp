@@ -1,10 +1,9 @@
 #include "recover/record_rescue.hpp"
 
 #include <algorithm>
-#include <map>
 
+#include "storage/block_places.hpp"
 #include "storage/verify_file.hpp"
-#include "util/crc32c.hpp"
 
 namespace rtpx {
 
@@ -17,87 +16,6 @@ constexpr int kMaxTries = 4;  // places where one moved block is looked for
 RecordReader::Content content_of(const LayoutFile& file) {
   return file.content == IndexContent::rtcp ? RecordReader::Content::rtcp : RecordReader::Content::rtp;
 }
-
-/// Which bytes of a damaged file its checksums prove, also of blocks that damage before them has moved: such
-/// a block is found by the receive time of its first record.
-class Provenance {
- public:
-  Provenance(const LayoutFile& file, const VerifiedFile& verified) {
-    for (const VerifiedRange& range : verified.ranges)
-      if (range.proof == Proof::proven) proven_[range.offset] = range.offset + range.length;
-    if (file.indexed == nullptr) return;
-    blocks_ = file.indexed->blocks;
-    for (std::size_t i = 0; i < blocks_.size(); ++i)
-      if (!covers(blocks_[i].offset, blocks_[i].offset + blocks_[i].length) &&
-          blocks_[i].first_record != IndexBlock::kNoRecord)
-        moved_.emplace(blocks_[i].first_time_ms, Moved{i, 0});
-    if (moved_.empty()) return;
-    if (auto opened = real_file_system().open(file.path, OpenMode::read)) file_ = std::move(*opened);
-  }
-
-  /// Looks whether a moved block, and then those that follow it, begin with this record.
-  void look(const Record& record) {
-    if (!file_ || moved_.empty()) return;
-    const auto [first, last] = moved_.equal_range(record.header.receive_time_ms);
-    for (auto at = first; at != last;) {
-      Moved& moved = at->second;
-      const IndexBlock& block = blocks_[moved.block];
-      const std::uint64_t from = record.offset - block.first_record;
-      const bool known = record.offset >= block.first_record && covers(from, from + block.length);
-      const bool found = !known && record.offset >= block.first_record && matches(from, block);
-      if (found) prove_from(moved.block, from);
-      at = known || found || ++moved.tries == kMaxTries ? moved_.erase(at) : std::next(at);
-    }
-  }
-
-  [[nodiscard]] bool covers(std::uint64_t from, std::uint64_t to) const {
-    while (from < to) {
-      auto at = proven_.upper_bound(from);
-      if (at == proven_.begin()) return false;
-      --at;
-      if (at->second <= from) return false;
-      from = at->second;
-    }
-    return true;
-  }
-
- private:
-  struct Moved {
-    std::size_t block = 0;
-    int tries = 0;
-  };
-
-  /// Block `i` is proven at `from`; as long as the next ones agree behind it, so are they.
-  void prove_from(std::size_t i, std::uint64_t from) {
-    for (;;) {
-      proven_[from] = std::max(proven_[from], from + blocks_[i].length);
-      from += blocks_[i].length;
-      const bool neighbour =
-          i + 1 < blocks_.size() && blocks_[i + 1].offset == blocks_[i].offset + blocks_[i].length;
-      if (!neighbour || covers(from, from + blocks_[i + 1].length) || !matches(from, blocks_[i + 1])) return;
-      ++i;
-    }
-  }
-
-  bool matches(std::uint64_t offset, const IndexBlock& block) {
-    buffer_.resize(std::min<std::size_t>(block.length, kCopyBytes));
-    std::uint32_t crc = 0;
-    for (std::uint32_t left = block.length; left > 0;) {
-      const std::size_t part = std::min<std::size_t>(left, buffer_.size());
-      const auto got = file_->pread(std::span(buffer_).first(part), offset + block.length - left);
-      if (!got || *got < part) return false;
-      crc = crc32c(Bytes(buffer_).first(part), crc);
-      left -= static_cast<std::uint32_t>(part);
-    }
-    return crc == block.crc;
-  }
-
-  std::vector<IndexBlock> blocks_;
-  std::map<std::uint64_t, std::uint64_t> proven_;  // from, to
-  std::multimap<std::int64_t, Moved> moved_;       // by first receive time
-  std::unique_ptr<File> file_;
-  std::vector<std::byte> buffer_;
-};
 
 /// Makes blocks for the rescued bytes, of records whose source is proven.
 class BlockMaker {
@@ -152,10 +70,11 @@ Result<RescuedFile> examine(const LayoutFile& file, bool ended, const OnRecord& 
                             std::stop_token stop) {
   const auto verified = verify_file(file, ended, [&](std::uint64_t) { return !stop.stop_requested(); });
   if (!verified) return std::unexpected(verified.error());
-  Provenance provenance(file, *verified);
+  ProvenBytes proven_bytes;
+  for (const VerifiedRange& range : verified->ranges)
+    if (range.proof == Proof::proven) proven_bytes.add(range.offset, range.offset + range.length);
   const auto suspicious = [&](const Record& record) {
-    provenance.look(record);
-    return !provenance.covers(record.offset, record.offset + RecordHeader::kBytes + record.header.size);
+    return !proven_bytes.covers(record.offset, record.offset + RecordHeader::kBytes + record.header.size);
   };
   auto reader = RecordReader::open({file.path}, content_of(file), suspicious);
   if (!reader) return std::unexpected(reader.error());
@@ -181,7 +100,7 @@ Result<RescuedFile> examine(const LayoutFile& file, bool ended, const OnRecord& 
     if (!*record) break;
     const std::uint64_t end = (*record)->offset + RecordHeader::kBytes + (*record)->header.size;
     if (indexed) {
-      const bool proven = provenance.covers((*record)->offset, end);
+      const bool proven = proven_bytes.covers((*record)->offset, end);
       blocks.add(**record, proven);
       if (!proven && in_damaged_block((*record)->offset, end)) ++out.report.suspect_records;
     }

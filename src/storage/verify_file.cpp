@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "storage/block_places.hpp"
 #include "storage/record_reader.hpp"
 #include "util/crc32c.hpp"
 
@@ -37,44 +38,125 @@ class FileVerifier {
   }
 
  private:
+  /// First every block where it was written; then, if some are not there, where else they may be now.
   Result<void> by_blocks() {
     static const IndexedFile nothing;
     const IndexedFile& indexed = layout_.indexed != nullptr ? *layout_.indexed : nothing;
-    std::uint64_t at = 0;
-    std::optional<std::int64_t> time = first_time();
-    for (const IndexBlock& block : indexed.blocks) {
-      if (block.offset > at && at < out_.bytes)
-        add(Proof::unproven, at, std::min(block.offset, out_.bytes) - at, time, "no checksum speaks of it");
-      if (block.records > 0) time = block.first_time_ms;
-      if (const auto done = check(block, time); !done) return done;
-      at = block.offset + block.length;
+    BlockPlaces places(*file_, indexed.blocks);
+    std::vector<std::string> reasons(indexed.blocks.size());
+    bool all = true;
+    for (std::size_t i = 0; i < indexed.blocks.size(); ++i) {
+      auto reason = check(indexed.blocks[i]);
+      if (!reason) return std::unexpected(reason.error());
+      reasons[i] = std::move(*reason);
+      if (reasons[i].empty()) places.found(i, indexed.blocks[i].offset);
+      all = all && reasons[i].empty();
     }
-    const std::uint64_t end = indexed.end ? indexed.end->bytes : out_.bytes;
-    if (at < out_.bytes) {
-      const bool tail = !ended_;
-      add(Proof::unproven, at, out_.bytes - at, time,
-          out_.bytes > end ? "the file is longer than what was recorded" : "no checksum speaks of it", tail);
-    } else if (end > at && end > out_.bytes) {
-      add(Proof::damaged, at, end - at, time, "it is missing: the file ends before");
-    }
+    if (!all) places.find_moved();
+    tell(indexed, places.places(), reasons);
     return {};
   }
 
-  Result<void> check(const IndexBlock& block, std::optional<std::int64_t> time) {
-    if (block.offset + block.length > out_.bytes) {
-      add(Proof::damaged, block.offset, block.length, time,
-          "it is missing, whole or in part: the file ends before");
-      return {};
-    }
+  /// Empty when the block is where it was written, else why not. Errors: cancelled.
+  Result<std::string> check(const IndexBlock& block) {
+    if (block.offset + block.length > out_.bytes)
+      return std::string("it is missing, whole or in part: the file ends before");
     const auto crc = checksum(block.offset, block.length);
     if (!crc && crc.error().code == Errc::cancelled) return std::unexpected(crc.error());
-    if (!crc)
-      add(Proof::damaged, block.offset, block.length, time, crc.error().message);
-    else if (*crc == block.crc)
-      add(Proof::proven, block.offset, block.length, time, "");
-    else
-      add(Proof::damaged, block.offset, block.length, time, "its checksum disagrees");
-    return {};
+    if (!crc) return crc.error().message;
+    return std::string(*crc == block.crc ? "" : "its checksum disagrees");
+  }
+
+  /// Goes through index and file side by side, from one block that was found to the next.
+  void tell(const IndexedFile& indexed, const std::vector<std::uint64_t>& places,
+            const std::vector<std::string>& reasons) {
+    Stretch stretch{.time = first_time()};
+    const auto add_lost = [&](std::size_t i) { stretch.lost.push_back({&indexed.blocks[i], &reasons[i]}); };
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      const IndexBlock& block = indexed.blocks[i];
+      if (places[i] == BlockPlaces::kNowhere || places[i] < stretch.from) {
+        if (places[i] == BlockPlaces::kNowhere) add_lost(i);  // else it lies in what was told already
+        continue;
+      }
+      stretch.to = places[i];
+      stretch.index_to = block.offset;
+      tell_between(stretch);
+      if (block.records > 0) stretch.time = block.first_time_ms;
+      add(Proof::proven, places[i], block.length, stretch.time, "");
+      stretch.from = places[i] + block.length;
+      stretch.index_from = block.offset + block.length;
+      stretch.lost.clear();
+    }
+    tell_rest(stretch, indexed);
+  }
+
+  struct Lost {
+    const IndexBlock* block;
+    const std::string* reason;
+  };
+  /// What lies between two blocks that were found, in the file and in the index.
+  struct Stretch {
+    std::uint64_t from = 0, to = 0;
+    std::uint64_t index_from = 0, index_to = 0;
+    std::vector<Lost> lost{};
+    std::optional<std::int64_t> time;
+  };
+
+  void tell_between(const Stretch& stretch) {
+    const std::uint64_t there = stretch.to - stretch.from, recorded = stretch.index_to - stretch.index_from;
+    const auto time = time_of(stretch);
+    if (there == recorded) {
+      if (const std::uint64_t at = tell_lost(stretch); at < stretch.to)
+        add(Proof::unproven, at, stretch.to - at, time, "no checksum speaks of it");
+      return;
+    }
+    std::uint64_t lost = 0;
+    for (const Lost& one : stretch.lost) lost += one.block->length;
+    if (lost == recorded && there > 0) {
+      add(Proof::damaged, stretch.from, there, time,
+          there > recorded ? "bytes were inserted" : "bytes are missing");
+      return;
+    }
+    // What the index does not speak of may be whole; a block that it speaks of is not here.
+    if (there > 0) add(Proof::unproven, stretch.from, there, time, "no checksum speaks of it");
+    if (lost == 0 && there > 0) return;
+    add(Proof::damaged, stretch.from, 0, time, std::to_string(lost) + " bytes are missing");
+    out_.damaged_bytes += lost;
+  }
+
+  /// The lost blocks of a stretch that has its size, and what lies between them. Answers how far they reach.
+  std::uint64_t tell_lost(const Stretch& stretch) {
+    std::uint64_t at = stretch.from;
+    std::optional<std::int64_t> time = stretch.time;
+    for (const auto& [block, reason] : stretch.lost) {
+      const std::uint64_t from = block->offset - stretch.index_from + stretch.from;
+      if (from > at && at < out_.bytes)
+        add(Proof::unproven, at, std::min(from, out_.bytes) - at, time, "no checksum speaks of it");
+      if (block->records > 0) time = block->first_time_ms;
+      add(Proof::damaged, from, block->length, time, *reason);
+      at = from + block->length;
+    }
+    return at;
+  }
+
+  void tell_rest(const Stretch& stretch, const IndexedFile& indexed) {
+    const std::uint64_t at = tell_lost(stretch);
+    const std::uint64_t recorded = indexed.end ? indexed.end->bytes : 0;
+    const std::uint64_t end = recorded + stretch.from - std::min(recorded + stretch.from, stretch.index_from);
+    const auto time = time_of(stretch);
+    if (at < out_.bytes)
+      add(Proof::unproven, at, out_.bytes - at, time,
+          indexed.end && out_.bytes > end ? "the file is longer than what was recorded"
+                                          : "no checksum speaks of it",
+          !ended_);
+    else if (end > at && end > out_.bytes)
+      add(Proof::damaged, at, end - at, time, "it is missing: the file ends before");
+  }
+
+  [[nodiscard]] static std::optional<std::int64_t> time_of(const Stretch& stretch) {
+    for (const auto& [block, reason] : stretch.lost)
+      if (block->records > 0) return block->first_time_ms;
+    return stretch.time;
   }
 
   Result<std::uint32_t> checksum(std::uint64_t offset, std::uint64_t length) {
@@ -95,8 +177,7 @@ class FileVerifier {
 
   /// Without checksums: what is no record is damage, the rest is unproven.
   Result<void> by_records() {
-    const auto content = out_.rtcp ? RecordReader::Content::rtcp : RecordReader::Content::rtp;
-    auto reader = RecordReader::open({layout_.path}, content);
+    auto reader = RecordReader::open({layout_.path}, content());
     if (!reader) return std::unexpected(reader.error());
     std::uint64_t told = 0;
     std::vector<std::optional<std::int64_t>> times;  // before each damaged range
@@ -126,6 +207,10 @@ class FileVerifier {
     }
     if (at < out_.bytes) add(Proof::unproven, at, out_.bytes - at, first, "there are no checksums");
     return {};
+  }
+
+  [[nodiscard]] RecordReader::Content content() const {
+    return out_.rtcp ? RecordReader::Content::rtcp : RecordReader::Content::rtp;
   }
 
   /// Of the first record, as far as its header makes sense.
