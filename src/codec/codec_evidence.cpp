@@ -16,10 +16,6 @@ namespace {
 constexpr std::uint64_t kFewestPackets = 3;
 constexpr std::uint64_t kMisfitsOneIn = 50;  // torn packets happen
 
-std::uint8_t u8(std::byte b) noexcept {
-  return static_cast<std::uint8_t>(b);
-}
-
 bool plausible_size(int width, int height) noexcept {
   return width >= 16 && height >= 16 && width <= 16384 && height <= 16384;
 }

@@ -7,10 +7,6 @@ namespace {
 
 constexpr std::size_t kFuHeader = 2;  // FU indicator and FU header, RFC 6184 section 5.8
 
-std::uint8_t u8(std::byte b) noexcept {
-  return static_cast<std::uint8_t>(b);
-}
-
 // The header of the NAL unit that an FU-A is a piece of.
 std::byte fragmented_header(Bytes payload) noexcept {
   return (payload[0] & std::byte{0xE0}) | (payload[1] & std::byte{0x1F});

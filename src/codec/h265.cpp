@@ -7,10 +7,6 @@ namespace {
 
 constexpr std::size_t kFuHeader = 3;  // payload header and FU header, RFC 7798 section 4.4.3
 
-std::uint8_t u8(std::byte b) noexcept {
-  return static_cast<std::uint8_t>(b);
-}
-
 bool is_irap(H265Nal type) noexcept {
   return type >= H265Nal::irap_first && type <= H265Nal::irap_last;
 }

@@ -6,6 +6,7 @@
 
 #include "codec/depacketizer.hpp"
 #include "rtp/packet.hpp"
+#include "rtp/static_payload_types.hpp"
 #include "rtp/unwrap.hpp"
 #include "storage/record_reader.hpp"
 
@@ -13,26 +14,6 @@ namespace rtpx {
 namespace {
 
 constexpr int kPacketsToLookAt = 20'000;
-
-/// Static payload types that browsers and phones send (RFC 3551 section 6).
-std::optional<Codec> static_codec(std::uint8_t payload_type) {
-  switch (payload_type) {
-    case 0:
-      return Codec{0, "audio/PCMU", 8000, 1, std::nullopt, {}};
-    case 8:
-      return Codec{8, "audio/PCMA", 8000, 1, std::nullopt, {}};
-    case 9:
-      return Codec{9, "audio/G722", 8000, 1, std::nullopt, {}};
-    case 10:
-      return Codec{10, "audio/L16", 44100, 2, std::nullopt, {}};
-    case 11:
-      return Codec{11, "audio/L16", 44100, 1, std::nullopt, {}};
-    case 13:
-      return Codec{13, "audio/CN", 8000, 1, std::nullopt, {}};
-    default:
-      return std::nullopt;
-  }
-}
 
 Codec recognised_codec(std::uint8_t payload_type, const std::string& mime_type) {
   const bool audio = mime_type.starts_with("audio/");
@@ -78,7 +59,8 @@ Result<CodecChoice> recognise(const TrackFiles& files) {
   CodecChoice choice;
   choice.recognised = true;
   for (const auto& [payload_type, entry] : watched) {
-    if (const auto known = static_codec(payload_type); known && files.track.kind == MediaKind::audio)
+    if (const auto known = static_codec(payload_type);
+        known && known->mime_type.starts_with("audio/") && files.track.kind == MediaKind::audio)
       choice.codecs.push_back(*known);
     else if (const auto answer = entry->answer())
       choice.codecs.push_back(recognised_codec(payload_type, *answer));

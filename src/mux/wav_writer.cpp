@@ -9,7 +9,7 @@
 namespace rtpx {
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 constexpr std::int64_t kToleratedNs = 5'000'000;  // rounding and jitter of the time line, not a gap
 constexpr std::size_t kHeadSize = 12 + 36 + 26 + 12 + 8;
 
@@ -102,10 +102,10 @@ Result<void> WavWriter::write(const Sample& sample) {
     return fail(Errc::invalid_argument, out_->path().string() + ": a packet before the start");
   const std::int64_t unit = channels_ * (codec_ == CodecId::l16 ? 2 : 1);
   // In two steps: nanoseconds times octets a second overflow after some hours.
-  const std::int64_t place = (sample.time_ns / kSecond * octets_per_second_ +
-                              sample.time_ns % kSecond * octets_per_second_ / kSecond) /
+  const std::int64_t place = (sample.time_ns / kNsPerSecond * octets_per_second_ +
+                              sample.time_ns % kNsPerSecond * octets_per_second_ / kNsPerSecond) /
                              unit * unit;
-  const std::int64_t tolerated = octets_per_second_ * kToleratedNs / kSecond;
+  const std::int64_t tolerated = octets_per_second_ * kToleratedNs / kNsPerSecond;
   Bytes data =
       sample.data.first(sample.data.size() / static_cast<std::size_t>(unit) * static_cast<std::size_t>(unit));
   if (place - written_ > tolerated) {
@@ -115,7 +115,7 @@ Result<void> WavWriter::write(const Sample& sample) {
   }
   if (sample.discard_ns > 0) {
     const auto cut =
-        static_cast<std::size_t>(sample.discard_ns * (octets_per_second_ / unit) / kSecond * unit);
+        static_cast<std::size_t>(sample.discard_ns * (octets_per_second_ / unit) / kNsPerSecond * unit);
     data = data.first(data.size() - std::min(data.size(), cut));
   }
   if (codec_ == CodecId::l16) data = swap_16(data, scratch_);

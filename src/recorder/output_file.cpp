@@ -7,7 +7,7 @@
 namespace rtpx {
 namespace {
 
-constexpr std::uint32_t kIdlePasses = 40;  // a file unused for so long gives its place away
+constexpr std::uint32_t kUnusedPasses = 40;  // a file unused for so long gives its place away
 constexpr std::size_t kFewestPlaces = 8, kMostPlaces = 16384;
 
 std::size_t places_under_limit() {
@@ -45,7 +45,7 @@ Result<File*> OpenFiles::get(OutputFile& output, std::uint32_t now) {
   if (!file) return std::unexpected(std::move(file.error()));
   std::shared_ptr<File> shared = std::move(*file);
   output.set_handle(shared);
-  if (kept_.size() >= places_ && now - kept_.front().last_use > kIdlePasses) close_oldest();
+  if (kept_.size() >= places_ && now - kept_.front().last_use > kUnusedPasses) close_oldest();
   if (kept_.size() < places_) {
     find_[&output] = kept_.insert(kept_.end(), {&output, shared, now});
     return shared.get();

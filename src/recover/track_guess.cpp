@@ -7,6 +7,7 @@
 #include "codec/depacketizer.hpp"
 #include "rtp/packet.hpp"
 #include "rtp/rtcp.hpp"
+#include "rtp/static_payload_types.hpp"
 #include "rtp/unwrap.hpp"
 
 namespace rtpx {
@@ -16,20 +17,6 @@ namespace {
 constexpr std::uint64_t kEnoughPackets = 3000;  // for recognising one payload type
 constexpr std::size_t kMaxTypes = 16, kMaxSources = 64;
 constexpr std::int64_t kShortestSpanMs = 500;  // for measuring a clock rate
-
-/// Payload types with a meaning of their own (RFC 3551 section 6).
-std::optional<Codec> static_codec(std::uint8_t payload_type) {
-  switch (payload_type) {
-    case 0:
-      return Codec{0, "audio/PCMU", 8000, 1, std::nullopt, {}};
-    case 8:
-      return Codec{8, "audio/PCMA", 8000, 1, std::nullopt, {}};
-    case 9:
-      return Codec{9, "audio/G722", 8000, 1, std::nullopt, {}};
-    default:
-      return std::nullopt;
-  }
-}
 
 std::optional<std::uint32_t> nearest_rate(double rate) {
   for (const std::uint32_t known : {8000U, 16000U, 48000U, 90000U})
@@ -60,7 +47,8 @@ struct TrackGuess::PayloadType {
   [[nodiscard]] bool is_rtx() const { return packets > 0 && like_rtx * 10 >= packets * 9; }
 
   [[nodiscard]] std::optional<MediaKind> kind() const {
-    if (static_codec(number)) return MediaKind::audio;
+    if (const auto known = static_codec(number))
+      return known->mime_type.starts_with("video/") ? MediaKind::video : MediaKind::audio;
     if (const auto rate = clock_rate()) return *rate == 90000 ? MediaKind::video : MediaKind::audio;
     if (video.answer() && !audio.answer()) return MediaKind::video;
     if (audio.answer() && !video.answer()) return MediaKind::audio;

@@ -12,7 +12,7 @@ namespace rtpx {
 
 namespace {
 
-constexpr std::size_t kReadBytes = 256U << 10;
+constexpr std::size_t kPieceBytes = 256U << 10;
 
 /// Verifies one file from front to back.
 class FileVerifier {
@@ -160,10 +160,10 @@ class FileVerifier {
   }
 
   Result<std::uint32_t> checksum(std::uint64_t offset, std::uint64_t length) {
-    if (!buffer_) buffer_ = std::make_unique_for_overwrite<std::byte[]>(kReadBytes);
+    if (!buffer_) buffer_ = std::make_unique_for_overwrite<std::byte[]>(kPieceBytes);
     std::uint32_t crc = 0;
     while (length > 0) {
-      const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(length, kReadBytes));
+      const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(length, kPieceBytes));
       const auto got = file_->pread(std::span(buffer_.get(), part), offset);
       if (!got) return std::unexpected(got.error());
       crc = crc32c(Bytes(buffer_.get(), *got), crc);
@@ -189,7 +189,7 @@ class FileVerifier {
       if (!*record) break;
       last = (*record)->header.receive_time_ms;
       if (!first) first = last;
-      if ((*record)->offset - told < kReadBytes) continue;
+      if ((*record)->offset - told < kPieceBytes) continue;
       if (!progress_((*record)->offset - told)) return fail(Errc::cancelled, "Verifying was cancelled");
       told = (*record)->offset;
     }

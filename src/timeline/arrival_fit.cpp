@@ -1,15 +1,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include "timeline/bounds.hpp"
 #include "timeline/clock_fit.hpp"
 #include "timeline/steps.hpp"
 
 namespace rtpx::timeline {
 namespace {
 
-constexpr double kSmallJump = 100e6;  // ns; below, time slides into place instead of being cut
-constexpr double kSlide = 0.01;       // ns per ns: 0.2 ms in a 20 ms packet
-constexpr double kWindow = 10e9;      // ns of arrivals looked at on either side of a break
+constexpr double kArrivalWindow = 10e9;  // ns of arrivals looked at on either side of a break
 
 /// Small breaks may be jitter: only many packets tell. A great one may be a stall, which is over when half as
 /// much has followed.
@@ -48,8 +47,8 @@ std::vector<ClockJump> clock_jumps(const SegmentClock::Samples& samples, const s
   const double end = x_of(samples, samples.last_rtp_time);
   for (const auto& found : samples.breaks) {
     const double x = x_of(samples, found.rtp_time);
-    const double from = std::max(jumps.empty() ? 0.0 : jumps.back().x, x - kWindow);
-    const double to = std::min(end, x + kWindow);
+    const double from = std::max(jumps.empty() ? 0.0 : jumps.back().x, x - kArrivalWindow);
+    const double to = std::min(end, x + kArrivalWindow);
     if (!enough_to_tell(found.moved_ns, x - from, to - x)) continue;
     // A stall of the network shows at the break only: what was held up comes at once, then all is as before.
     const double moved = earliest(arrivals, x, to + 1) - earliest(arrivals, from, x);

@@ -4,16 +4,13 @@
 #include <cmath>
 #include <optional>
 
+#include "timeline/bounds.hpp"
+
 namespace rtpx::timeline {
 namespace {
 
 constexpr double kCatchUp = 0.05;
 constexpr double kSampleCountTolerance = 20e6;  // ns
-constexpr double kMaxSlope = 5e-3;
-/// What a crystal's error and the jitter of the earliest arrivals are expected to be before anything is
-/// known.
-constexpr double kExpectedSlope = 1e-4;
-constexpr double kExpectedNoise = 3e6;  // ns
 
 double quantile(std::vector<double>& values, double which) {
   if (values.empty()) return 0;

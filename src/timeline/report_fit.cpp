@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "timeline/bounds.hpp"
 #include "timeline/clock_fit.hpp"
 
 namespace rtpx::timeline {
@@ -10,12 +11,7 @@ using Report = SegmentClock::Samples::Report;
 
 constexpr double kReportNoise = 15e6;    // ns; browsers' audio reports scatter by 4 ms
 constexpr double kGreatestDrift = 3e-4;  // that reports may run apart by without a jump
-constexpr double kSmallJump = 100e6;     // ns; below, time slides into place instead of being cut
-constexpr double kSlide = 0.01;          // ns per ns: 0.2 ms in a 20 ms packet
-constexpr double kExpectedSlope = 1e-4;
-constexpr double kExpectedNoise = 3e6;
-constexpr double kMaxSlope = 5e-3;
-constexpr double kWindow = 20e9;
+constexpr double kReportWindow = 20e9;
 
 struct Point {
   double x, offset, receive;  // ns; receive since the origin
@@ -159,8 +155,8 @@ void place_cut(const Level& before, Level& after, const std::vector<ClockJump>& 
     return;
   }
   const double low =
-      earliest_between(arrivals, std::max(before.points.front().x - 5e9, from - kWindow), from);
-  const double high = earliest_between(arrivals, to, to + kWindow);
+      earliest_between(arrivals, std::max(before.points.front().x - 5e9, from - kReportWindow), from);
+  const double high = earliest_between(arrivals, to, to + kReportWindow);
   const bool seen =
       std::isfinite(low) && std::isfinite(high) && std::abs(high - low - moved) < std::abs(moved) / 2;
   after.cut_x = (from + to) / 2;

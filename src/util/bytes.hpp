@@ -11,6 +11,10 @@ namespace rtpx {
 
 using Bytes = std::span<const std::byte>;
 
+[[nodiscard]] constexpr std::uint8_t u8(std::byte b) noexcept {
+  return static_cast<std::uint8_t>(b);
+}
+
 [[nodiscard]] inline std::string_view as_text(Bytes bytes) noexcept {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }

@@ -115,7 +115,7 @@ class Planner {
     }
     if (knowledge_.hint)
       if (auto hinted = codec_of_hint(*knowledge_.hint, type)) return hinted;
-    return sdp::static_codec(type);
+    return static_codec(type);
   }
 
   [[nodiscard]] Role role(std::size_t source) const {

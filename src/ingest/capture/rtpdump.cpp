@@ -10,7 +10,7 @@ namespace rtpx::capture {
 namespace {
 
 constexpr std::string_view kMagic = "#!rtpplay1.0 ";
-constexpr std::size_t kMaxLine = 256, kFileHeader = 16, kRecordHeader = 8;
+constexpr std::size_t kMaxLine = 256, kRtpdumpHeader = 16, kRtpdumpRecord = 8;
 
 class RtpdumpReader final : public Reader {
  public:
@@ -20,8 +20,8 @@ class RtpdumpReader final : public Reader {
   Result<std::optional<Datagram>> next() override {
     while (counts_.damage.empty()) {
       const std::uint64_t offset = input_.offset();
-      const Bytes header = input_.take(kRecordHeader);
-      if (header.size() < kRecordHeader) {
+      const Bytes header = input_.take(kRtpdumpRecord);
+      if (header.size() < kRtpdumpRecord) {
         if (input_.error()) return std::unexpected(*input_.error());
         if (!header.empty()) counts_.damage = torn_at(offset);
         break;
@@ -30,14 +30,14 @@ class RtpdumpReader final : public Reader {
       const std::size_t length = in.u16();
       const std::size_t packet_length = in.u16();  // 0: RTCP
       const std::chrono::milliseconds time(in.u32());
-      if (length < kRecordHeader) {
+      if (length < kRtpdumpRecord) {
         counts_.damage = "the record at byte " + std::to_string(offset) + " has the impossible length " +
                          std::to_string(length) + "; nothing after it can be read";
         break;
       }
-      const Bytes packet = input_.take(length - kRecordHeader);
+      const Bytes packet = input_.take(length - kRtpdumpRecord);
       ++counts_.records;
-      if (packet.size() < length - kRecordHeader) {
+      if (packet.size() < length - kRtpdumpRecord) {
         if (input_.error()) return std::unexpected(*input_.error());
         counts_.damage = torn_at(offset);
         break;
@@ -87,8 +87,8 @@ Result<std::unique_ptr<Reader>> make_rtpdump_reader(Input input) {
     return fail(Errc::malformed, "the rtpdump file's first line has no end");
   const Endpoint source = parse_source(front.substr(kMagic.size(), line - kMagic.size()));
   input.skip(line + 1);
-  const Bytes header = input.take(kFileHeader);
-  if (header.size() < kFileHeader) return fail(Errc::truncated, "the rtpdump file ends inside its header");
+  const Bytes header = input.take(kRtpdumpHeader);
+  if (header.size() < kRtpdumpHeader) return fail(Errc::truncated, "the rtpdump file ends inside its header");
   ByteReader in(header);
   const std::chrono::seconds seconds(in.u32());
   const std::chrono::microseconds microseconds(in.u32());

@@ -187,9 +187,6 @@ inline constexpr std::size_t kMaxMedia = 1024;
 /// out.
 [[nodiscard]] std::vector<Codec> codecs(const Media& media);
 
-/// The static payload type's codec of RFC 3551 section 6, or nullopt.
-[[nodiscard]] std::optional<Codec> static_codec(std::uint8_t payload_type);
-
 /// Extension URI to id, for ids that fit a packet (1..255).
 [[nodiscard]] std::map<std::string, std::uint8_t> header_extensions(const Media& media);
 
