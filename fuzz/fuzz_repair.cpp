@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "repair/flexfec.hpp"
-#include "repair/flexfec_03.hpp"
 #include "repair/red.hpp"
 #include "repair/repairer.hpp"
 #include "repair/ulpfec.hpp"

@@ -1,13 +1,11 @@
 #include "codec/fmtp.hpp"
 
+#include "util/ascii.hpp"
+
 #include <algorithm>
 
 namespace rtpx {
 namespace {
-
-constexpr char lower(char c) noexcept {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-}
 
 std::string_view trimmed(std::string_view text) noexcept {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -25,10 +23,6 @@ std::string_view without_payload_type(std::string_view line) noexcept {
 }
 
 }  // namespace
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
-  return std::ranges::equal(a, b, {}, lower, lower);
-}
 
 std::optional<std::string_view> fmtp_parameter(const Codec& codec, std::string_view name) noexcept {
   if (!codec.sdp_fmtp_line) return std::nullopt;

@@ -12,7 +12,4 @@ namespace rtpx {
 [[nodiscard]] std::optional<std::string_view> fmtp_parameter(const Codec& codec,
                                                              std::string_view name) noexcept;
 
-/// Whether both are the same without regard to ASCII case.
-[[nodiscard]] bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;
-
 }  // namespace rtpx

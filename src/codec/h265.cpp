@@ -5,7 +5,7 @@
 namespace rtpx {
 namespace {
 
-constexpr std::size_t kFuHeader = 3;  // payload header and FU header, RFC 7798 section 4.4.3
+constexpr std::size_t kFuHeaders = 3;  // payload header and FU header, RFC 7798 section 4.4.3
 
 bool is_irap(H265Nal type) noexcept {
   return type >= H265Nal::irap_first && type <= H265Nal::irap_last;
@@ -36,7 +36,7 @@ H265Depacketizer::Start H265Depacketizer::inspect(const MediaPacket& packet) {
   if (!header || header->type == H265Nal::paci) return Start::malformed;
   Bytes first = payload_;
   if (header->type == H265Nal::fragmentation) {
-    if (first.size() <= kFuHeader) return Start::malformed;
+    if (first.size() <= kFuHeaders) return Start::malformed;
     if ((u8(first[2]) & 0x80U) == 0) return Start::no;
     header->type = static_cast<H265Nal>(u8(first[2]) & 0x3FU);
     first = first.subspan(1);
@@ -64,7 +64,7 @@ bool H265Depacketizer::add(const MediaPacket&) {
   if (type == H265Nal::aggregation) return add_aggregate(payload_.subspan(2));
   if (type != H265Nal::fragmentation) return type < H265Nal::aggregation && add_nal(payload_);
   const bool start = (u8(payload_[2]) & 0x80U) != 0, end = (u8(payload_[2]) & 0x40U) != 0;
-  const Bytes data = payload_.subspan(kFuHeader);
+  const Bytes data = payload_.subspan(kFuHeaders);
   if (!(start ? begin_fragment(fragmented_header(payload_), data) : add_fragment(data))) return false;
   return !end || end_fragment();
 }

@@ -11,6 +11,7 @@
 #include "codec/opus.hpp"
 #include "codec/vp8.hpp"
 #include "codec/vp9.hpp"
+#include "util/ascii.hpp"
 
 namespace rtpx {
 namespace {

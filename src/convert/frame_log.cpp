@@ -1,11 +1,12 @@
 #include "convert/frame_log.hpp"
 
+#include "convert/limits.hpp"
+
 #include <string_view>
 
 namespace rtpx {
 namespace {
 
-constexpr std::size_t kMaxListed = 10'000;
 constexpr double kFreezeMs = 500;
 
 template <typename Entry>

@@ -2,12 +2,11 @@
 
 #include <vector>
 
+#include "convert/limits.hpp"
 #include "convert/packet_cursor.hpp"
 
 namespace rtpx {
 namespace {
-
-constexpr int kPacketsPerLook = 4096;
 
 /// The packet as it would have been sent without RED: the same header, the primary block's type and payload.
 Bytes without_red(const OrderedPacket& ordered, std::vector<std::byte>& buffer) {

@@ -10,7 +10,7 @@
 namespace rtpx {
 namespace {
 
-constexpr double kScanShare = 0.5;
+constexpr double kHeaderShare = 0.5;
 
 /// Reads a layer's frames to the end, for their counts.
 Result<TrackReport> read_layer(const PlacedLayer& layer, const SpillFile& spill,
@@ -40,7 +40,7 @@ Result<RecordingReport> inspect(const Recording& recording, const InspectOptions
   SpillFile spill(std::filesystem::temp_directory_path());
   Progress progress(options.progress);
   auto scanned = scan_recording(recording, spill, options.stop,
-                                [&](double fraction) { progress.tell(kScanShare * fraction, "scan"); });
+                                [&](double fraction) { progress.tell(kHeaderShare * fraction, "scan"); });
   if (!scanned) return std::unexpected(scanned.error());
   RecordingReport report{
       recording.name, scanned->started, static_cast<double>(scanned->duration_ns) / 1e6, {}, {}};
@@ -57,8 +57,8 @@ Result<RecordingReport> inspect(const Recording& recording, const InspectOptions
       if (!read) return std::unexpected(read.error());
       take(notes_of(*read));
       report.tracks.push_back(std::move(*read));
-      progress.tell(kScanShare + (1 - kScanShare) * static_cast<double>(report.tracks.size()) /
-                                     static_cast<double>(scanned->layers.size() + 1),
+      progress.tell(kHeaderShare + (1 - kHeaderShare) * static_cast<double>(report.tracks.size()) /
+                                       static_cast<double>(scanned->layers.size() + 1),
                     "read");
     }
     if (!any) report.tracks.push_back(report_unusable(track));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "convert/limits.hpp"
 #include "rtp/rtcp.hpp"
 
 namespace rtpx {
@@ -16,7 +17,6 @@ constexpr std::int64_t kTailNumbers =
 constexpr std::int64_t kTailArrivalMs = 5'000;
 constexpr std::int64_t kTailMediaMs = 500;
 constexpr std::size_t kMaxSeconds = 7 * 24 * 3600;
-constexpr std::size_t kMaxListed = 10'000;
 constexpr std::int64_t kQuietMs = 1'000;
 
 constexpr const char* kCaptureTime = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time";

@@ -7,53 +7,53 @@
 namespace rtpx {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 // Times need no more than a thousandth of a millisecond.
 double rounded(double value) {
   return std::round(value * 1000) / 1000;
 }
 
-Json json_of(const ReportGap& gap);
-Json json_of(const ReportFrame& frame);
-Json json_of(const ReportChange& change);
-Json json_of(const ReportPart& part);
-Json json_of(const ReportSegment& segment);
-Json json_of(const ReportDigit& digit);
-Json json_of(const TrackReport& track);
-Json json_of(const ConvertNote& note);
+OrderedJson json_of(const ReportGap& gap);
+OrderedJson json_of(const ReportFrame& frame);
+OrderedJson json_of(const ReportChange& change);
+OrderedJson json_of(const ReportPart& part);
+OrderedJson json_of(const ReportSegment& segment);
+OrderedJson json_of(const ReportDigit& digit);
+OrderedJson json_of(const TrackReport& track);
+OrderedJson json_of(const ConvertNote& note);
 
 template <typename Entry>
-Json list(const std::vector<Entry>& entries) {
-  Json out = Json::array();
+OrderedJson list(const std::vector<Entry>& entries) {
+  OrderedJson out = OrderedJson::array();
   for (const Entry& entry : entries) out.push_back(json_of(entry));
   return out;
 }
 
-Json json_of(const ReportGap& gap) {
-  Json out{{"kind", to_string(gap.kind)},
-           {"start_ms", rounded(gap.start_ms)},
-           {"duration_ms", rounded(gap.duration_ms)}};
+OrderedJson json_of(const ReportGap& gap) {
+  OrderedJson out{{"kind", to_string(gap.kind)},
+                  {"start_ms", rounded(gap.start_ms)},
+                  {"duration_ms", rounded(gap.duration_ms)}};
   if (gap.packets > 0) out["packets"] = gap.packets;
   return out;
 }
 
-Json json_of(const ReportFrame& frame) {
+OrderedJson json_of(const ReportFrame& frame) {
   return {{"time_ms", rounded(frame.time_ms)}, {"reason", frame.reason}, {"detail", frame.detail}};
 }
 
-Json json_of(const ReportChange& change) {
+OrderedJson json_of(const ReportChange& change) {
   return {
       {"time_ms", rounded(change.time_ms)}, {"what", change.what}, {"from", change.from}, {"to", change.to}};
 }
 
-Json json_of(const ReportPart& part) {
+OrderedJson json_of(const ReportPart& part) {
   return {{"file", part.file},
           {"offset_ms", rounded(part.offset_ms)},
           {"duration_ms", rounded(part.duration_ms)}};
 }
 
-Json json_of(const ReportSegment& segment) {
+OrderedJson json_of(const ReportSegment& segment) {
   return {{"ssrc", segment.ssrc},
           {"why", segment.why},
           {"start_ms", rounded(segment.start_ms)},
@@ -64,14 +64,14 @@ Json json_of(const ReportSegment& segment) {
           {"drift_ppm", rounded(segment.drift_ppm)}};
 }
 
-Json json_of(const ReportDigit& digit) {
+OrderedJson json_of(const ReportDigit& digit) {
   return {{"time_ms", rounded(digit.time_ms)},
           {"event", digit.event},
           {"digit", std::string(1, digit.digit)},
           {"duration_ms", rounded(digit.duration_ms)}};
 }
 
-Json json_of(const ReportLoss& lost) {
+OrderedJson json_of(const ReportLoss& lost) {
   return {{"before_repair", lost.before_repair},
           {"by_rtx", lost.by_rtx},
           {"by_red", lost.by_red},
@@ -80,10 +80,10 @@ Json json_of(const ReportLoss& lost) {
           {"after_repair", lost.after_repair}};
 }
 
-Json json_of(const TrackReport& track) {
-  Json out;
+OrderedJson json_of(const TrackReport& track) {
+  OrderedJson out;
   out["track_id"] = track.track_id;
-  out["rid"] = track.rid ? Json(*track.rid) : Json(nullptr);
+  out["rid"] = track.rid ? OrderedJson(*track.rid) : OrderedJson(nullptr);
   out["kind"] = track.kind == MediaKind::audio ? "audio" : "video";
   out["streams"] = track.streams;
   out["codec"] = track.codec;
@@ -126,15 +126,15 @@ Json json_of(const TrackReport& track) {
   return out;
 }
 
-Json json_of(const ConvertNote& note) {
+OrderedJson json_of(const ConvertNote& note) {
   constexpr const char* kSeverities[] = {"info", "loss", "skipped"};
   return {{"severity", kSeverities[static_cast<std::size_t>(note.severity)]},
           {"track_id", note.track_id},
           {"message", note.message}};
 }
 
-std::string text(const Json& json) {
-  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+std::string text(const OrderedJson& json) {
+  return json.dump(1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
 }
 
 }  // namespace
@@ -154,10 +154,10 @@ const char* to_string(ReportGap::Kind kind) noexcept {
 }
 
 std::string serialize_report(const RecordingReport& report) {
-  Json out;
+  OrderedJson out;
   out["version"] = 1;
   out["recording"] = report.recording;
-  out["started"] = report.started ? Json(format_utc(*report.started)) : Json(nullptr);
+  out["started"] = report.started ? OrderedJson(format_utc(*report.started)) : OrderedJson(nullptr);
   out["duration_ms"] = rounded(report.duration_ms);
   out["tracks"] = list(report.tracks);
   out["notes"] = list(report.notes);
@@ -165,7 +165,7 @@ std::string serialize_report(const RecordingReport& report) {
 }
 
 std::string serialize_report(const OutputReport& report) {
-  Json out;
+  OrderedJson out;
   out["version"] = 1;
   out["id"] = report.id;
   out["file"] = report.file;

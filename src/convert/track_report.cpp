@@ -4,13 +4,12 @@
 #include <cmath>
 #include <cstdio>
 
+#include "convert/limits.hpp"
 #include "convert/plan.hpp"
 #include "convert/scanned_recording.hpp"
 
 namespace rtpx {
 namespace {
-
-constexpr std::size_t kMaxListed = 10'000;
 
 double to_ms(std::int64_t ns) {
   return static_cast<double>(ns) / 1e6;

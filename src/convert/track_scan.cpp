@@ -1,12 +1,11 @@
 #include "convert/track_scan.hpp"
 
+#include "convert/limits.hpp"
 #include "rtp/packet.hpp"
 #include "storage/record_reader.hpp"
 
 namespace rtpx {
 namespace {
-
-constexpr int kPacketsPerLook = 4096;  // between looks at the stop token
 
 /// Feeds one track's records to a scanner for each rid index.
 class TrackScanner {

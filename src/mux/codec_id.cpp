@@ -1,5 +1,7 @@
 #include "mux/codec_id.hpp"
 
+#include "util/ascii.hpp"
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -26,15 +28,11 @@ constexpr std::array<std::pair<std::string_view, CodecId>, 16> kNames{{
     {"audio/flac", CodecId::flac},
 }};
 
-char lower(char c) noexcept {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 }  // namespace
 
 std::optional<CodecId> codec_of(std::string_view mime_type) noexcept {
   for (const auto& [name, codec] : kNames)
-    if (std::ranges::equal(name, mime_type, {}, {}, lower)) return codec;
+    if (equals_ignoring_case(name, mime_type)) return codec;
   return std::nullopt;
 }
 

@@ -1,5 +1,7 @@
 #include "recorder/live_track.hpp"
 
+#include "util/ascii.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -47,8 +49,7 @@ const Codec* media_codec(const std::vector<Codec>& codecs) {
   static constexpr std::array<std::string_view, 7> kNotMedia{
       "rtx", "red", "ulpfec", "flexfec", "flexfec-03", "telephone-event", "cn"};
   for (const Codec& codec : codecs) {
-    std::string name = codec.mime_type.substr(codec.mime_type.find('/') + 1);
-    std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
+    const std::string name = lower(codec.mime_type.substr(codec.mime_type.find('/') + 1));
     if (std::ranges::find(kNotMedia, name) == kNotMedia.end()) return &codec;
   }
   return nullptr;

@@ -4,13 +4,10 @@
 
 #include "repair/repairer.hpp"
 
+#include "util/ascii.hpp"
+
 namespace rtpx {
 namespace {
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(
-      a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
-}
 
 PayloadRole role_of(std::string_view mime_type) {
   const std::size_t slash = mime_type.find('/');
@@ -28,7 +25,7 @@ PayloadRole role_of(std::string_view mime_type) {
                                      {"CN", PayloadRole::comfort_noise},
                                      {"telephone-event", PayloadRole::telephone_event}};
   for (const Named& known : kNames)
-    if (equal_ignoring_case(name, known.name)) return known.role;
+    if (equals_ignoring_case(name, known.name)) return known.role;
   return PayloadRole::media;
 }
 

@@ -3,7 +3,6 @@
 #include <unordered_map>
 
 #include "repair/flexfec.hpp"
-#include "repair/flexfec_03.hpp"
 #include "repair/parity.hpp"
 #include "repair/rebuild.hpp"
 #include "repair/red.hpp"

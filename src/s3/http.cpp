@@ -1,5 +1,7 @@
 #include "s3/http.hpp"
 
+#include "util/ascii.hpp"
+
 #include <curl/curl.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -86,12 +88,10 @@ struct Transfer {
     if (line.starts_with("HTTP/")) response.headers.clear();  // an interim answer came before
     const std::size_t colon = line.find(':');
     if (colon == line.npos || response.headers.size() > 200) return size;
-    std::string name(line.substr(0, colon));
-    std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
     std::string_view value = line.substr(colon + 1);
     while (!value.empty() && std::isspace(static_cast<unsigned char>(value.front()))) value.remove_prefix(1);
     while (!value.empty() && std::isspace(static_cast<unsigned char>(value.back()))) value.remove_suffix(1);
-    response.headers[std::move(name)] = value;
+    response.headers[lower(line.substr(0, colon))] = value;
     return size;
   }
 };

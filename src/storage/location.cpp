@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "rtpx/manifest.hpp"
+#include "util/ascii.hpp"
 #include "util/file_name.hpp"
 
 namespace rtpx {
@@ -24,12 +25,6 @@ std::string_view scheme_of(std::string_view location) {
 bool is_file(const std::filesystem::path& path) {
   std::error_code error;
   return std::filesystem::is_regular_file(path, error) && !error;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
 }
 
 /// The paths that a location may mean, the likeliest first.

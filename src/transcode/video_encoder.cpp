@@ -14,7 +14,7 @@
 namespace rtpx {
 namespace {
 
-constexpr std::int64_t kMillisecond = 1'000'000;
+constexpr std::int64_t kNsPerMs = 1'000'000;
 
 const AVCodec* encoder_of(VideoCodec codec) noexcept {
   switch (codec) {
@@ -188,8 +188,8 @@ Result<std::unique_ptr<VideoEncoder>> VideoEncoder::open(const Reencode& options
 }
 
 Result<void> VideoEncoder::push(AVFrame& picture, std::int64_t time_ns, const Sink& sink) {
-  picture.pts = std::max((time_ns + kMillisecond / 2) / kMillisecond,
-                         last_pts_ == INT64_MIN ? INT64_MIN : last_pts_ + 1);
+  picture.pts =
+      std::max((time_ns + kNsPerMs / 2) / kNsPerMs, last_pts_ == INT64_MIN ? INT64_MIN : last_pts_ + 1);
   last_pts_ = picture.pts;
   picture.pict_type = AV_PICTURE_TYPE_NONE;  // the encoder's choice, not the decoder's
   picture.pkt_duration = 0;
@@ -209,7 +209,7 @@ Result<void> VideoEncoder::drain(const Sink& sink) {
     if (got == AVERROR(EAGAIN) || got == AVERROR_EOF) return {};
     if (got < 0) return std::unexpected(libav::error(std::string("encode ") + mime_type_of(codec_), got));
     Sample sample;
-    sample.time_ns = packet_->pts * kMillisecond;
+    sample.time_ns = packet_->pts * kNsPerMs;
     sample.keyframe = (packet_->flags & AV_PKT_FLAG_KEY) != 0;
     sample.data = std::as_bytes(std::span(packet_->data, static_cast<std::size_t>(packet_->size)));
     if (codec_ == VideoCodec::h264) sample.data = length_prefixed(sample.data, converted_);

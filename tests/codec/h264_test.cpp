@@ -16,11 +16,6 @@ const auto kP = bytes({0x41, 0x9A, 0x11, 0x22});      // nal_ref_idc 2
 const auto kB = bytes({0x01, 0x9E, 0x33});            // nal_ref_idc 0: nobody refers to it
 const auto kSecondSlice = bytes({0x65, 0x04, 0x44});  // first_mb_in_slice > 0
 
-std::string sample(std::initializer_list<std::vector<std::byte>> nals) {
-  std::string out;
-  for (const auto& nal : nals) out += text({0, 0, 0, static_cast<int>(nal.size())}) + text(nal);
-  return out;
-}
 std::vector<std::byte> stap_a(std::initializer_list<std::vector<std::byte>> nals) {
   auto out = bytes({0x78});  // F=0 NRI=3 type 24
   for (const auto& nal : nals) out = out + bytes({0, static_cast<int>(nal.size())}) + nal;

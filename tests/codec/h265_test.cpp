@@ -25,11 +25,6 @@ std::vector<std::byte> ap(std::initializer_list<std::vector<std::byte>> nals) { 
   for (const auto& nal : nals) out = out + bytes({0, static_cast<int>(nal.size())}) + nal;
   return out;
 }
-std::string sample(std::initializer_list<std::vector<std::byte>> nals) {
-  std::string out;
-  for (const auto& nal : nals) out += text({0, 0, 0, static_cast<int>(nal.size())}) + text(nal);
-  return out;
-}
 
 TEST(H265, PutsAggregatesAndFragmentsTogether) {
   Depacketized h265("video/H265");

@@ -71,5 +71,11 @@ bool run(const TempDir& folder, const std::string& command);
   a.insert(a.end(), b.begin(), b.end());
   return a;
 }
+/// NAL units as samples of MP4 and Matroska hold them: each with its length, 4 bytes, in front.
+[[nodiscard]] inline std::string sample(std::initializer_list<std::vector<std::byte>> nals) {
+  std::string out;
+  for (const auto& nal : nals) out += text({0, 0, 0, static_cast<int>(nal.size())}) + text(nal);
+  return out;
+}
 
 }  // namespace rtpx::test

@@ -6,7 +6,6 @@
 #include <set>
 
 #include "repair/flexfec.hpp"
-#include "repair/flexfec_03.hpp"
 #include "repair/repairer.hpp"
 #include "repair/ulpfec.hpp"
 #include "support/bytes.hpp"

@@ -13,7 +13,7 @@ namespace {
 
 using test::bytes;
 
-const PayloadTypes kTypes(
+const PayloadTypes kRtxTypes(
     {{.payload_type = 96, .mime_type = "video/VP8", .clock_rate = 90000},
      {.payload_type = 97, .mime_type = "video/rtx", .clock_rate = 90000, .sdp_fmtp_line = "97 apt=96"}});
 
@@ -37,9 +37,9 @@ struct Given {
   bool operator==(const Given&) const = default;
 };
 
-struct Receiver {
+struct RtxReceiver {
   std::vector<Given> given;
-  Repairer repairer{kTypes, {}, [this](const Repaired& r) {
+  Repairer repairer{kRtxTypes, {}, [this](const Repaired& r) {
                       given.push_back({r.packet.ssrc, r.packet.timestamp, r.packet.sequence_number,
                                        r.packet.payload_type, std::string(as_text(r.packet.payload))});
                     }};
@@ -47,7 +47,7 @@ struct Receiver {
 };
 
 TEST(Rtx, GivesTheOriginalPacketBack) {
-  Receiver run;
+  RtxReceiver run;
   run.push(packet_bytes(96, 10, 9000, 7, {1}));
   run.push(packet_bytes(97, 500, 9000, 8, {0, 11, 'a', 'b'}));
   EXPECT_EQ(run.given, (std::vector<Given>{{7, 9000, 11, 96, "ab"}}));
@@ -55,7 +55,7 @@ TEST(Rtx, GivesTheOriginalPacketBack) {
 
 // Padding is stripped before the original sequence number is read: here only it would look like one.
 TEST(Rtx, ProbesAndPaddingOnlyPacketsAreIgnored) {
-  Receiver run;
+  RtxReceiver run;
   run.push(packet_bytes(96, 10, 9000, 7, {1}));
   auto padded = packet_bytes(97, 500, 9000, 8, {0, 0, 0, 4});
   padded[0] = std::byte{0xA0};
@@ -68,7 +68,7 @@ TEST(Rtx, ProbesAndPaddingOnlyPacketsAreIgnored) {
 }
 
 TEST(Rtx, AfterARestartEachRtxStreamFindsItsOwnMedia) {
-  Receiver run;
+  RtxReceiver run;
   for (int i = 0; i < 2000; ++i)
     run.push(packet_bytes(96, static_cast<std::uint16_t>(i), static_cast<std::uint32_t>(i) * 3000, 1, {1}));
   for (int i = 0; i < 2000; ++i)
@@ -92,7 +92,7 @@ TEST(Rtx, HealsEveryLossOfALossyRecording) {
        {Case{"browser/vp8_opus_lossy_audionack", 64}, Case{"browser/vp8_flexfec_lossy", 93}}) {
     RTPX_NEEDS_CAPTURE(folder, c.folder);
     std::set<std::uint16_t> arrived, healed;
-    Repairer repairer(kTypes, {}, [&](const Repaired& r) {
+    Repairer repairer(kRtxTypes, {}, [&](const Repaired& r) {
       ASSERT_EQ(r.packet.payload_type, 96);
       healed.insert(r.packet.sequence_number);
     });

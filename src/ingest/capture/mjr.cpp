@@ -61,7 +61,7 @@ class MjrReader final : public Reader {
   std::chrono::microseconds start_;
 };
 
-struct Header {
+struct MjrHeader {
   TrackHint hint;
   std::string type;
   std::chrono::microseconds start{0};
@@ -73,10 +73,10 @@ std::string text(const nlohmann::json& info, const char* key) {
 }
 
 /// {"t":"v","c":"vp8","f":"…","x":{"1":"urn:…"},"o":63,"s":created,"u":first packet}; times in µs since 1970.
-std::optional<Header> parse_header(Bytes json) {
+std::optional<MjrHeader> parse_header(Bytes json) {
   const auto info = nlohmann::json::parse(as_text(json), nullptr, false);
   if (!info.is_object()) return std::nullopt;
-  Header out;
+  MjrHeader out;
   out.type = text(info, "t");
   out.hint.kind = out.type == "a" ? MediaKind::audio : MediaKind::video;
   out.hint.codec = text(info, "c");

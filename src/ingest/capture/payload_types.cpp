@@ -4,11 +4,10 @@
 
 #include "ingest/sdp/sdp.hpp"
 #include "ingest/sdp/text.hpp"
+#include "util/ascii.hpp"
 
 namespace rtpx::capture {
 namespace {
-
-using sdp::same_name;
 
 struct KnownCodec {
   const char* name;
@@ -43,7 +42,7 @@ constexpr KnownCodec kKnown[] = {
 
 const KnownCodec* find_known(std::string_view name) {
   const auto* const at =
-      std::ranges::find_if(kKnown, [&](const auto& known) { return same_name(known.name, name); });
+      std::ranges::find_if(kKnown, [&](const auto& known) { return equals_ignoring_case(known.name, name); });
   return at == std::end(kKnown) ? nullptr : at;
 }
 
@@ -72,10 +71,10 @@ std::unexpected<Error> bad_mapping(std::string_view text, const std::string& why
 
 Role role_of(const Codec& codec) {
   const std::string_view name = encoding_of(codec);
-  if (same_name(name, "rtx")) return Role::rtx;
+  if (equals_ignoring_case(name, "rtx")) return Role::rtx;
   for (const std::string_view fec :
        {"ulpfec", "flexfec", "flexfec-03", "parityfec", "1d-interleaved-parityfec"})
-    if (same_name(name, fec)) return Role::fec;
+    if (equals_ignoring_case(name, fec)) return Role::fec;
   return Role::media;
 }
 
@@ -104,7 +103,7 @@ Result<Codec> parse_mapping(std::string_view text) {
     return bad_mapping(text, "\"" + std::string(clock_text) + "\" is no number");
 
   Codec codec;
-  if (same_name(name, "rtx")) {
+  if (equals_ignoring_case(name, "rtx")) {
     if (!number || *number > 127)
       return bad_mapping(text, "after rtx/ comes the payload type that it repairs");
     codec = make_codec(*type, MediaKind::video, "rtx", 90000, 0);
@@ -140,8 +139,9 @@ std::optional<Codec> codec_of_hint(const TrackHint& hint, std::uint8_t payload_t
   if (hint.red_payload_type == payload_type)
     return make_codec(payload_type, MediaKind::audio, "red", 48000, 2);
   Codec codec;
-  if (same_name(hint.codec, "l16-48") || same_name(hint.codec, "l16")) {
-    codec = make_codec(payload_type, hint.kind, "L16", same_name(hint.codec, "l16") ? 16000 : 48000, 1);
+  if (equals_ignoring_case(hint.codec, "l16-48") || equals_ignoring_case(hint.codec, "l16")) {
+    codec = make_codec(payload_type, hint.kind, "L16",
+                       equals_ignoring_case(hint.codec, "l16") ? 16000 : 48000, 1);
   } else if (const KnownCodec* known = find_known(hint.codec); known != nullptr && known->kind == hint.kind) {
     codec = make_codec(payload_type, known->kind, known->name, known->clock_rate, known->channels);
   } else {

@@ -6,6 +6,7 @@
 
 #include "ingest/capture/payload_types.hpp"
 #include "ingest/sdp/text.hpp"
+#include "util/ascii.hpp"
 
 namespace rtpx::capture {
 namespace {
@@ -135,7 +136,7 @@ class MjrWriter final : public Writer {
 
 /// Janus's names are the encodings in lower case.
 std::string mjr_codec(const Codec& codec) {
-  const std::string name = sdp::to_lower(codec.mime_type.substr(codec.mime_type.find('/') + 1));
+  const std::string name = lower(codec.mime_type.substr(codec.mime_type.find('/') + 1));
   if (name == "l16") return codec.clock_rate == 48000 ? "l16-48" : "l16";
   return name;
 }

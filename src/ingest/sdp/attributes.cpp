@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ingest/sdp/text.hpp"
+#include "util/ascii.hpp"
 
 namespace rtpx::sdp {
 namespace {
@@ -65,7 +66,7 @@ std::optional<Candidate> parse_candidate(std::string_view value) {
   Candidate out;
   out.foundation = take_word(value);
   const auto component = to_number<std::uint16_t>(take_word(value));
-  out.transport = to_lower(take_word(value));
+  out.transport = lower(take_word(value));
   const auto priority = to_number<std::uint32_t>(take_word(value));
   out.address = take_word(value);
   const auto port = to_number<std::uint16_t>(take_word(value));
@@ -83,7 +84,7 @@ std::optional<Candidate> parse_candidate(std::string_view value) {
 }
 
 std::optional<Fingerprint> parse_fingerprint(std::string_view value) {
-  Fingerprint out{to_lower(take_word(value)), to_upper(take_word(value))};
+  Fingerprint out{lower(take_word(value)), to_upper(take_word(value))};
   const bool hex = std::ranges::all_of(
       out.value, [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || c == ':'; });
   return out.value.empty() || !hex ? std::nullopt : std::optional(out);

@@ -4,6 +4,7 @@
 
 #include "ingest/sdp/attributes.hpp"
 #include "ingest/sdp/text.hpp"
+#include "util/ascii.hpp"
 
 namespace rtpx::sdp {
 namespace {
@@ -134,7 +135,7 @@ std::optional<std::string_view> fmtp_value(std::string_view parameters, std::str
   while (!parameters.empty()) {
     std::string_view parameter = trim(take_until(parameters, ';'));
     const std::string_view key = trim(take_until(parameter, '='));
-    if (same_name(key, name)) return trim(parameter);
+    if (equals_ignoring_case(key, name)) return trim(parameter);
   }
   return std::nullopt;
 }

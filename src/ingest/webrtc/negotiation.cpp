@@ -1,5 +1,7 @@
 #include "ingest/webrtc/negotiation.hpp"
 
+#include "util/ascii.hpp"
+
 #include <algorithm>
 #include <cctype>
 #include <set>
@@ -23,9 +25,7 @@ constexpr std::string_view kHelperCodecs[] = {"red", "rtx", "ulpfec", "flexfec-0
 constexpr std::string_view kFeedback[] = {"nack", "nack pli", "ccm fir", "transport-cc", "goog-remb"};
 
 std::string encoding_of(const Codec& codec) {
-  std::string name = codec.mime_type.substr(codec.mime_type.find('/') + 1);
-  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
-  return name;
+  return lower(codec.mime_type.substr(codec.mime_type.find('/') + 1));
 }
 bool is_media(const Codec& codec) {
   return std::ranges::find(kMediaCodecs, encoding_of(codec)) != std::end(kMediaCodecs);
