@@ -19,7 +19,7 @@ bool is_non_reference(H265Nal type) noexcept {
 }
 
 // The header of the NAL unit that an FU is a piece of.
-std::array<std::byte, 2> fragmented_header(Bytes payload) noexcept {
+std::array<std::byte, 2> fragmented_nal_header(Bytes payload) noexcept {
   return {(payload[0] & std::byte{0x81}) | static_cast<std::byte>((u8(payload[2]) & 0x3FU) << 1), payload[1]};
 }
 
@@ -65,7 +65,7 @@ bool H265Depacketizer::add(const MediaPacket&) {
   if (type != H265Nal::fragmentation) return type < H265Nal::aggregation && add_nal(payload_);
   const bool start = (u8(payload_[2]) & 0x80U) != 0, end = (u8(payload_[2]) & 0x40U) != 0;
   const Bytes data = payload_.subspan(kFuHeaders);
-  if (!(start ? begin_fragment(fragmented_header(payload_), data) : add_fragment(data))) return false;
+  if (!(start ? begin_fragment(fragmented_nal_header(payload_), data) : add_fragment(data))) return false;
   return !end || end_fragment();
 }
 

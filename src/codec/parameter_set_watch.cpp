@@ -3,6 +3,7 @@
 #include "codec/fmtp.hpp"
 #include "codec/h264_parameters.hpp"
 #include "codec/h265_parameters.hpp"
+#include "util/ascii.hpp"
 
 namespace rtpx {
 

@@ -1,18 +1,14 @@
 #include "convert/keyframe_hint.hpp"
 
-#include <strings.h>
+#include "util/ascii.hpp"
 
 #include <string>
 
 namespace rtpx {
 namespace {
 
-bool is(std::string_view mime_type, std::string_view name) {
-  return mime_type.size() == name.size() && ::strncasecmp(mime_type.data(), name.data(), name.size()) == 0;
-}
-
 // RFC 7741 section 4.2: S and PID 0, then the frame header's P bit (RFC 6386 section 9.1).
-bool vp8(ByteReader in) {
+bool vp8_opens(ByteReader in) {
   const std::uint8_t head = in.u8();
   if ((head & 0x10) == 0 || (head & 0x07) != 0) return false;
   if ((head & 0x80) != 0) {
@@ -25,7 +21,7 @@ bool vp8(ByteReader in) {
 }
 
 // RFC 6184 section 5.2: IDR slice or parameter set, alone, first in a STAP-A, or begun in an FU-A.
-bool h264(ByteReader in) {
+bool h264_opens(ByteReader in) {
   const auto opens = [](std::uint8_t type) { return type == 5 || type == 7; };
   const std::uint8_t type = in.u8() & 0x1F;
   if (type == 24) return in.skip(2), opens(in.u8() & 0x1F);
@@ -35,7 +31,7 @@ bool h264(ByteReader in) {
 }
 
 // RFC 7798 section 4.4: IRAP picture or parameter set, alone, first in an AP, or begun in an FU.
-bool h265(ByteReader in) {
+bool h265_opens(ByteReader in) {
   const auto opens = [](std::uint8_t type) {
     return (type >= 16 && type <= 23) || (type >= 32 && type <= 34);
   };
@@ -50,11 +46,11 @@ bool h265(ByteReader in) {
 }  // namespace
 
 HintFormat hint_format(std::string_view mime_type) noexcept {
-  if (is(mime_type, "video/VP8")) return HintFormat::vp8;
-  if (is(mime_type, "video/VP9")) return HintFormat::vp9;
-  if (is(mime_type, "video/AV1")) return HintFormat::av1;
-  if (is(mime_type, "video/H264")) return HintFormat::h264;
-  if (is(mime_type, "video/H265")) return HintFormat::h265;
+  if (equals_ignoring_case(mime_type, "video/VP8")) return HintFormat::vp8;
+  if (equals_ignoring_case(mime_type, "video/VP9")) return HintFormat::vp9;
+  if (equals_ignoring_case(mime_type, "video/AV1")) return HintFormat::av1;
+  if (equals_ignoring_case(mime_type, "video/H264")) return HintFormat::h264;
+  if (equals_ignoring_case(mime_type, "video/H265")) return HintFormat::h265;
   return HintFormat::none;
 }
 
@@ -63,15 +59,15 @@ bool may_begin_keyframe(HintFormat format, Bytes payload) noexcept {
   const auto first = static_cast<std::uint8_t>(payload[0]);
   switch (format) {
     case HintFormat::vp8:
-      return vp8(ByteReader(payload));
+      return vp8_opens(ByteReader(payload));
     case HintFormat::vp9:
       return (first & 0x48) == 0x08;  // RFC 9628 section 4.2: B, and no inter-picture prediction
     case HintFormat::av1:
       return (first & 0x08) != 0;  // N: first of a coded video sequence
     case HintFormat::h264:
-      return h264(ByteReader(payload));
+      return h264_opens(ByteReader(payload));
     case HintFormat::h265:
-      return h265(ByteReader(payload));
+      return h265_opens(ByteReader(payload));
     case HintFormat::none:
       return false;
   }

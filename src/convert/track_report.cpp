@@ -11,7 +11,7 @@
 namespace rtpx {
 namespace {
 
-double to_ms(std::int64_t ns) {
+double ms_of(std::int64_t ns) {
   return static_cast<double>(ns) / 1e6;
 }
 
@@ -33,7 +33,7 @@ class LayerReporter {
 
  private:
   [[nodiscard]] double at(std::size_t segment, std::int64_t timestamp) const {
-    return to_ms(placed_.maps[segment].time_ns(timestamp));
+    return ms_of(placed_.maps[segment].time_ns(timestamp));
   }
 
   void counts() {
@@ -56,8 +56,8 @@ class LayerReporter {
                               out_.lost.by_ulpfec + out_.lost.by_flexfec;
     out_.bits_per_second = layer_.bits_per_second;
     out_.lost_per_second = layer_.lost_per_second;
-    out_.start_ms = to_ms(start_of(placed_));
-    out_.end_ms = to_ms(end_of(placed_));
+    out_.start_ms = ms_of(start_of(placed_));
+    out_.end_ms = ms_of(end_of(placed_));
   }
 
   void segments() {

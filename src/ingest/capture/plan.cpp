@@ -5,6 +5,7 @@
 #include <set>
 
 #include "ingest/capture/payload_types.hpp"
+#include "rtp/static_payload_types.hpp"
 
 namespace rtpx::capture {
 namespace {

@@ -8,7 +8,7 @@ namespace {
 using std::chrono::microseconds;
 
 constexpr std::uint8_t kRtpFb = 205, kFormat = 15;
-constexpr microseconds kTick(250), kReferenceUnit(64'000);
+constexpr microseconds kDeltaTick(250), kReferenceUnit(64'000);
 constexpr std::size_t kMaxStatuses = 1000, kMaxDeltaBytes = 800;  // of one packet, to stay below an MTU
 constexpr std::int64_t kKeepBehind = 1000;  // arrivals kept behind the window, for packets that come late
 
@@ -83,13 +83,13 @@ std::int64_t TransportCc::write_one(rtcp::Buffer& out, std::uint32_t sender, std
       symbols.push_back(kNotReceived);
       continue;
     }
-    const std::int64_t delta = (to_us(next->second) - clock) / kTick.count();
+    const std::int64_t delta = (to_us(next->second) - clock) / kDeltaTick.count();
     if (delta < -0x8000 || delta > 0x7FFF) break;  // a new packet has a new reference time
     const bool small = delta >= 0 && delta <= 0xFF;
     symbols.push_back(small ? kSmall : kLarge);
     if (!small) deltas.push_back(static_cast<std::byte>(static_cast<std::uint16_t>(delta) >> 8));
     deltas.push_back(static_cast<std::byte>(delta & 0xFF));
-    clock += delta * kTick.count();
+    clock += delta * kDeltaTick.count();
     ++next;
   }
 
@@ -142,7 +142,7 @@ std::optional<TransportCcReport> read_transport_cc(const rtcp::Block& block) {
     TransportCcReport::Status status{static_cast<std::uint16_t>(base + i), symbols[i] != kNotReceived, 0};
     if (status.received) {
       const std::int64_t delta = symbols[i] == kSmall ? in.u8() : static_cast<std::int16_t>(in.u16());
-      clock += delta * kTick.count();
+      clock += delta * kDeltaTick.count();
       status.arrival_us = clock;
     }
     out.statuses.push_back(status);

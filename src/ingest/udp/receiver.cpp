@@ -27,9 +27,9 @@ using Time = ReceiveClock::time_point;
 constexpr std::size_t kDatagramSize = 65'536;  // senders on a local network may use jumbo frames
 constexpr std::size_t kMaxSsrcs = 256;
 constexpr auto kPoll = 20ms;  // also the delay of a NACK
-constexpr auto kReportInterval = 1s;
+constexpr auto kRtcpInterval = 1s;
 constexpr int kPairTries = 20;  // the port next to a free one may be taken
-constexpr auto kByePatience = 500ms;
+constexpr auto kByeGrace = 500ms;
 
 struct Socket;
 
@@ -274,7 +274,7 @@ void UdpReceiver::Impl::send_feedback(Group& group, Time now) {
     group.reply_by->socket.send(bytes, group.reply_to, &group.reply_from);
   };
   if (now >= group.next_report) {
-    group.next_report = now + kReportInterval;
+    group.next_report = now + kRtcpInterval;
     begin(group.feedback->reports(now));
     send(std::exchange(head, {}));
   }
@@ -301,7 +301,7 @@ void UdpReceiver::Impl::read(Socket& socket, PacketSink& sink) {
 }
 
 std::optional<UdpEnd> UdpReceiver::Impl::end(Time now) const {
-  if (bye_at_ && options_.end_on_bye && now - *bye_at_ > kByePatience) return UdpEnd::bye;
+  if (bye_at_ && options_.end_on_bye && now - *bye_at_ > kByeGrace) return UdpEnd::bye;
   if (last_ == Time{}) {
     if (options_.start_timeout > 0ms && now - started_ > options_.start_timeout) return UdpEnd::never;
   } else if (options_.idle_timeout > 0ms && now - last_ > options_.idle_timeout) {

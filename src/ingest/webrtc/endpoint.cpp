@@ -28,7 +28,7 @@ namespace {
 using namespace std::chrono_literals;
 using Time = ReceiveClock::time_point;
 
-constexpr auto kTick = 10ms;
+constexpr auto kTimerTick = 10ms;
 constexpr std::size_t kMaxCandidates = 16;
 constexpr int kBatchesPerWake = 8;
 /// Arrival times come from the kernel, so reading a little later costs nothing and saves a wake-up per
@@ -250,7 +250,7 @@ void WebRtcEndpoint::Impl::media_loop() {
   pthread_setname_np(pthread_self(), "rtpx-media");
   std::array<epoll_event, 8> events{};
   while (!stop_) {
-    const int ready = epoll_wait(epoll_, events.data(), events.size(), static_cast<int>(kTick.count()));
+    const int ready = epoll_wait(epoll_, events.data(), events.size(), static_cast<int>(kTimerTick.count()));
     bool busy = false;
     {
       const std::lock_guard lock(mutex_);
@@ -260,7 +260,7 @@ void WebRtcEndpoint::Impl::media_loop() {
           receive(which);
       const std::uint64_t read = totals_.datagrams - before;
       busy = read >= kBusy && read < kBehind;
-      if (const Time now = ReceiveClock::now(); now - last_tick_ >= kTick) tick(now);
+      if (const Time now = ReceiveClock::now(); now - last_tick_ >= kTimerTick) tick(now);
     }
     if (busy) std::this_thread::sleep_for(kPauseWhenBusy);
   }
