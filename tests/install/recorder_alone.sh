@@ -12,7 +12,7 @@ cmake -S "$source" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_C
 cmake --build "$work/build" >>"$work/log" || { cat "$work/log"; exit 1; }
 cmake --install "$work/build" >>"$work/log"
 
-consumer=$source/tests/install/consumer_recorder
+consumer=$source/tests/install/recorder_consumer
 cmake -S "$consumer" -B "$work/by-cmake" -G Ninja -DCMAKE_PREFIX_PATH="$work/prefix" >>"$work/log"
 cmake --build "$work/by-cmake" >>"$work/log" || { cat "$work/log"; exit 1; }
 "$work/by-cmake/consumer" "$work/recording-1"
