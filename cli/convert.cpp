@@ -12,7 +12,7 @@
 namespace rtpx::cli {
 namespace {
 
-struct Arguments {
+struct ConvertArguments {
   std::string recording, upload, thumbnail, reencode, resolution;
   std::vector<std::string> rids;
   Reencode codec;                                      // its options; used when --reencode is given
@@ -22,7 +22,7 @@ struct Arguments {
   ConvertOptions options;
 };
 
-const char* const kFooter =
+const char* const kConvertFooter =
     R"(Each stream (and each simulcast layer of it) becomes one file with sound and picture in step: WebM where its codecs
 allow, else Matroska or MP4. Nothing is re-encoded unless asked for. Lost packets are repaired from RTX, RED and FEC;
 what stays lost is said on stderr and in <file>.report.json, and then the exit status is 1.
@@ -72,7 +72,7 @@ Result<VideoCodec> parse_video_codec(const std::string& name) {
   return fail(Errc::invalid_argument, "--reencode " + name + ": choose vp8, vp9, av1 or h264");
 }
 
-Result<ConvertOptions> complete(const Arguments& arguments) {
+Result<ConvertOptions> complete(const ConvertArguments& arguments) {
   ConvertOptions options = arguments.options;
   options.write_reports = !arguments.no_reports;
   if (arguments.want_thumbnail) {
@@ -133,7 +133,7 @@ void print_notes(const ConvertResult& result) {
   }
 }
 
-int run(const Arguments& arguments, const Program& program) {
+int run(const ConvertArguments& arguments, const Program& program) {
   auto options = complete(arguments);
   if (!options) return report("convert", options.error());
   options->stop = program.stop();
@@ -153,7 +153,7 @@ int run(const Arguments& arguments, const Program& program) {
   return result->lost_media ? kLosses : kDone;
 }
 
-void add_media_options(CLI::App& command, Arguments& arguments) {
+void add_media_options(CLI::App& command, ConvertArguments& arguments) {
   ConvertOptions& options = arguments.options;
   command.add_option("--format", options.format, "Container; default: the one that fits the codecs")
       ->transform(names<Format>({{"auto", Format::automatic},
@@ -191,7 +191,9 @@ void add_media_options(CLI::App& command, Arguments& arguments) {
       ->transform(names<GapPolicy>(
           {{"auto", GapPolicy::automatic}, {"keep", GapPolicy::keep}, {"fill", GapPolicy::fill}}))
       ->type_name("auto|keep|fill");
-  command.add_option("--on-change", options.on_change, "Other resolution or parameter sets in mid-call: in one file, or a new part")
+  command
+      .add_option("--on-change", options.on_change,
+                  "Other resolution or parameter sets in mid-call: in one file, or a new part")
       ->transform(names<OnChange>({{"keep", OnChange::keep}, {"split", OnChange::split}}))
       ->type_name("keep|split");
   command.add_option("--audio", options.audio, "Sound: as recorded, or encoded anew")
@@ -208,7 +210,7 @@ void add_media_options(CLI::App& command, Arguments& arguments) {
                      "Taken for compatibility; has no effect, since lateness has no limit here");
 }
 
-void add_picture_options(CLI::App& command, Arguments& arguments) {
+void add_picture_options(CLI::App& command, ConvertArguments& arguments) {
   command.add_option("--thumbnail", arguments.thumbnail, "A picture beside each file; default size 640x")
       ->expected(0, 1)
       ->default_str("640x")
@@ -240,9 +242,9 @@ void add_picture_options(CLI::App& command, Arguments& arguments) {
 }  // namespace
 
 void add_convert(CLI::App& app, Program& program) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<ConvertArguments>();
   CLI::App* command = app.add_subcommand("convert", "Turn a recording into files that play");
-  command->footer(kFooter);
+  command->footer(kConvertFooter);
   command->add_option("RECORDING", arguments->recording, "Folder, manifest.json, or s3:// URL")->required();
   command->add_option("-o,--output", arguments->options.output_path, "Folder for the files")
       ->capture_default_str();

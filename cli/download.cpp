@@ -8,21 +8,21 @@
 namespace rtpx::cli {
 namespace {
 
-struct Arguments {
+struct DownloadArguments {
   S3Arguments s3;
   std::string url, folder;
   std::uint64_t max_bytes = 0;
   bool json = false;
 };
 
-const char* const kFooter =
+const char* const kDownloadFooter =
     R"(URL is a recording's prefix or its manifest.json. A download that was interrupted goes on where it was; files appear
 under their names only when whole and compared with the object's checksum.
 
 Example:
   rtpx download s3://archive/calls/20261122-100000 call)";
 
-int download(const Arguments& arguments, const std::stop_token& stop) {
+int download(const DownloadArguments& arguments, const std::stop_token& stop) {
   const auto url = parse_s3_url(arguments.url);
   if (!url) return report("download", url.error()), kUsage;
   S3TransferOptions options = transfer_options(arguments.s3, stop);
@@ -38,9 +38,9 @@ int download(const Arguments& arguments, const std::stop_token& stop) {
 }  // namespace
 
 void add_download(CLI::App& app, Program& program) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<DownloadArguments>();
   CLI::App* const command = app.add_subcommand("download", "Fetch a recording from S3");
-  command->footer(kFooter);
+  command->footer(kDownloadFooter);
   command->add_option("url", arguments->url, "s3://BUCKET/PREFIX/RECORDING")->required()->type_name("URL");
   command->add_option("folder", arguments->folder, "Folder for it")->required()->type_name("DIR");
   command->add_option("--max-bytes", arguments->max_bytes, "Refuse more than this (default: what is free)")

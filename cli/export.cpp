@@ -16,11 +16,11 @@
 namespace rtpx::cli {
 namespace {
 
-struct Arguments {
+struct ExportArguments {
   std::string recording, output, format, track, rid;
 };
 
-const char* const kFooter =
+const char* const kExportFooter =
     R"(pcap and rtpdump take all tracks with their RTCP, or one with --track; mjr takes one track. Packets are the recorded
 ones, at their original times. --format rtpx writes a recording that is repaired and holds media packets only, as
 ex_webrtc_recorder's converter wants them.
@@ -31,7 +31,7 @@ Examples:
   rtpx export call -o video.mjr --track video_1 --rid f
   rtpx export call -o healed --format rtpx)";
 
-Result<ExportSource> open(const Arguments& arguments) {
+Result<ExportSource> open(const ExportArguments& arguments) {
   const std::filesystem::path path = arguments.recording;
   auto manifest = read_manifest(path);
   if (!manifest) return std::unexpected(manifest.error());
@@ -48,7 +48,7 @@ Result<ExportSource> open(const Arguments& arguments) {
               arguments.recording + " has no track " + arguments.track + "; it has " + known);
 }
 
-Result<std::string> format_of(const Arguments& arguments) {
+Result<std::string> format_of(const ExportArguments& arguments) {
   std::string format = arguments.format;
   if (format.empty()) {
     format = std::filesystem::path(arguments.output).extension().string();
@@ -90,7 +90,7 @@ class Filter {
 };
 
 /// One track, one layer: what an mjr file holds.
-Result<void> check_mjr(const ExportSource& recording, const Arguments& arguments) {
+Result<void> check_mjr(const ExportSource& recording, const ExportArguments& arguments) {
   if (recording.tracks.size() > 1) {
     std::string ids;
     for (const auto& id : recording.tracks) ids += (ids.empty() ? "" : ", ") + printable(id);
@@ -122,7 +122,7 @@ Result<std::unique_ptr<capture::Writer>> make_writer(const std::string& format, 
 }
 
 Result<Exported> export_packets(const ExportSource& recording, const std::string& format,
-                                const Arguments& arguments, const std::stop_token& stop) {
+                                const ExportArguments& arguments, const std::stop_token& stop) {
   auto recorded =
       capture::Recorded::open(recording.manifest, recording.folder, recording.tracks, format != "mjr");
   if (!recorded) return std::unexpected(recorded.error());
@@ -150,7 +150,7 @@ Result<Exported> export_packets(const ExportSource& recording, const std::string
   return out;
 }
 
-int run(const Arguments& arguments, const Program& program) {
+int run(const ExportArguments& arguments, const Program& program) {
   const auto format = format_of(arguments);
   if (!format) return report("export", format.error());
   const auto recording = open(arguments);
@@ -174,9 +174,9 @@ int run(const Arguments& arguments, const Program& program) {
 }  // namespace
 
 void add_export(CLI::App& app, Program& program) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<ExportArguments>();
   CLI::App* command = app.add_subcommand("export", "Write a recording's packets for other programs");
-  command->footer(kFooter);
+  command->footer(kExportFooter);
   command->add_option("RECORDING", arguments->recording, "Folder or manifest.json")->required();
   command
       ->add_option("-o,--output", arguments->output,

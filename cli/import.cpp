@@ -16,13 +16,13 @@ namespace {
 
 using nlohmann::json;
 
-struct Arguments {
+struct ImportArguments {
   std::string capture, folder, sdp;
   std::vector<std::string> maps;
   bool json = false;
 };
 
-const char* const kFooter =
+const char* const kImportFooter =
     R"(CAPTURE is a pcap, pcapng, rtpdump, Janus mjr or RFC 4571 file. Each SSRC becomes a track; those that the SDP
 joins (ssrc-group, mid, rid, msid), and the RTX or FEC of a track, become one. Packets of unknown payload types are
 kept too: the converter recognises most codecs by their payload.
@@ -107,7 +107,7 @@ void print_json(const capture::ImportSummary& summary) {
   std::printf("%s\n", out.dump(2, ' ', false, json::error_handler_t::replace).c_str());
 }
 
-int run(const Arguments& arguments, const Program& program) {
+int run(const ImportArguments& arguments, const Program& program) {
   capture::ImportOptions options{.capture = arguments.capture, .folder = arguments.folder};
   if (!arguments.sdp.empty()) options.sdp = arguments.sdp;
   options.stop = program.stop();
@@ -137,9 +137,9 @@ int run(const Arguments& arguments, const Program& program) {
 }  // namespace
 
 void add_import(CLI::App& app, Program& program) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<ImportArguments>();
   CLI::App* command = app.add_subcommand("import", "Make a recording of a capture file");
-  command->footer(kFooter);
+  command->footer(kImportFooter);
   command->add_option("CAPTURE", arguments->capture, "pcap, pcapng, rtpdump, mjr or RFC 4571 file")
       ->required();
   command->add_option("-o,--output", arguments->folder, "Folder that becomes the recording")->required();

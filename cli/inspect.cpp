@@ -14,12 +14,12 @@
 namespace rtpx::cli {
 namespace {
 
-struct Arguments {
+struct InspectArguments {
   std::string recording;
   bool json = false;
 };
 
-const char* const kFooter =
+const char* const kInspectFooter =
     R"(Lost: packet numbers that are missing, and how many stay so after repair by RTX, RED and FEC. Gaps are loss, pauses,
 mutes and DTX (silence that a sender does not send). `rtpx report` draws the same as a page.
 
@@ -135,7 +135,7 @@ void print_text(const RecordingReport& report) {
   print_events(report);
 }
 
-int run(const Arguments& arguments, const Program& program) {
+int run(const InspectArguments& arguments, const Program& program) {
   InspectOptions options;
   options.stop = program.stop();
   auto downloader = downloader_for(arguments.recording);
@@ -159,9 +159,9 @@ int run(const Arguments& arguments, const Program& program) {
 }  // namespace
 
 void add_inspect(CLI::App& app, Program& program) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<InspectArguments>();
   CLI::App* command = app.add_subcommand("inspect", "Show what a recording holds and how good it is");
-  command->footer(kFooter);
+  command->footer(kInspectFooter);
   command->add_option("RECORDING", arguments->recording, "Folder, manifest.json, or s3:// URL")->required();
   command->add_flag("--json", arguments->json, "Print the report as JSON");
   command->callback([arguments, &program] { program.exit_code = run(*arguments, program); });

@@ -11,13 +11,13 @@
 namespace rtpx::cli {
 namespace {
 
-struct Arguments {
+struct ListArguments {
   S3Arguments s3;
   std::string url;
   bool json = false;
 };
 
-int list(const Arguments& arguments, const std::stop_token& stop) {
+int list(const ListArguments& arguments, const std::stop_token& stop) {
   const auto url = parse_s3_url(arguments.url);
   if (!url) return report("list", url.error()), kUsage;
   const auto objects = list_objects(*url, transfer_options(arguments.s3, stop));
@@ -43,7 +43,7 @@ int list(const Arguments& arguments, const std::stop_token& stop) {
 }  // namespace
 
 void add_list(CLI::App& app, Program& program) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<ListArguments>();
   CLI::App* const command = app.add_subcommand("list", "List what is stored on S3");
   command->footer("Example:\n  rtpx list s3://archive/calls");
   command->add_option("url", arguments->url, "s3://BUCKET/PREFIX")->required()->type_name("URL");

@@ -13,13 +13,13 @@
 namespace rtpx::cli {
 namespace {
 
-struct Arguments {
+struct RecordArguments {
   std::string sdp, folder, listen, name;
   double idle_seconds = 10, wait_seconds = 0;
   bool keep_after_bye = false, json = false;
 };
 
-const char* const kFooter =
+const char* const kRecordFooter =
     R"(FILE is the session description (SDP) that the sender wrote, "-" for standard input. Recording ends on SIGINT or
 SIGTERM, when all streams said BYE, or after --idle seconds without a packet.
 
@@ -50,7 +50,7 @@ struct Outcome {
   Recorder::Stats recorded;
 };
 
-void print(const Arguments& arguments, const Outcome& outcome) {
+void print(const RecordArguments& arguments, const Outcome& outcome) {
   const auto refused = outcome.recorded.queue_full + outcome.recorded.disk_full + outcome.recorded.failed;
   if (arguments.json) {
     const nlohmann::json out = {{"folder", arguments.folder},
@@ -78,7 +78,7 @@ void print(const Arguments& arguments, const Outcome& outcome) {
   remark(outcome.received.unknown, "belong to no stream of the description");
 }
 
-int record(const Arguments& arguments, const std::stop_token& stop) {
+int record(const RecordArguments& arguments, const std::stop_token& stop) {
   const auto description = read_description(arguments.sdp);
   if (!description) return report("record", description.error());
   UdpReceiver::Options options;
@@ -127,10 +127,10 @@ int record(const Arguments& arguments, const std::stop_token& stop) {
 }  // namespace
 
 void add_record(CLI::App& app, Program& program) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<RecordArguments>();
   CLI::App* const command =
       app.add_subcommand("record", "Record plain RTP or SRTP that a session description announces");
-  command->footer(kFooter);
+  command->footer(kRecordFooter);
   command->add_option("--sdp", arguments->sdp, "Session description of the sender")
       ->required()
       ->type_name("FILE");

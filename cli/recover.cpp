@@ -11,11 +11,11 @@
 namespace rtpx::cli {
 namespace {
 
-struct Arguments {
+struct RecoverArguments {
   std::string recording, output;
 };
 
-const char* const kFooter =
+const char* const kRecoverFooter =
     R"(Torn tails and damaged stretches are cut out, a missing or broken manifest is rebuilt from the record files, and tracks
 that were never ended are ended. Works on ex_webrtc_recorder's recordings too. In place, each file that changes is
 first kept as NAME.damaged; with -o the recording is not touched. Not for a recording that is being written.
@@ -45,7 +45,7 @@ bool lost_something(const RecoverReport& report) {
   return false;
 }
 
-int run(const Arguments& arguments, const Program& program) {
+int run(const RecoverArguments& arguments, const Program& program) {
   RecoverOptions options;
   options.output = arguments.output;
   options.stop = program.stop();
@@ -58,9 +58,9 @@ int run(const Arguments& arguments, const Program& program) {
 }  // namespace
 
 void add_recover(CLI::App& app, Program& program) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<RecoverArguments>();
   CLI::App* command = app.add_subcommand("recover", "Repair what a crash or damage left of a recording");
-  command->footer(kFooter);
+  command->footer(kRecoverFooter);
   command->add_option("RECORDING", arguments->recording, "Folder or manifest.json")->required();
   command->add_option("-o,--output", arguments->output,
                       "Write a repaired copy there and leave the recording alone");

@@ -13,18 +13,18 @@
 namespace rtpx::cli {
 namespace {
 
-struct Arguments {
+struct ReportArguments {
   std::string recording, output;
 };
 
-const char* const kFooter =
+const char* const kReportFooter =
     R"(One HTML file that needs nothing else: for each track a timeline of bit rate, losses before and after repair, gaps,
 freezes and changes of the picture.
 
 Examples:
   rtpx report call -o report.html)";
 
-int run(const Arguments& arguments, const Program& program) {
+int run(const ReportArguments& arguments, const Program& program) {
   InspectOptions options;
   options.stop = program.stop();
   auto downloader = downloader_for(arguments.recording);
@@ -48,9 +48,9 @@ int run(const Arguments& arguments, const Program& program) {
 }  // namespace
 
 void add_report(CLI::App& app, Program& program) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<ReportArguments>();
   CLI::App* command = app.add_subcommand("report", "Draw the quality of a recording as an HTML page");
-  command->footer(kFooter);
+  command->footer(kReportFooter);
   command->add_option("RECORDING", arguments->recording, "Folder, manifest.json, or s3:// URL")->required();
   command->add_option("-o,--output", arguments->output, "HTML file")->required();
   command->callback([arguments, &program] { program.exit_code = run(*arguments, program); });

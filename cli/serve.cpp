@@ -13,7 +13,7 @@ namespace {
 
 using server::ServeOptions;
 
-struct Arguments {
+struct ServeArguments {
   ServeOptions options;
   std::string config;
   std::string listen = "127.0.0.1:8080";
@@ -21,7 +21,7 @@ struct Arguments {
   std::string conversion_memory = "4G", min_free = "1G", keep_bytes = "0", max_bit_rate = "0";
 };
 
-const char* const kFooter =
+const char* const kServeFooter =
     R"text(Open the page at the address given and press Record, or point any WHIP sender (OBS, GStreamer) at /whip. Browsers
 give camera and microphone to https and to localhost only: from other machines, use --tls-cert and --tls-key or a proxy.
 Every option may also stand in the file of --config (name = value) or in the environment (RTPX_LISTEN, RTPX_TOKEN, …).
@@ -89,7 +89,7 @@ Result<void> read_config(CLI::App& command, const std::string& path) {
   return {};
 }
 
-int serve(CLI::App& command, Arguments& arguments, const std::stop_token& stop) {
+int serve(CLI::App& command, ServeArguments& arguments, const std::stop_token& stop) {
   ServeOptions& options = arguments.options;
   if (!arguments.config.empty())
     if (auto read = read_config(command, arguments.config); !read) {
@@ -117,11 +117,11 @@ int serve(CLI::App& command, Arguments& arguments, const std::stop_token& stop) 
 }  // namespace
 
 void add_serve(CLI::App& app, Program& program) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<ServeArguments>();
   ServeOptions& options = arguments->options;
   CLI::App* const command =
       app.add_subcommand("serve", "Receive WebRTC publishers (WHIP), with a page, an API and metrics");
-  command->footer(kFooter);
+  command->footer(kServeFooter);
   command->add_option("--config", arguments->config, "Read options from FILE")
       ->envname("RTPX_CONFIG")
       ->type_name("FILE");

@@ -8,13 +8,13 @@
 namespace rtpx::cli {
 namespace {
 
-struct Arguments {
+struct UploadArguments {
   S3Arguments s3;
   std::string folder, url;
   bool resume = false, delete_after_upload = false, json = false;
 };
 
-const char* const kFooter =
+const char* const kUploadFooter =
     R"(Files are stored as PREFIX/<folder name>/<file>, the manifest last. What an interruption leaves is gone on with by the
 same command, or by --resume for everything below a folder. Nothing local is deleted unless asked.
 
@@ -22,7 +22,7 @@ Examples:
   rtpx upload recordings/20261122-100000 s3://archive/calls
   rtpx upload --resume recordings)";
 
-int upload(const Arguments& arguments, const std::stop_token& stop) {
+int upload(const UploadArguments& arguments, const std::stop_token& stop) {
   S3TransferOptions options = transfer_options(arguments.s3, stop);
   options.delete_after_upload = arguments.delete_after_upload;
   std::optional<S3Url> prefix;
@@ -43,9 +43,9 @@ int upload(const Arguments& arguments, const std::stop_token& stop) {
 }  // namespace
 
 void add_upload(CLI::App& app, Program& program) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<UploadArguments>();
   CLI::App* const command = app.add_subcommand("upload", "Store a recording on S3");
-  command->footer(kFooter);
+  command->footer(kUploadFooter);
   command
       ->add_option("recording", arguments->folder, "Folder of a recording (with --resume: or of recordings)")
       ->required()

@@ -15,12 +15,12 @@ namespace {
 
 using nlohmann::json;
 
-struct Arguments {
+struct VerifyArguments {
   std::string recording;
   bool json = false;
 };
 
-const char* const kFooter =
+const char* const kVerifyFooter =
     R"(Every block of the recording is proven (its checksum agrees), unproven (no checksum speaks of it) or damaged. The
 exit status is 0 when all is proven, or when only the tail of a track that was not ended is unproven, as after a
 crash; else 1.
@@ -86,7 +86,7 @@ void print_json(const VerifyReport& report) {
   std::printf("%s\n", out.dump(2, ' ', false, json::error_handler_t::replace).c_str());
 }
 
-int run(const Arguments& arguments, const Program& program) {
+int run(const VerifyArguments& arguments, const Program& program) {
   VerifyOptions options;
   options.stop = program.stop();
   const auto verified = [&] {
@@ -107,9 +107,9 @@ int run(const Arguments& arguments, const Program& program) {
 }  // namespace
 
 void add_verify(CLI::App& app, Program& program) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<VerifyArguments>();
   CLI::App* command = app.add_subcommand("verify", "Compare a recording with its checksums");
-  command->footer(kFooter);
+  command->footer(kVerifyFooter);
   command->add_option("RECORDING", arguments->recording, "Folder or manifest.json")->required();
   command->add_flag("--json", arguments->json, "Print the findings as JSON");
   command->callback([arguments, &program] { program.exit_code = run(*arguments, program); });
