@@ -8,7 +8,7 @@ namespace rtpx {
 
 namespace {
 
-constexpr std::size_t kReadBytes = 256U << 10;
+constexpr std::size_t kScanBytes = 256U << 10;
 constexpr std::size_t kSector = 4U << 10;
 constexpr int kMaxTries = 100;  // places where one moved block is looked for: records of the same time
 
@@ -48,7 +48,7 @@ void BlockPlaces::find_moved() {
 /// Looks at every offset that is not proven for the header that a moved block begins with.
 void BlockPlaces::search(std::uint64_t size) {
   constexpr std::size_t kHeader = RecordHeader::kBytes;
-  std::vector<std::byte> window(kReadBytes);
+  std::vector<std::byte> window(kScanBytes);
   for (std::uint64_t at = proven_.end_of(0); at + kHeader <= size && !moved_.empty();
        at = proven_.end_of(at)) {
     auto got = file_.pread(window, at);
@@ -102,7 +102,7 @@ void BlockPlaces::follow(std::size_t number, std::uint64_t offset) {
 }
 
 bool BlockPlaces::matches(std::uint64_t offset, const IndexBlock& block) {
-  buffer_.resize(std::min<std::size_t>(block.length, kReadBytes));
+  buffer_.resize(std::min<std::size_t>(block.length, kScanBytes));
   std::uint32_t crc = 0;
   for (std::uint32_t left = block.length; left > 0;) {
     const std::size_t part = std::min<std::size_t>(left, buffer_.size());
