@@ -7,6 +7,10 @@ demo: build ## record, convert, serve: ends with a file to play and a page to lo
 	tools/demo
 test: deps ## everything that CI runs
 	tools/check
+test-s3-ceph: deps ## the tests of S3 again, against Ceph's radosgw
+	tools/install-deps ceph
+	cmake --preset dev && cmake --build --preset dev --target s3_test s3_command_test
+	RTPX_S3_SERVER=ceph RTPX_REQUIRE_CAPTURES=1 ctest --preset dev -R '^s3_(command_)?test$$'
 soak: build ## what takes hours; results go into docs/soak.md
 	tools/soak
 bench: build ## ratios against peers and the floor
@@ -17,4 +21,4 @@ fuzz: deps ## each target for a minute
 deps:
 	@tools/install-deps
 
-.PHONY: build demo test soak bench fuzz deps
+.PHONY: build demo test test-s3-ceph soak bench fuzz deps

@@ -1,5 +1,6 @@
 // rtpx download: a recording comes back from S3.
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <memory>
 
 #include "commands.hpp"
@@ -30,7 +31,11 @@ int download(const DownloadArguments& arguments, const std::stop_token& stop) {
   const auto done = with_progress(options, [&](const S3TransferOptions& given) {
     return download_recording(*url, arguments.folder, given);
   });
-  if (!done) return report("download", done.error());
+  if (!done) {
+    const int status = report("download", done.error());
+    if (status == kFailed) std::fputs("The same command goes on where this one stopped.\n", stderr);
+    return status;
+  }
   print_report(*done, "downloaded", arguments.json);
   return kDone;
 }

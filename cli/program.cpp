@@ -10,6 +10,7 @@ namespace rtpx::cli {
 
 void Program::watch_signals() {
   ::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is a failed write, not our end
+  ::signal(SIGXFSZ, SIG_IGN);  // so is a file over its size limit
   sigset_t ending;
   ::sigemptyset(&ending);
   ::sigaddset(&ending, SIGINT);

@@ -1,9 +1,11 @@
 // rtpx upload: a recording goes to S3.
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <memory>
 
 #include "commands.hpp"
 #include "s3_arguments.hpp"
+#include "text.hpp"
 
 namespace rtpx::cli {
 namespace {
@@ -35,7 +37,13 @@ int upload(const UploadArguments& arguments, const std::stop_token& stop) {
     return prefix ? upload_recording(arguments.folder, *prefix, given)
                   : resume_uploads(arguments.folder, given);
   });
-  if (!done) return report("upload", done.error());
+  if (!done) {
+    const int status = report("upload", done.error());
+    if (status == kFailed)
+      std::fprintf(stderr, "What was not stored is still queued: rtpx upload --resume %s\n",
+                   printable(arguments.folder).c_str());
+    return status;
+  }
   print_report(*done, "uploaded", arguments.json);
   return kDone;
 }

@@ -96,12 +96,13 @@ struct S3TransferReport {
 };
 
 /// Stores a recording's files under `prefix/<folder name>/`, its manifest last. Waits. What an earlier call
-/// left unfinished is gone on with. Errors: not_found, network, denied, io, cancelled; the queue stays for a
-/// resume.
+/// left unfinished is gone on with. Errors: network, io, cancelled: the queue stays for a resume; not_found,
+/// denied.
 [[nodiscard]] Result<S3TransferReport> upload_recording(const std::filesystem::path& folder,
                                                         const S3Url& prefix,
                                                         const S3TransferOptions& options);
-/// Finishes every unfinished upload of `folder`, a recording or a folder of recordings. Waits.
+/// Finishes every unfinished upload of `folder`, a recording or a folder of recordings. Waits. One that fails
+/// does not stop the others; its error is answered.
 [[nodiscard]] Result<S3TransferReport> resume_uploads(const std::filesystem::path& folder,
                                                       const S3TransferOptions& options);
 /// Fetches every object below `prefix` (a recording, or the URL of its manifest.json) into `folder`. Waits;

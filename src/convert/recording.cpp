@@ -79,7 +79,9 @@ Result<Recording> find_recording(const std::string& recording, const std::filesy
                                  Downloader* downloader) {
   std::filesystem::path place = recording;
   if (remote(recording)) {
-    auto manifest_file = fetch(recording, download_path, downloader);
+    const bool names_it = recording.ends_with(".json");
+    auto manifest_file =
+        fetch(names_it ? recording : recording + "/manifest.json", download_path, downloader);
     if (!manifest_file) return std::unexpected(manifest_file.error());
     place = *manifest_file;
   }

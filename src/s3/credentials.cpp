@@ -134,14 +134,15 @@ Result<std::optional<CredentialSource::Temporary>> CredentialSource::from_web_id
   const auto role = environment("AWS_ROLE_ARN");
   if (!token_file || !role) return std::nullopt;
   HttpRequest request;
+  request.method = "POST";
   request.url =
-      environment("AWS_ENDPOINT_URL_STS").value_or("https://sts." + config_.region + ".amazonaws.com") +
-      "/?" +
-      canonical_query({{"Action", "AssumeRoleWithWebIdentity"},
-                       {"Version", "2011-06-15"},
-                       {"RoleArn", *role},
-                       {"RoleSessionName", environment("AWS_ROLE_SESSION_NAME").value_or("rtpx")},
-                       {"WebIdentityToken", trim(read_text(*token_file))}});
+      environment("AWS_ENDPOINT_URL_STS").value_or("https://sts." + config_.region + ".amazonaws.com");
+  request.headers = {"Content-Type: application/x-www-form-urlencoded"};
+  request.body = canonical_query({{"Action", "AssumeRoleWithWebIdentity"},
+                                  {"Version", "2011-06-15"},
+                                  {"RoleArn", *role},
+                                  {"RoleSessionName", environment("AWS_ROLE_SESSION_NAME").value_or("rtpx")},
+                                  {"WebIdentityToken", trim(read_text(*token_file))}});
   auto answer = http_.perform(request);
   if (!answer) return std::unexpected(answer.error());
   pugi::xml_document xml;

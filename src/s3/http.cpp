@@ -14,6 +14,8 @@
 #include <set>
 #include <thread>
 
+#include "recorder/thread.hpp"
+
 namespace rtpx::s3 {
 namespace {
 
@@ -115,7 +117,9 @@ int on_seek(void* transfer, curl_off_t offset, int origin) {
 
 struct Http::Engine {
   explicit Engine(Options given)
-      : options(std::move(given)), multi(curl_multi_init()), thread([this] { run(); }) {}
+      : options(std::move(given)),
+        multi(curl_multi_init()),
+        thread(start_thread("rtpx-s3-http", [this] { run(); })) {}
 
   ~Engine() {
     {

@@ -1,6 +1,6 @@
 #include <algorithm>
 #include <mutex>
-#include <set>
+#include <optional>
 
 #include "rtpx/s3.hpp"
 #include "s3/download.hpp"
@@ -82,7 +82,7 @@ Result<S3TransferReport> upload_recording(const fs::path& given, const S3Url& pr
   const auto manifest = read_manifest(folder);
   if (!manifest) return std::unexpected(manifest.error());
   const auto lock = QueueLock::take(folder);
-  if (!lock) return std::unexpected(lock.error());
+  if (!lock) return fail(Errc::io, lock.error().message);
   TaskState task;
   task.bucket = prefix.bucket;
   task.base_path = prefix.key;
@@ -91,9 +91,14 @@ Result<S3TransferReport> upload_recording(const fs::path& given, const S3Url& pr
   task.delete_after_upload = options.delete_after_upload;
   for (const TaskState& left : load_tasks(folder))  // an earlier try of the same: one task, one object each
     if (left.bucket == task.bucket && left.base_path == task.base_path) task.name = left.name;
+  const bool is_new = task.name.empty();
   if (auto saved = save_task(folder, task); !saved) return std::unexpected(saved.error());
   Client client(options.config);
-  return run(client, folder, task, options);
+  auto done = run(client, folder, task, options);
+  // What was refused is not queued: the next call may name another bucket.
+  if (!done && is_new && (done.error().code == Errc::not_found || done.error().code == Errc::denied))
+    (void)remove_task(folder, task);
+  return done;
 }
 
 Result<S3TransferReport> resume_uploads(const fs::path& given, const S3TransferOptions& options) {
@@ -101,16 +106,21 @@ Result<S3TransferReport> resume_uploads(const fs::path& given, const S3TransferO
   if (!fs::is_directory(folder)) return fail(Errc::not_found, "There is no folder " + folder.string() + ".");
   Client client(options.config);
   S3TransferReport report;
+  std::optional<Error> error;
   for (const fs::path& recording : folders_with_uploads(folder)) {
     const auto lock = QueueLock::take(recording);
     if (!lock && lock.error().code == Errc::already_exists) continue;  // not left, but under way
     if (!lock) return std::unexpected(lock.error());
     for (const TaskState& task : unfinished_tasks(recording)) {
       auto done = run(client, recording, task, options);
-      if (!done) return done;
-      append(report, std::move(*done));
+      if (done)
+        append(report, std::move(*done));
+      else if (!error)
+        error = done.error();
+      if (error && options.stop.stop_requested()) return std::unexpected(*error);
     }
   }
+  if (error) return std::unexpected(*error);
   return report;
 }
 

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <thread>
 
+#include "recorder/thread.hpp"
 #include "rtpx/s3.hpp"
 #include "s3/names.hpp"
 #include "s3/task_run.hpp"
@@ -31,12 +32,11 @@ class S3Uploader final : public Uploader {
       : config_(std::move(config)),
         client_(config_.overrides),
         uploads_(client_),
-        tasks_thread_([this](std::stop_token stop) { run_tasks(stop); }),
-        growth_thread_([this](std::stop_token stop) { run_growth(stop); }) {}
+        tasks_thread_(start_thread("rtpx-s3-tasks", [this] { run_tasks(stop_.get_token()); })),
+        growth_thread_(start_thread("rtpx-s3-growth", [this] { run_growth(stop_.get_token()); })) {}
 
   ~S3Uploader() override {
-    tasks_thread_.request_stop();
-    growth_thread_.request_stop();
+    stop_.request_stop();
     tasks_thread_.join();
     growth_thread_.join();
     for (Job& job : jobs_)
@@ -181,7 +181,8 @@ class S3Uploader final : public Uploader {
   std::deque<Job> jobs_;
   std::map<fs::path, std::uint64_t> growth_;  // file to its bytes on disk
   std::map<fs::path, QueueLock> held_;
-  std::jthread tasks_thread_, growth_thread_;
+  std::stop_source stop_;
+  std::thread tasks_thread_, growth_thread_;
 };
 
 }  // namespace

@@ -8,7 +8,7 @@ Commands, a line each on standard input, answered by "ok":
   hang            take requests and never answer
   status N COUNT  answer the next COUNT requests with HTTP N
   match TEXT N COUNT   the same, for requests whose first line contains TEXT
-  cut TEXT BYTES COUNT the next COUNT requests like that lose their connection after BYTES
+  cut TEXT BYTES COUNT the next COUNT requests like that lose their connection after BYTES of a body
   forget TEXT COUNT    the next COUNT requests like that are done, and their answers lost
   count           answer "count N BYTES": requests relayed since the last count, bytes of their bodies
 """
@@ -86,7 +86,10 @@ async def serve(reader, writer):
     up_writer.write(b"\r\n".join(lines))
     sending = asyncio.create_task(pump(reader, up_writer, limit, counted=True))
     if limit is not None:
-        await sending
+        answering = asyncio.create_task(pump(up_reader, writer, limit))
+        await asyncio.wait({sending, answering}, return_when=asyncio.FIRST_COMPLETED)
+        sending.cancel()
+        answering.cancel()
         writer.close()
         up_writer.close()
         return
