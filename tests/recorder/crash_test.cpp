@@ -8,6 +8,8 @@
 #include <thread>
 
 #include "recorder/started.hpp"
+#include "rtpx/recover.hpp"
+#include "rtpx/verify.hpp"
 #include "storage/index.hpp"
 #include "storage/recording_file.hpp"
 #include "support/fault_file_system.hpp"
@@ -113,7 +115,24 @@ void expect_invariants(const Promised& promised, const std::filesystem::path& ro
   }
 }
 
-TEST(Crash, AtEveryStepOfTheDiskThePromisesHold) {
+/// Recovery mends what is left, takes nothing of what was promised, and has nothing to do a second time.
+void expect_recovers(const Promised& promised, const std::filesystem::path& root, const std::string& state,
+                     bool lost_in_part) {
+  SCOPED_TRACE(state + ", recovered");
+  if (!promised.started) return;
+  const auto folder = root / promised.folder.filename();
+  const auto recovered = recover(folder);
+  ASSERT_TRUE(recovered) << recovered.error().message;
+  expect_invariants(promised, root, state, lost_in_part);
+  const Manifest manifest = read_manifest(folder).value();
+  for (const auto& [id, track] : manifest) EXPECT_TRUE(track.ended_at) << id;
+  const auto verified = verify(folder);
+  ASSERT_TRUE(verified) << verified.error().message;
+  for (const VerifiedFile& file : verified->files) EXPECT_EQ(file.damaged_bytes, 0U) << file.file;
+  EXPECT_FALSE(recover(folder)->changed()) << "a second time";
+}
+
+TEST(Crash, AtEveryStepOfTheDiskThePromisesHoldAlsoAfterRecovery) {
   std::uint64_t steps = 0;
   {
     FaultFileSystem disk;
@@ -135,11 +154,15 @@ TEST(Crash, AtEveryStepOfTheDiskThePromisesHold) {
                                                          static_cast<unsigned>(lost)));
       expect_invariants(promised, root.path(),
                         "step " + std::to_string(step) + ", survivors " + std::to_string(lost), lost != 0);
+      if (lost < 2)
+        expect_recovers(promised, root.path(),
+                        "step " + std::to_string(step) + ", survivors " + std::to_string(lost), lost != 0);
       if (HasFatalFailure()) return;
     }
     TempDir root;
     disk.contents("/disk/recordings", root.path());  // a process crash: nothing written is lost
     expect_invariants(promised, root.path(), "step " + std::to_string(step) + ", process crash", false);
+    expect_recovers(promised, root.path(), "step " + std::to_string(step) + ", process crash", false);
     if (HasFatalFailure()) return;
   }
 }

@@ -10,11 +10,13 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <map>
 #include <random>
 #include <thread>
 
 #include "recorder/process.hpp"
 #include "recorder/started.hpp"
+#include "rtpx/converter.hpp"
 #include "storage/index.hpp"
 #include "support/child.hpp"
 #include "util/crc32c.hpp"
@@ -41,6 +43,23 @@ const ChildLog* map_log(const std::filesystem::path& path) {
   void* memory = ::mmap(nullptr, sizeof(ChildLog), PROT_READ, MAP_SHARED, fd, 0);
   ::close(fd);
   return memory == MAP_FAILED ? nullptr : static_cast<const ChildLog*>(memory);
+}
+
+/// Every track that has packets becomes a file that holds them all: `packets` by track.
+void expect_converts(const std::filesystem::path& folder, const std::map<std::string, std::size_t>& packets) {
+  TempDir out;
+  ConvertOptions options;
+  options.output_path = out.path();
+  options.write_reports = false;
+  const auto result = convert(folder.string(), options);
+  ASSERT_TRUE(result) << result.error().message;
+  for (const auto& [id, count] : packets) {
+    if (count == 0) continue;
+    ASSERT_TRUE(result->files.contains(id)) << id;
+    const ConvertedFile& file = result->files.at(id);
+    EXPECT_GT(std::filesystem::file_size(file.file), count * 70) << id;
+    EXPECT_NEAR(static_cast<double>(file.duration_ms), static_cast<double>(count) * 3000 / 90, 200) << id;
+  }
 }
 
 // Kills a recording `after`, and looks for every packet that had been accepted a flush interval before.
@@ -71,7 +90,7 @@ void kill_and_check(std::chrono::microseconds after, int tracks) {
   EXPECT_EQ(missing, 0U) << "of " << checked << ", killed after " << after.count() << " us";
   for (const auto& track : stored)
     for (std::uint32_t i = 0; i < track.size(); ++i)
-      ASSERT_TRUE(track[i].packet == test::text(test::rtp(i, 100 + i * 37 % 1100)))
+      ASSERT_TRUE(track[i].packet == test::text(test::vp8_picture(i, 100 + i * 37 % 1100)))
           << "a packet is not whole";
   const std::string index_bytes = read_file(folder / kIndexFileName);
   const auto index = parse_index(as_bytes(index_bytes));
@@ -83,10 +102,13 @@ void kill_and_check(std::chrono::microseconds after, int tracks) {
       EXPECT_EQ(crc32c(as_bytes(bytes).subspan(block.offset, block.length)), block.crc);
     }
   }
+  std::map<std::string, std::size_t> packets;
+  for (std::size_t i = 0; i < stored.size(); ++i) packets["t" + std::to_string(i)] = stored[i].size();
+  if (checked > 0) expect_converts(folder, packets);
   ::munmap(const_cast<ChildLog*>(log), sizeof(ChildLog));
 }
 
-TEST(Kill9, WhatWasAcceptedAFlushIntervalBeforeIsInTheFile) {
+TEST(Kill9, WhatWasAcceptedAFlushIntervalBeforeIsInTheFileAndConverts) {
   std::mt19937 random(std::random_device{}());
   for (int i = 0; i < 50; ++i) {
     kill_and_check(std::chrono::microseconds(random() % 500'000), 3);
@@ -207,8 +229,8 @@ TEST(SmallDisk, CountsAddUpWhenItIsFilledEmptiedAndFilledAgain) {
     std::uint64_t sent = 0, accepted = 0;
     const auto send_until = [&](Outcome wanted) {
       for (int i = 0; i < 2'000'000; ++i) {
-        const Outcome outcome =
-            recorder->record("camera", std::nullopt, test::rtp(static_cast<std::uint32_t>(sent), 1100));
+        const Outcome outcome = recorder->record("camera", std::nullopt,
+                                                 test::vp8_picture(static_cast<std::uint32_t>(sent), 1100));
         ++sent;
         accepted += outcome == Outcome::accepted ? 1 : 0;
         EXPECT_EQ(other->record("camera", std::nullopt, test::rtp(1)), Outcome::accepted);
@@ -231,6 +253,15 @@ TEST(SmallDisk, CountsAddUpWhenItIsFilledEmptiedAndFilledAgain) {
     const auto stored = records(read_file(ended->manifest.at("camera").location), &torn);
     EXPECT_EQ(torn, 0U);
     EXPECT_EQ(stored.size() + stats.lost_after_accept, accepted);
+    TempDir out;
+    ConvertOptions convert_options;
+    convert_options.output_path = out.path();
+    const auto converted = convert(recorder->folder().string(), convert_options);
+    ASSERT_TRUE(converted) << converted.error().message;
+    EXPECT_GT(std::filesystem::file_size(converted->files.begin()->second.file), stored.size() * 1000);
+    ASSERT_TRUE(other->end_tracks({&id, 1}));
+    EXPECT_EQ(other->stats().packets, sent) << "another recorder keeps running";
+    EXPECT_EQ(other->stats().lost_after_accept, 0U);
   }
   (void)!std::system(("umount " + mount.path().string()).c_str());
 }

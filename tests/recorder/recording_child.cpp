@@ -33,7 +33,10 @@ int main(int argc, char** argv) {
   auto recorder = Recorder::start(options);
   if (!recorder) return 3;
   std::vector<MediaStreamTrack> added;
-  for (std::uint32_t i = 0; i < tracks; ++i) added.push_back(test::video("t" + std::to_string(i)));
+  for (std::uint32_t i = 0; i < tracks; ++i) {
+    added.push_back(test::video("t" + std::to_string(i)));
+    added.back().streams = {added.back().id};
+  }
   if (!(*recorder)->add_tracks(added)) return 3;
   std::vector<Recorder::Track> handles;
   for (const auto& track : added) handles.push_back(*(*recorder)->track(track.id));
@@ -41,7 +44,7 @@ int main(int argc, char** argv) {
   for (std::uint64_t n = 0; n < test::kChildEntries; ++n) {
     const auto track = static_cast<std::uint32_t>(n % tracks);
     const auto sequence = static_cast<std::uint32_t>(n / tracks);
-    const auto packet = test::rtp(sequence, 100 + sequence * 37 % 1100);
+    const auto packet = test::vp8_picture(sequence, 100 + sequence * 37 % 1100);
     if (handles[track].record(0, packet) != Outcome::accepted) return 4;
     out.entries[n] = {track, sequence, test::monotonic_ns()};
     out.count.store(n + 1);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,15 @@ namespace rtpx::test {
   store_be(packet.data() + 4, sequence * 3000);
   store_be(packet.data() + 8, std::uint32_t{0x1234});
   store_be(packet.data() + 12, sequence);
+  return packet;
+}
+
+/// The same, holding a whole VP8 keyframe (RFC 7741 section 4.2, RFC 6386 section 9.1) of noise.
+[[nodiscard]] inline std::vector<std::byte> vp8_picture(std::uint32_t sequence, std::size_t size = 100) {
+  std::vector<std::byte> packet = rtp(sequence, std::max<std::size_t>(size, 90));
+  packet[1] |= std::byte{0x80};  // marker
+  const unsigned char head[] = {0x10, 0x50, 0x06, 0x00, 0x9D, 0x01, 0x2A, 0x40, 0x01, 0xF0, 0x00};
+  std::ranges::transform(head, packet.begin() + 12, [](unsigned char c) { return std::byte{c}; });
   return packet;
 }
 
