@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <iterator>
+#include <map>
 #include <utility>
 
 #include "storage/record_sync.hpp"
@@ -17,6 +19,7 @@ constexpr std::size_t kMaxRecordBytes = RecordHeader::kBytes + kMaxPacketBytes;
 constexpr std::size_t kLookBeyondWeakBytes = 64U << 10;  // for better evidence
 constexpr std::size_t kMaxDamagedRanges = 65536;         // further ones extend the last
 constexpr std::size_t kRandomReadBytes = 8U << 10;
+constexpr std::size_t kSectorBytes = 4U << 10;
 
 struct Part {
   std::filesystem::path path;
@@ -42,6 +45,11 @@ class TrackBytes {
   }
 
   [[nodiscard]] std::uint64_t part_end() const { return part_end_; }
+  /// Some of these bytes, which at() answered, could not be read: they are zeros.
+  [[nodiscard]] bool unreadable(std::uint64_t from, std::uint64_t to) const {
+    const auto next = unreadable_.lower_bound(to);
+    return next != unreadable_.begin() && std::prev(next)->second > from;
+  }
 
  private:
   Result<void> fill(std::uint64_t offset, std::size_t wanted, std::size_t read_bytes) {
@@ -62,11 +70,31 @@ class TrackBytes {
     }
     begin_ = offset;
     filled_ = kept;
-    const auto got = file_->pread(std::span(buffer_.get() + kept, need - kept), offset + kept - part_start_);
+    const std::span to(buffer_.get() + kept, need - kept);
+    auto got = file_->pread(to, offset + kept - part_start_);
+    if (!got) got = read_around_bad_sectors(to, offset + kept);
     if (!got) return std::unexpected(got.error());
     filled_ += *got;
     if (filled_ < need) part_end_ = begin_ + filled_;  // the file became shorter
     return {};
+  }
+
+  /// Reads sector by sector; what the disk does not give becomes zeros, and is noted.
+  Result<std::size_t> read_around_bad_sectors(std::span<std::byte> to, std::uint64_t offset) {
+    std::size_t done = 0;
+    while (done < to.size()) {
+      const std::uint64_t at = offset + done, in_file = at - part_start_;
+      const std::size_t part = std::min<std::size_t>(to.size() - done, kSectorBytes - in_file % kSectorBytes);
+      const auto got = file_->pread(to.subspan(done, part), in_file);
+      if (!got && got.error().code != Errc::io) return got;
+      if (!got) {
+        std::ranges::fill(to.subspan(done, part), std::byte{0});
+        unreadable_[at] = at + part;
+      }
+      done += got ? *got : part;
+      if (got && *got < part) break;
+    }
+    return done;
   }
 
   /// Opens the file that holds `offset`, when it is not open already.
@@ -89,6 +117,7 @@ class TrackBytes {
   std::unique_ptr<std::byte[]> buffer_;
   std::size_t capacity_ = 0, filled_ = 0;
   std::uint64_t begin_ = 0;  // of the buffer's bytes
+  std::map<std::uint64_t, std::uint64_t> unreadable_;
 };
 
 class FileRecordReader final : public RecordReader {
@@ -111,10 +140,9 @@ class FileRecordReader final : public RecordReader {
       if (!window) return std::unexpected(window.error());
       end_ = bytes_.part_end();
       if (const auto size = healthy_record(*window)) {
-        if (!suspicious_) return hand_out(*window, *size);
-        const auto inside = hidden_record(*window, *size);
-        if (!inside) return hand_out(*window, *size);
-        if (const auto done = damaged_until(pos_ + *inside); !done) return done;
+        const auto inside = suspicious_ ? hidden_record(*window, *size) : std::nullopt;
+        auto record = inside ? damaged_until(pos_ + *inside) : hand_out(*window, *size);
+        if (!record || *record) return record;
         continue;
       }
       auto record = judge();
@@ -133,7 +161,7 @@ class FileRecordReader final : public RecordReader {
     const std::size_t bytes = RecordHeader::kBytes + header.size;
     window = random_.at(offset, bytes, kRandomReadBytes);
     if (!window) return std::unexpected(window.error());
-    if (window->size() < bytes) return no_record(offset);
+    if (window->size() < bytes || random_.unreadable(offset, offset + bytes)) return no_record(offset);
     return Record{header, offset, window->subspan(RecordHeader::kBytes, header.size)};
   }
 
@@ -193,10 +221,12 @@ class FileRecordReader final : public RecordReader {
     return sync_.hidden(window.first(RecordHeader::kBytes + size));
   }
 
-  std::optional<Record> hand_out(Bytes window, std::uint32_t size) {
+  Result<std::optional<Record>> hand_out(Bytes window, std::uint32_t size) {
+    const std::uint64_t end = pos_ + RecordHeader::kBytes + size;
+    if (bytes_.unreadable(pos_, end)) return damaged_until(end);
     const Record record{load_record_header(window.data()), pos_, window.subspan(RecordHeader::kBytes, size)};
     sync_.accept(record.header, record.packet);
-    pos_ += RecordHeader::kBytes + size;
+    pos_ = end;
     return record;
   }
 
@@ -290,6 +320,7 @@ class FileRecordReader final : public RecordReader {
 
   /// What a crash leaves at the end of a file: a part of one record, or zeros where data was never written.
   Result<bool> is_torn_tail() {
+    if (bytes_.unreadable(pos_, end_)) return false;
     if (end_ - pos_ < kMaxRecordBytes) {
       const auto window = bytes_.at(pos_, RecordHeader::kBytes, kReadBytes);
       if (!window) return std::unexpected(window.error());

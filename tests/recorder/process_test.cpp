@@ -56,9 +56,7 @@ void expect_converts(const std::filesystem::path& folder, const std::map<std::st
   for (const auto& [id, count] : packets) {
     if (count == 0) continue;
     ASSERT_TRUE(result->files.contains(id)) << id;
-    const ConvertedFile& file = result->files.at(id);
-    EXPECT_GT(std::filesystem::file_size(file.file), count * 70) << id;
-    EXPECT_NEAR(static_cast<double>(file.duration_ms), static_cast<double>(count) * 3000 / 90, 200) << id;
+    EXPECT_GT(std::filesystem::file_size(result->files.at(id).file), count * 70) << id;
   }
 }
 
