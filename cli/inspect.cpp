@@ -7,8 +7,7 @@
 #include <memory>
 
 #include "commands.hpp"
-#include "progress.hpp"
-#include "remote.hpp"
+#include "inspected.hpp"
 #include "text.hpp"
 
 namespace rtpx::cli {
@@ -136,18 +135,7 @@ void print_text(const RecordingReport& report) {
 }
 
 int run(const InspectArguments& arguments, const Program& program) {
-  InspectOptions options;
-  options.stop = program.stop();
-  auto downloader = downloader_for(arguments.recording);
-  if (!downloader) return report("inspect", downloader.error());
-  options.downloader = std::move(*downloader);
-  const auto inspected = [&] {
-    Progress progress;
-    options.progress = [&](const ConvertProgress& now) {
-      progress.show(now.fraction, now.what, now.seconds_left);
-    };
-    return inspect_recording(arguments.recording, options);
-  }();
+  const auto inspected = inspect_with_progress(arguments.recording, program);
   if (!inspected) return report("inspect", inspected.error());
   if (arguments.json)
     std::printf("%s\n", serialize_report(*inspected).c_str());

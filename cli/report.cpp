@@ -4,8 +4,7 @@
 #include <memory>
 
 #include "commands.hpp"
-#include "progress.hpp"
-#include "remote.hpp"
+#include "inspected.hpp"
 #include "report_page.hpp"
 #include "rtpx/inspect.hpp"
 #include "util/file_system.hpp"
@@ -25,18 +24,7 @@ Examples:
   rtpx report call -o report.html)";
 
 int run(const ReportArguments& arguments, const Program& program) {
-  InspectOptions options;
-  options.stop = program.stop();
-  auto downloader = downloader_for(arguments.recording);
-  if (!downloader) return report("report", downloader.error());
-  options.downloader = std::move(*downloader);
-  const auto inspected = [&] {
-    Progress progress;
-    options.progress = [&](const ConvertProgress& now) {
-      progress.show(now.fraction, now.what, now.seconds_left);
-    };
-    return inspect_recording(arguments.recording, options);
-  }();
+  const auto inspected = inspect_with_progress(arguments.recording, program);
   if (!inspected) return report("report", inspected.error());
   const std::string page = report_page(*inspected);
   if (auto written = write_file_atomically(real_file_system(), arguments.output, as_bytes(page)); !written)

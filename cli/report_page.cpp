@@ -121,17 +121,7 @@ std::string losses(const TrackReport& track, const Scale& scale) {
 }
 
 const char* color_of(ReportGap::Kind kind) {
-  switch (kind) {
-    case ReportGap::Kind::loss:
-      return "after";
-    case ReportGap::Kind::dtx:
-      return "dtx";
-    case ReportGap::Kind::mute:
-      return "mute";
-    case ReportGap::Kind::pause:
-      return "pause";
-  }
-  return "dtx";
+  return kind == ReportGap::Kind::loss ? "after" : to_string(kind);
 }
 
 std::string events(const TrackReport& track, const Scale& scale) {
