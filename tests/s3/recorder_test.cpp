@@ -141,10 +141,15 @@ TEST(UploadingRecorder, OnlyTheLastPartsAreLeftWhenALongCallEnds) {
   TempDir dir;
   const std::string bucket = server->make_bucket();
   UploadingRecorder recording(dir / "recordings", upload_config(server->relay_config(), bucket), 1100);
-  const auto camera = [&] { return s3::load_object_state(recording.folder(), "camera.rtpx"); };
-  for (int parts = 0; parts < 6;) {
-    recording.record_for(200ms);
-    if (const auto state = camera()) parts = static_cast<int>(state->parts.size());
+  // A call is slower than its upload; this one waits for it.
+  for (std::uint64_t stored = 0, full = 0; stored < 6 || stored < full;) {
+    if (full <= stored + 1)
+      recording.record_for(200ms);
+    else
+      std::this_thread::sleep_for(20ms);
+    full = std::filesystem::file_size(recording.folder() / "camera.rtpx") / (5U << 20);
+    if (const auto state = s3::load_object_state(recording.folder(), "camera.rtpx"))
+      stored = state->parts.size();
   }
   (void)server->traffic();
   const auto folder = recording.end();

@@ -1,5 +1,7 @@
 #include "s3/recording.hpp"
 
+#include <algorithm>
+#include <cstring>
 #include <random>
 
 #include "rtpx/manifest.hpp"
@@ -8,9 +10,12 @@
 namespace rtpx::test {
 
 std::string noise(std::size_t bytes, unsigned seed) {
-  std::mt19937 random(seed);
+  std::mt19937_64 random(seed);
   std::string out(bytes, '\0');
-  for (char& c : out) c = static_cast<char>(random());
+  for (std::size_t at = 0; at < bytes; at += sizeof(std::uint64_t)) {
+    const std::uint64_t next = random();
+    std::memcpy(out.data() + at, &next, std::min(sizeof next, bytes - at));
+  }
   return out;
 }
 

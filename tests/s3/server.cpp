@@ -89,8 +89,10 @@ void S3Server::up() {
 
 std::string S3Server::make_bucket() {
   const std::string name = "rtpx-" + std::to_string(::getpid()) + "-" + std::to_string(++buckets_);
-  s3::Client client(config());
-  s3::RetryBudget budget(std::chrono::seconds(10));
+  S3Config patient = config();
+  patient.low_speed_time = std::chrono::seconds(30);  // after a kill, radosgw waits for the dead one's answers
+  s3::Client client(patient);
+  s3::RetryBudget budget(std::chrono::seconds(60));
   s3::Md5 md5{};
   // Creating a bucket is a PUT of its own URL: an object with an empty key.
   if (auto made = client.put({name, ""}, std::string(), md5, {budget, {}}); !made) {

@@ -1,8 +1,8 @@
 #include "support/captures.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 
 namespace rtpx::test {
 
@@ -23,8 +23,12 @@ TempDir::~TempDir() {
 }
 
 std::string read_file(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+  std::ifstream in(path, std::ios::binary | std::ios::ate);
+  std::string out(in ? static_cast<std::size_t>(in.tellg()) : 0, '\0');
+  in.seekg(0);
+  in.read(out.data(), static_cast<std::streamsize>(out.size()));
+  out.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
+  return out;
 }
 
 void write_file(const std::filesystem::path& path, const std::string& bytes) {
