@@ -52,7 +52,9 @@ struct LinkCase {
   unsigned link_type;
   std::string frame;
 };
-void PrintTo(const LinkCase& of, std::ostream* out) { *out << of.name; }
+void PrintTo(const LinkCase& of, std::ostream* out) {
+  *out << of.name;
+}
 
 class LinkTypes : public testing::TestWithParam<LinkCase> {};
 

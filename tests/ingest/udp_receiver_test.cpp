@@ -232,7 +232,23 @@ TEST_F(UdpReceiverTest, ASenderThatTakesFeedbackIsSentReportsKeyframeRequestsAnd
   stop();
 }
 
-// Janus (rtp_forward) and FFmpeg: RTCP has a port of its own, and no feedback is announced.
+// Janus (rtp_forward): sends no RTCP, only packets that open the way for ours.
+TEST_F(UdpReceiverTest, EmptyPacketsOnTheRtcpPortTellWhereKeyframeRequestsGo) {
+  open(std::string(kHead) + "m=video 0 RTP/AVPF 96\r\na=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack pli\r\n");
+  auto control = *UdpSocket::bind(*SocketAddress::parse("127.0.0.1", 0), 4096);
+  control.send(make_rtp(0, 0, 0, 0, 0), *SocketAddress::parse("127.0.0.1", receiver->ports()[0].rtcp));
+  send(make_rtp(96, 1, 1, 5, 10), rtp_port(0));
+  std::list<std::vector<std::byte>> kept;
+  bool asked = false;
+  EXPECT_TRUE(wait_for([&] {
+    for (const rtcp::Block& block : answers(control, kept)) asked |= rtcp::read_pli(block) == 5U;
+    return asked;
+  }));
+  stop();
+  EXPECT_EQ(receiver->stats().unknown, 0U);
+}
+
+// FFmpeg: RTCP has a port of its own, and no feedback is announced.
 TEST_F(UdpReceiverTest, ReportsGoToWhereTheSendersReportsComeFrom) {
   open(std::string(kHead) + "m=video 0 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n");
   auto control = *UdpSocket::bind(*SocketAddress::parse("127.0.0.1", 0), 4096);

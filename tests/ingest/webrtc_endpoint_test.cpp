@@ -336,6 +336,7 @@ TEST_F(EndpointTest, ClosingByTheServerTellsThePublisher) {
   ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
   ASSERT_TRUE(endpoint->close(session->id));
   EXPECT_TRUE(publisher.poll_until([&] { return publisher.dtls_state() == Dtls::State::closed; }));
+  ASSERT_TRUE(wait_for([&] { return end_of(session->id).has_value(); }));
   EXPECT_EQ(end_of(session->id), SessionEnd::closed);
   EXPECT_EQ(endpoint->close(session->id).error().code, Errc::not_found);
 }

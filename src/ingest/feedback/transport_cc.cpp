@@ -55,35 +55,45 @@ void TransportCc::on_packet(std::uint16_t sequence, ReceiveClock::time_point arr
     if (number < next_ - kKeepBehind) return;
     next_ = number;  // late: report again from here
   }
-  arrivals_.try_emplace(number, arrival);
+  if (arrivals_.empty() || number > arrivals_.back().number) {
+    arrivals_.push_back({number, arrival});
+  } else if (const auto after = from(number); after->number != number) {
+    arrivals_.insert(after, {number, arrival});
+  }
   pending_ = true;
-  const std::int64_t highest = arrivals_.rbegin()->first;
+  const std::int64_t highest = arrivals_.back().number;
   if (next_ < highest - kWindow + 1) next_ = highest - kWindow + 1;
-  arrivals_.erase(arrivals_.begin(), arrivals_.lower_bound(std::min(next_, highest) - kKeepBehind));
+  const std::int64_t oldest = std::min(next_, highest) - kKeepBehind;
+  while (arrivals_.front().number < oldest) arrivals_.pop_front();
+}
+
+/// The first arrival of `number` or a later one.
+TransportCc::Arrivals::iterator TransportCc::from(std::int64_t number) {
+  return std::ranges::lower_bound(arrivals_, number, {}, &Arrival::number);
 }
 
 void TransportCc::write(rtcp::Buffer& out, std::uint32_t sender, std::uint32_t media) {
   if (!pending_) return;
   pending_ = false;
-  const std::int64_t end = arrivals_.rbegin()->first + 1;
+  const std::int64_t end = arrivals_.back().number + 1;
   while (next_ < end) next_ = write_one(out, sender, media, next_, end);
 }
 
 /// Writes one packet from `base`; answers the first sequence number that did not fit.
 std::int64_t TransportCc::write_one(rtcp::Buffer& out, std::uint32_t sender, std::uint32_t media,
                                     std::int64_t base, std::int64_t end) {
-  const auto first = arrivals_.lower_bound(base);
-  const std::int64_t reference = to_us(first->second) / kReferenceUnit.count();
+  const auto first = from(base);
+  const std::int64_t reference = to_us(first->at) / kReferenceUnit.count();
   std::int64_t clock = reference * kReferenceUnit.count();
   std::vector<Symbol> symbols;
   rtcp::Buffer deltas;
   std::int64_t at = base;
   for (auto next = first; at < end && symbols.size() < kMaxStatuses && deltas.size() < kMaxDeltaBytes; ++at) {
-    if (next == arrivals_.end() || next->first != at) {
+    if (next == arrivals_.end() || next->number != at) {
       symbols.push_back(kNotReceived);
       continue;
     }
-    const std::int64_t delta = (to_us(next->second) - clock) / kDeltaTick.count();
+    const std::int64_t delta = (to_us(next->at) - clock) / kDeltaTick.count();
     if (delta < -0x8000 || delta > 0x7FFF) break;  // a new packet has a new reference time
     const bool small = delta >= 0 && delta <= 0xFF;
     symbols.push_back(small ? kSmall : kLarge);

@@ -2,7 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
-#include <map>
+#include <deque>
 #include <vector>
 
 #include "ingest/feedback/rtcp_feedback.hpp"
@@ -28,7 +28,13 @@ class TransportCc {
   static constexpr std::int64_t kWindow = 8192;
 
  private:
-  using Arrivals = std::map<std::int64_t, ReceiveClock::time_point>;
+  struct Arrival {
+    std::int64_t number;  // unwrapped
+    ReceiveClock::time_point at;
+  };
+  using Arrivals = std::deque<Arrival>;  // ascending; nearly all are put at the end
+
+  [[nodiscard]] Arrivals::iterator from(std::int64_t number);
   std::int64_t write_one(rtcp::Buffer& out, std::uint32_t sender, std::uint32_t media, std::int64_t base,
                          std::int64_t end);
 

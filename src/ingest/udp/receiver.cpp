@@ -54,9 +54,16 @@ struct Group {
 struct Socket {
   UdpSocket socket;
   Group* group;
+  bool rtcp = false;  // a port of its own for it
   ArrivalClock clock;
   std::uint64_t drops = 0;  // counted in Stats already
 };
+
+/// Janus (rtp_forward) sends no RTCP, but empty RTP packets that let ours come back.
+bool opens_the_way(Bytes datagram) {
+  const auto packet = parse_rtp(datagram);
+  return packet && packet->payload.empty() && packet->ssrc == 0 && packet->sequence_number == 0;
+}
 
 /// No report is sent into a multicast group, nor where a key of ours would be needed: none was agreed.
 void learn_reply(Group& group, Socket& socket, const Datagram& datagram) {
@@ -96,7 +103,7 @@ class UdpReceiver::Impl {
  private:
   Result<Group*> group_for(const UdpSection& section, Port& port);
   Result<Port> open_ports(const UdpSection& section, Group* group);
-  Result<std::uint16_t> open(const SocketAddress& address, Group* group);
+  Result<std::uint16_t> open(const SocketAddress& address, Group* group, bool rtcp);
   void read(Socket& socket, PacketSink& sink);
   bool on_rtp(Group& group, std::span<std::byte> bytes, Time arrival, PacketSink& sink);
   bool on_rtcp(Group& group, Bytes bytes, Time arrival, PacketSink& sink);
@@ -117,11 +124,11 @@ class UdpReceiver::Impl {
   Stats stats_;  // under mutex_
 };
 
-Result<std::uint16_t> UdpReceiver::Impl::open(const SocketAddress& address, Group* group) {
+Result<std::uint16_t> UdpReceiver::Impl::open(const SocketAddress& address, Group* group, bool rtcp) {
   auto socket = UdpSocket::bind(address, options_.receive_buffer, kDatagramSize);
   if (!socket) return std::unexpected(socket.error());
   const std::uint16_t port = socket->local().port();
-  sockets_.push_back({*std::move(socket), group, {}, 0});
+  sockets_.push_back({*std::move(socket), group, rtcp, {}, 0});
   return port;
 }
 
@@ -145,12 +152,12 @@ Result<Group*> UdpReceiver::Impl::group_for(const UdpSection& section, Port& por
 
 /// The sockets of an m-line, all or none.
 Result<UdpReceiver::Port> UdpReceiver::Impl::open_ports(const UdpSection& section, Group* group) {
-  const auto rtp = open(section.rtp, group);
+  const auto rtp = open(section.rtp, group, false);
   if (!rtp) return std::unexpected(rtp.error());
   Port port{section.rtp.ip(), *rtp, *rtp};
   if (section.mux || section.rtcp_port == *rtp) return port;
   const auto wanted = static_cast<std::uint16_t>(section.rtcp_port != 0 ? section.rtcp_port : *rtp + 1);
-  const auto rtcp = open(section.rtp.with_port(wanted), group);
+  const auto rtcp = open(section.rtp.with_port(wanted), group, true);
   if (!rtcp) {
     sockets_.pop_back();
     return std::unexpected(rtcp.error());
@@ -293,6 +300,10 @@ void UdpReceiver::Impl::read(Socket& socket, PacketSink& sink) {
   for (const Datagram& datagram : batch) {
     const Time arrival = socket.clock.arrival(datagram.kernel_time);
     Group& group = *socket.group;
+    if (opens_the_way(datagram.bytes)) {
+      if (group.reply_by == nullptr && socket.rtcp) learn_reply(group, socket, datagram);
+      continue;
+    }
     const bool rtcp = looks_like_rtcp(datagram.bytes);
     const bool known =
         rtcp ? on_rtcp(group, datagram.bytes, arrival, sink) : on_rtp(group, datagram.bytes, arrival, sink);
