@@ -114,8 +114,8 @@ void print_files(const ConvertResult& result) {
   Table table({"file", "length", "starts at", "also"});
   for (const auto& [id, file] : result.files) {
     std::string also;
-    for (const std::string& part : file.parts)
-      also += (also.empty() ? "" : ", ") + std::filesystem::path(part).filename().string();
+    for (const ConvertedPart& part : file.parts)
+      also += (also.empty() ? "" : ", ") + std::filesystem::path(part.location).filename().string();
     if (file.thumbnail_location) also += (also.empty() ? "" : ", ") + *file.thumbnail_location;
     table.add({printable(file.location), duration_text(static_cast<double>(file.duration_ms) / 1000),
                duration_text(static_cast<double>(file.offset_ms) / 1000), printable(also)});
@@ -128,8 +128,7 @@ void print_notes(const ConvertResult& result) {
     const char* severity = note.severity == ConvertNote::Severity::loss      ? "lost: "
                            : note.severity == ConvertNote::Severity::skipped ? "skipped: "
                                                                              : "";
-    std::fprintf(stderr, "rtpx convert: %s%s%s%s\n", severity, printable(note.track_id).c_str(),
-                 note.track_id.empty() ? "" : ": ", printable(note.message).c_str());
+    std::fprintf(stderr, "rtpx convert: %s%s\n", severity, printable(note.message).c_str());
   }
 }
 

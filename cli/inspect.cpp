@@ -118,9 +118,7 @@ void print_events(const RecordingReport& report) {
                   printable(change.from).c_str(), printable(change.to).c_str(),
                   duration_text(change.time_ms / 1000).c_str());
   }
-  for (const ConvertNote& note : report.notes)
-    std::printf("%s%s%s\n", printable(note.track_id).c_str(), note.track_id.empty() ? "" : ": ",
-                printable(note.message).c_str());
+  for (const ConvertNote& note : report.notes) std::printf("%s\n", printable(note.message).c_str());
 }
 
 void print_text(const RecordingReport& report) {

@@ -11,8 +11,11 @@ namespace {
 
 constexpr int kWidth = 1000;           // of a timeline, in SVG units
 constexpr std::size_t kColumns = 500;  // at most, of its bars
-constexpr int kRateTop = 0, kRateHeight = 60, kLossTop = 66, kLossHeight = 28, kEventTop = 100,
-              kEventHeight = 12, kAxis = 126, kHeight = 144;
+// Three lanes below each other, each under a line of text.
+constexpr int kText = 14, kRateTop = kText, kRateHeight = 56;
+constexpr int kLossTop = kRateTop + kRateHeight + kText + 4, kLossHeight = 26;
+constexpr int kEventTop = kLossTop + kLossHeight + kText + 4, kEventHeight = 12, kFreezeHeight = 6;
+constexpr int kAxis = kEventTop + kEventHeight + kFreezeHeight + 6, kHeight = kAxis + 18;
 
 const char* const kStyle = R"(<style>
 :root{--bg:#fff;--fg:#1c2024;--dim:#687076;--line:#d7dbdf;--card:#f6f7f8;--rate:#3b82c4;--before:#e8b04a;--after:#d6322d;
@@ -133,8 +136,8 @@ std::string events(const TrackReport& track, const Scale& scale) {
                 at_text(gap.start_ms) + ": " + to_string(gap.kind) + " of " + at_text(gap.duration_ms));
   for (const ReportGap& freeze : track.freezes)
     out += rect(scale.x(freeze.start_ms), kEventTop + kEventHeight,
-                scale.x(freeze.start_ms + freeze.duration_ms) - scale.x(freeze.start_ms), 6, "freeze",
-                at_text(freeze.start_ms) + ": picture frozen for " + at_text(freeze.duration_ms));
+                scale.x(freeze.start_ms + freeze.duration_ms) - scale.x(freeze.start_ms), kFreezeHeight,
+                "freeze", at_text(freeze.start_ms) + ": picture frozen for " + at_text(freeze.duration_ms));
   for (const ReportChange& change : track.changes)
     out += rect(scale.x(change.time_ms), kRateTop, 1.5, kAxis - kRateTop, "change",
                 at_text(change.time_ms) + ": " + change.what + " from " + change.from + " to " + change.to);
@@ -142,6 +145,10 @@ std::string events(const TrackReport& track, const Scale& scale) {
     out += rect(scale.x(track.segments[i].start_ms), kRateTop, 1, kAxis - kRateTop, "dim",
                 at_text(track.segments[i].start_ms) + ": new segment, " + track.segments[i].why);
   return out;
+}
+
+std::string label(double x, double y, const std::string& text) {
+  return "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\">" + escape(text) + "</text>";
 }
 
 std::string axis(const Scale& scale) {
@@ -154,9 +161,11 @@ std::string axis(const Scale& scale) {
     }
   std::string out = "<line x1=\"0\" x2=\"1000\" y1=\"" + number(kAxis) + "\" y2=\"" + number(kAxis) +
                     "\" stroke=\"var(--line)\"/>";
-  for (double s = 0; s * 1000 < scale.duration_ms() && s / step < 100; s += step)
-    out += "<text x=\"" + number(scale.x(s * 1000) + 2) + "\" y=\"" + number(kHeight - 4) + "\">" +
-           escape(s == 0 ? "0" : at_text(s * 1000)) + "</text>";
+  for (double s = 0; s * 1000 < scale.duration_ms() && s / step < 100; s += step) {
+    constexpr double kRoom = 45;  // for the last one
+    if (const double x = scale.x(s * 1000) + 2; x < kWidth - kRoom)
+      out += label(x, kHeight - 4, s == 0 ? "0" : at_text(s * 1000));
+  }
   return out;
 }
 
@@ -167,13 +176,26 @@ std::string timeline(const TrackReport& track, const Scale& scale) {
                     " " + std::to_string(kHeight) + "\">";
   out += bars(track, track.bits_per_second, scale, kRateTop, kRateHeight, highest, "rate", true);
   out += losses(track, scale) + events(track, scale) + axis(scale);
-  out += "<text x=\"998\" y=\"11\" text-anchor=\"end\">up to " +
-         escape(bit_rate_text(highest / static_cast<double>(rate.seconds_each))) + "</text>";
+  const auto most = [](const std::vector<std::uint32_t>& seconds) {
+    return seconds.empty() ? 0 : *std::ranges::max_element(seconds);
+  };
+  out += label(2, kRateTop - 4,
+               "bit rate, up to " + bit_rate_text(highest / static_cast<double>(rate.seconds_each)));
+  if (const auto lost = std::max(most(track.lost_per_second), most(track.lost_after_repair_per_second));
+      lost > 0)
+    out += label(2, kLossTop - 4, "lost, up to " + count_text(lost, "packet") + " a second");
+  if (!track.gaps.empty() || !track.freezes.empty())
+    out += label(2, kEventTop - 4, "gaps and frozen pictures");
   return out + "</svg>";
 }
 
 std::string row(const std::string& name, const std::string& value) {
   return value.empty() ? "" : "<tr><th>" + escape(name) + "</th><td>" + escape(value) + "</td></tr>";
+}
+
+std::string in_words(std::string name) {
+  std::ranges::replace(name, '_', ' ');
+  return name;
 }
 
 std::string figures(const TrackReport& track) {
@@ -193,10 +215,10 @@ std::string figures(const TrackReport& track) {
                            " keyframes, " + std::to_string(track.dropped_count) + " dropped, " +
                            std::to_string(track.damaged_count) + " damaged");
   for (const ReportSegment& segment : track.segments)
-    out +=
-        row("segment", at_text(segment.start_ms) + " to " + at_text(segment.end_ms) + " (" + segment.why +
-                           "): time from " + segment.clock_source + ", residual " +
-                           number(segment.residual_ms) + " ms, drift " + number(segment.drift_ppm) + " ppm");
+    out += row("segment", at_text(segment.start_ms) + " to " + at_text(segment.end_ms) + " (" +
+                              in_words(segment.why) + "): time from " + in_words(segment.clock_source) +
+                              ", residual " + number(segment.residual_ms) + " ms, drift " +
+                              number(segment.drift_ppm) + " ppm");
   for (const ReportChange& change : track.changes)
     out += row(change.what, "from " + change.from + " to " + change.to + " at " + at_text(change.time_ms));
   return out + "</table></div>";
@@ -252,9 +274,7 @@ std::string report_page(const RecordingReport& report) {
   for (const TrackReport& track : report.tracks) out += section(track, scale);
   if (!report.notes.empty()) {
     out += "<section><h2>Notes</h2>";
-    for (const ConvertNote& note : report.notes)
-      out +=
-          "<p>" + escape(note.track_id.empty() ? note.message : note.track_id + ": " + note.message) + "</p>";
+    for (const ConvertNote& note : report.notes) out += "<p>" + escape(note.message) + "</p>";
     out += "</section>";
   }
   return out + "</body></html>\n";

@@ -72,6 +72,12 @@ struct ConvertOptions {
   std::stop_token stop;
 };
 
+/// A numbered part of an output that was split.
+struct ConvertedPart {
+  std::string location;
+  std::int64_t offset_ms = 0, duration_ms = 0;  ///< as ConvertedFile's, of this part alone
+};
+
 /// One written file; upstream's keys and ours.
 struct ConvertedFile {
   std::filesystem::path file;
@@ -81,7 +87,9 @@ struct ConvertedFile {
   std::int64_t offset_ms = 0;                    ///< start against the recording's first media
   std::optional<std::string> thumbnail_location;
   std::optional<std::string> report_location;
-  std::vector<std::string> parts;                ///< further numbered parts, when the output was split
+  /// Further numbered parts, when the output was split: then duration_ms is from the start of the first to
+  /// the end of the last.
+  std::vector<ConvertedPart> parts;
 };
 
 /// Something that a person should know of a conversion.

@@ -83,6 +83,7 @@ struct TrackReport {
   std::uint64_t unknown_packets = 0;     ///< of payload types that nobody negotiated
   std::uint64_t malformed_packets = 0;   ///< not RTP, or single strays that fit no segment
   std::uint64_t duplicates = 0, reordered = 0;
+  std::uint64_t parallel_packets = 0;    ///< left out: of a source that went on sending beside a newer one
   ReportLoss lost;
   std::uint64_t damaged_bytes = 0;  ///< of the record file, skipped while reading
   std::uint64_t torn_bytes = 0;     ///< unfinished record at its end

@@ -175,7 +175,10 @@ void Conversion::record(const PlannedOutput& planned, const WrittenOutput& writt
   file.offset_ms = ms(written.parts.front().start_ns);
   file.duration_ms = ms(written.parts.back().end_ns - written.parts.front().start_ns);
   file.duration_seconds = (file.duration_ms + 500) / 1000;
-  for (std::size_t i = 1; i < written.parts.size(); ++i) file.parts.push_back(written.parts[i].file.string());
+  for (std::size_t i = 1; i < written.parts.size(); ++i) {
+    const WrittenPart& part = written.parts[i];
+    file.parts.push_back({part.file.string(), ms(part.start_ns), ms(part.end_ns - part.start_ns)});
+  }
 
   if (written.parts.front().has_video)
     for (const std::string& failure : make_pictures(file, options_))

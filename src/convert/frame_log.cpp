@@ -44,13 +44,17 @@ void FrameLog::changed(double time_ms, const char* what, std::string from, std::
 
 void FrameLog::picture(const PlacedFrame& frame, bool lost) {
   loss_since_clean_ = loss_since_clean_ || lost;
+  last_ms_ = static_cast<double>(frame.time_ns) / 1e6;
   if (frame.frame.reference_lost) return;
-  const double time_ms = static_cast<double>(frame.time_ns) / 1e6;
-  if (last_clean_ms_ && time_ms - *last_clean_ms_ > kFreezeMs)
-    list(freezes_, {loss_since_clean_ ? ReportGap::Kind::loss : ReportGap::Kind::pause, *last_clean_ms_,
-                    time_ms - *last_clean_ms_, 0});
-  last_clean_ms_ = time_ms;
+  if (const auto freeze = freeze_until(last_ms_)) list(freezes_, *freeze);
+  last_clean_ms_ = last_ms_;
   loss_since_clean_ = false;
+}
+
+std::optional<ReportGap> FrameLog::freeze_until(double time_ms) const {
+  if (!last_clean_ms_ || time_ms - *last_clean_ms_ <= kFreezeMs) return std::nullopt;
+  return ReportGap{loss_since_clean_ ? ReportGap::Kind::loss : ReportGap::Kind::pause, *last_clean_ms_,
+                   time_ms - *last_clean_ms_, 0};
 }
 
 void FrameLog::report(TrackReport& report) const {
@@ -62,6 +66,7 @@ void FrameLog::report(TrackReport& report) const {
   report.dropped = dropped_;
   report.damaged = damaged_;
   report.freezes = freezes_;
+  if (const auto freeze = freeze_until(last_ms_)) list(report.freezes, *freeze);  // it never ended
   report.changes = changes_;
   if (!first_config_) return;
   report.width = first_config_->width;

@@ -18,7 +18,7 @@ class FrameLog {
   void dropped(double time_ms, const char* reason, const char* detail);
   void damaged(double time_ms, const char* detail);
   void changed(double time_ms, const char* what, std::string from, std::string to);
-  /// A repair may end a freeze only with a clean frame; `lost` says that something was missing before
+  /// Only a clean frame ends a freeze; `lost` says that something was missing before
   /// `frame`.
   void picture(const PlacedFrame& frame, bool lost);
 
@@ -28,6 +28,8 @@ class FrameLog {
   [[nodiscard]] bool lost_media() const noexcept { return incomplete_ > 0; }
 
  private:
+  [[nodiscard]] std::optional<ReportGap> freeze_until(double time_ms) const;
+
   std::uint64_t frames_ = 0, keyframes_ = 0, filled_ = 0;
   std::uint64_t dropped_count_ = 0, damaged_count_ = 0, incomplete_ = 0;
   std::vector<ReportFrame> dropped_, damaged_;
@@ -35,6 +37,7 @@ class FrameLog {
   std::vector<ReportChange> changes_;
   std::optional<StreamConfig> first_config_;
   std::optional<double> last_clean_ms_;
+  double last_ms_ = 0;  // of the last picture, clean or not
   bool loss_since_clean_ = false;
 };
 

@@ -152,15 +152,15 @@ void LayerFrames::on_frame(const Frame& frame) {
   const std::uint32_t rate = placed_.layer->segments[segment_]->clock_rate;
   if (frame.duration > 0) placed.duration_ns = std::int64_t{frame.duration} * 1'000'000'000 / rate;
   note_config(placed);
+  const bool numbers_missing = last_sequence_ >= 0 && frame.first_sequence > last_sequence_ + 1;
+  if (video_) log_.picture(placed, numbers_missing);
   if (video_ && frame.reference_lost && options_.incomplete != Incomplete::keep) {
     log_.dropped(to_ms(frame.timestamp), "reference_lost", "what it refers to is missing");
     missing_ = true;
     return;
   }
   if (frame.reference_lost) log_.damaged(to_ms(frame.timestamp), "what it refers to is missing");
-  const bool numbers_missing = last_sequence_ >= 0 && frame.first_sequence > last_sequence_ + 1;
   placed.after_loss = std::exchange(missing_, false) || numbers_missing;
-  if (video_) log_.picture(placed, numbers_missing);
   last_sequence_ = frame.last_sequence;
   log_.wrote(placed);
   if (frame.last_sequence != pushing_) placed.frame.data = keep(frame.data);

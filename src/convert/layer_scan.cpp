@@ -16,6 +16,7 @@ constexpr std::int64_t kTailNumbers =
     100;  // an ended segment's last packets may come after the next one's first
 constexpr std::int64_t kTailArrivalMs = 5'000;
 constexpr std::int64_t kTailMediaMs = 500;
+constexpr std::int64_t kSilentMs = 1'000;  // a source that has not been heard for so long has stopped
 constexpr std::size_t kMaxSeconds = 7 * 24 * 3600;
 constexpr std::int64_t kQuietMs = 1'000;
 
@@ -171,6 +172,7 @@ bool LayerScanner::take_tail(Segment& segment, const Arrival& arrival, const Seq
   segment.given_early.erase(place.sequence);
   use_early(segment, place.sequence);
   ++segment.packets;
+  heard_ms_[arrival.ssrc] = arrival.receive_ms;
   count(arrival);
   return true;
 }
@@ -232,6 +234,10 @@ void LayerScanner::consider(const Arrival& arrival) {
     if (arrival.ssrc == current().ssrc) out_.pass_over.push_back(arrival.offset);
     return;
   }
+  if (sends_beside_current(arrival)) {
+    ++out_.parallel_packets;
+    return;
+  }
   if (candidate_ && confirms(arrival)) {
     confirm_candidate();
     if (!offer(out_.segments.size() - 1, arrival)) consider(arrival);
@@ -241,6 +247,17 @@ void LayerScanner::consider(const Arrival& arrival) {
   const auto step =
       static_cast<std::int16_t>(arrival.sequence - static_cast<std::uint16_t>(current().line.highest()));
   candidate_ = Candidate{arrival, step > 0 && step <= kTailNumbers, 0, {}, {}};
+}
+
+// Two sources at once, where one picture can be shown: the newer one is taken while it lasts. One that comes
+// back after a silence is no such thing, but a segment.
+bool LayerScanner::sends_beside_current(const Arrival& arrival) {
+  if (arrival.ssrc == current().ssrc) return false;
+  const auto heard = heard_ms_.find(arrival.ssrc);
+  if (heard == heard_ms_.end()) return false;
+  const bool never_stopped = arrival.receive_ms - heard->second < kSilentMs;
+  heard->second = arrival.receive_ms;
+  return never_stopped && arrival.receive_ms - current().line.last_receive_ms() < kSilentMs;
 }
 
 bool LayerScanner::confirms(const Arrival& arrival) const {
@@ -295,9 +312,11 @@ void LayerScanner::open_segment(const Arrival& arrival, SegmentStart why) {
     segment->reports = (*same_source)->reports;
     (*same_source)->reports = {};
   }
-  if (!out_.segments.empty())
+  if (!out_.segments.empty()) {
+    heard_ms_[current().ssrc] = current().line.last_receive_ms();
     current().ended = {arrival.receive_ms, current().line.last_receive_ms(),
                        current().line.highest_timestamp()};
+  }
   out_.segments.push_back(std::move(segment));
   if (out_.segments.size() > kLiveSegments)
     out_.segments[out_.segments.size() - kLiveSegments - 1]->line.retire();

@@ -89,7 +89,8 @@ struct LayerScan {
 
   std::uint64_t packets = 0, bytes = 0, repair_packets = 0, unknown_packets = 0, malformed_packets = 0;
   std::uint64_t duplicates = 0, reordered = 0;
-  std::uint64_t by_source[4] = {};  ///< given back, by RepairSource
+  std::uint64_t parallel_packets = 0;  ///< of a source that went on sending beside a newer one
+  std::uint64_t by_source[4] = {};     ///< given back, by RepairSource
   std::optional<std::uint8_t> first_media_type;
   std::int64_t first_receive_ms = 0, last_receive_ms = 0;
   std::vector<QuietSpan> quiet;
@@ -150,6 +151,7 @@ class LayerScanner {
   void take_ahead(Segment& segment, const Arrival& arrival, const SequenceLine::Place& place);
   void note_quiet(const Segment& segment, const Arrival& arrival, const SequenceLine::Place& place);
   void consider(const Arrival& arrival);
+  [[nodiscard]] bool sends_beside_current(const Arrival& arrival);
   [[nodiscard]] bool confirms(const Arrival& arrival) const;
   void open_segment(const Arrival& arrival, SegmentStart why);
   void confirm_candidate();
@@ -172,6 +174,7 @@ class LayerScanner {
   std::optional<std::uint8_t> capture_time_id_;
   HintFormat hint_by_type_[128] = {};
   std::map<std::uint8_t, ParameterSetWatch> set_watches_;  // by payload type, of H.264 and H.265
+  std::map<std::uint32_t, std::int64_t> heard_ms_;         // by SSRC without an open segment: its last packet
   std::optional<Candidate> candidate_;
   std::optional<Error> failed_;
   std::int64_t receive_ms_ = 0;    // of the packet being pushed

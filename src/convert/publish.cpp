@@ -15,7 +15,7 @@ void for_each_location(ConvertResult& result, Visit&& visit) {
     visit(file.location);
     if (file.thumbnail_location) visit(*file.thumbnail_location);
     if (file.report_location) visit(*file.report_location);
-    for (std::string& part : file.parts) visit(part);
+    for (ConvertedPart& part : file.parts) visit(part.location);
   }
 }
 

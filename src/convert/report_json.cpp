@@ -96,6 +96,7 @@ OrderedJson json_of(const TrackReport& track) {
   out["malformed_packets"] = track.malformed_packets;
   out["duplicates"] = track.duplicates;
   out["reordered"] = track.reordered;
+  out["parallel_packets"] = track.parallel_packets;
   out["lost"] = json_of(track.lost);
   out["damaged_bytes"] = track.damaged_bytes;
   out["torn_bytes"] = track.torn_bytes;

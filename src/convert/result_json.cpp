@@ -15,7 +15,10 @@ std::string serialize_result(const ConvertResult& result) {
                       {"duration_ms", file.duration_ms},
                       {"offset_seconds", static_cast<double>(file.offset_ms) / 1000}};
     if (file.report_location) entry["report_location"] = *file.report_location;
-    if (!file.parts.empty()) entry["parts"] = file.parts;
+    for (const ConvertedPart& part : file.parts)
+      entry["parts"].push_back({{"location", part.location},
+                                {"duration_ms", part.duration_ms},
+                                {"offset_seconds", static_cast<double>(part.offset_ms) / 1000}});
     out[id] = std::move(entry);
   }
   return out.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);

@@ -44,6 +44,7 @@ class LayerReporter {
     out_.malformed_packets = layer_.malformed_packets;
     out_.duplicates = layer_.duplicates;
     out_.reordered = layer_.reordered;
+    out_.parallel_packets = layer_.parallel_packets;
     const auto given_back = [&](RepairSource source) {
       return layer_.by_source[static_cast<std::size_t>(source)];
     };
@@ -204,6 +205,9 @@ std::vector<ConvertNote> notes_of(const TrackReport& report) {
     add(Severity::loss, std::to_string(report.damaged_count) +
                             " frames are kept although what they refer to is missing, first at " +
                             clock_time(report.damaged.front().time_ms));
+  if (report.parallel_packets > 0)
+    add(Severity::skipped, packets(report.parallel_packets) +
+                               " of a source that went on sending beside a newer one are left out");
   if (report.frames == 0 && report.packets > 0)
     add(Severity::skipped, !report.refused.empty() ? report.refused
                            : waiting > 0           ? "it holds no keyframe, so nothing in it can be decoded"

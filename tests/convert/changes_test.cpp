@@ -24,7 +24,7 @@ constexpr std::uint8_t kTurn = 13;  // extension id
 
 std::vector<std::filesystem::path> files_of(const ConvertedFile& converted) {
   std::vector<std::filesystem::path> out{converted.file};
-  out.insert(out.end(), converted.parts.begin(), converted.parts.end());
+  for (const ConvertedPart& part : converted.parts) out.emplace_back(part.location);
   return out;
 }
 
@@ -146,8 +146,8 @@ TEST(Changes, AnotherCodecBeginsAPart) {
   ASSERT_EQ(file.parts.size(), 1U);
   EXPECT_EQ(file.file.filename(), "call.webm");
   EXPECT_EQ(test::probe(file.file).packets("video"), 60);
-  EXPECT_TRUE(file.parts[0].ends_with("call_part2.mkv"));
-  EXPECT_EQ(test::probe(file.parts[0]).packets("video"), 50);
+  EXPECT_TRUE(file.parts[0].location.ends_with("call_part2.mkv"));
+  EXPECT_EQ(test::probe(file.parts[0].location).packets("video"), 50);
   for (const auto& part : files_of(file)) EXPECT_EQ(test::decode_errors(part), "");
   EXPECT_THAT(changes_of(file), ElementsAre("codec video/VP8 video/H264"));
   expect_no_gaps_between_parts(file);

@@ -101,6 +101,56 @@ TEST(UpstreamConverter, ASequenceRestartIsANewSegmentOfTrueLength) {
   EXPECT_EQ(report->tracks.at(0).segments.at(1).why, "new_ssrc");
 }
 
+/// How the sender's numbers or times go on from the middle of the call.
+struct Restart {
+  const char* name;
+  std::uint16_t numbers;
+  std::uint32_t ticks;
+  const char* why;
+};
+void PrintTo(const Restart& of, std::ostream* out) {
+  *out << of.name;
+}
+
+class SenderRestart : public ::testing::TestWithParam<Restart> {};
+
+TEST_P(SenderRestart, KeepsTheTrueLengthAndEveryFrame) {
+  const Restart& restart = GetParam();
+  const TempDir folder;
+  const test::SyntheticCall call(folder / "call", 4, {}, 20);
+  const test::RecordingCopy copy(folder / "call");
+  int packets = 0;
+  copy.change("audio.rtpx", [&](std::string& record) {
+    if (++packets <= 500) return true;
+    auto* packet = reinterpret_cast<std::byte*>(record.data()) + RecordHeader::kBytes;
+    store_be(packet + 2, static_cast<std::uint16_t>(load_be<std::uint16_t>(packet + 2) + restart.numbers));
+    store_be(packet + 4, load_be<std::uint32_t>(packet + 4) + restart.ticks);
+    return true;
+  });
+  const Converted converted(copy.path());
+  ASSERT_TRUE(converted.result) << converted.result.error().message;
+  const auto& file = converted.file("call");
+  EXPECT_NEAR(static_cast<double>(file.duration_ms), 20'000, 60);
+  EXPECT_EQ(test::probe(file.file).packets("audio"), 1000);
+  const auto times = test::packet_times(file.file, "a:0");
+  for (std::size_t i = 0; i < times.size(); ++i)
+    ASSERT_NEAR(times[i] - times[0], 0.02 * static_cast<double>(i), 0.03);
+  const auto report = inspect_recording(copy.path().string());
+  ASSERT_TRUE(report);
+  const auto& segments = report->tracks.at(0).segments;
+  ASSERT_EQ(segments.size(), 2U);
+  EXPECT_EQ(segments.at(1).why, restart.why);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    UpstreamConverter, SenderRestart,
+    ::testing::Values(Restart{"NumbersBackwards", 65'536 - 20'000, 0, "sequence_restart"},
+                      Restart{"NumbersForwards", 20'000, 0, "sequence_restart"},
+                      Restart{"BothAnew", 12'345, 0x5A5A5A5A, "sequence_restart"},
+                      Restart{"TimeAnHourAhead", 0, 3600U * 48'000, "timestamp_jump"},
+                      Restart{"TimeAnHourBack", 0, 0U - 3600U * 48'000, "timestamp_jump"}),
+    [](const auto& of) { return std::string(of.param.name); });
+
 TEST(UpstreamConverter, AStreamIdNeverLeavesTheOutputFolder) {
   RTPX_NEEDS_CAPTURE(recording, "edge/traversal");
   const Converted converted(recording);

@@ -7,6 +7,8 @@ extern "C" {
 #include <libavformat/avformat.h>
 }
 
+#include <sys/resource.h>
+
 #include <cstdlib>
 #include <random>
 
@@ -113,6 +115,23 @@ TEST(Impaired, EveryWholeFrameIsThereOnceAtItsTime) {
     expect_true_times(written.audio, first, tolerance);
     if (HasFatalFailure()) return;
   }
+}
+
+// The test's own copies are part of it; sanitizers keep what was freed.
+TEST(Impaired, MemoryStaysBounded) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "measured without sanitizers";
+#endif
+  const test::TempDir folder;
+  const test::SyntheticCall call(folder / "call", 7, {.loss = 0.2, .reorder = 0.1, .most_late_ms = 3000},
+                                 600);
+  rusage before{}, after{};
+  ::getrusage(RUSAGE_SELF, &before);
+  ConvertOptions options;
+  options.output_path = folder / "out";
+  ASSERT_TRUE(convert((folder / "call").string(), options));
+  ::getrusage(RUSAGE_SELF, &after);
+  EXPECT_LT((after.ru_maxrss - before.ru_maxrss) / 1024, 64) << "MiB";
 }
 
 TEST(Impaired, ARestartOfTheSameSourceIsASegment) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "convert/healed.hpp"
 #include "convert/probe.hpp"
@@ -67,7 +68,31 @@ TEST(ConvertOptions, JoiningMakesOneMatroskaWithATrackEach) {
   const auto probed = test::probe(file.file);
   EXPECT_EQ(probed.streams.size(), 5U);  // a picture, three layers of another, and sound
   EXPECT_EQ(probed.packets("video"), 90 + 90 + 90 + 45);
+  EXPECT_TRUE(probed.streams.back().title.starts_with("6XNTAK4NXWQ4GZQC5EGK6DYF3JFQDTNV/"))
+      << "names are kept";
+  EXPECT_TRUE(
+      std::ranges::any_of(probed.streams, [](const auto& stream) { return stream.title.ends_with(" h"); }));
   EXPECT_EQ(test::mkvmerge_warnings(file.file), "");
+}
+
+// What is played beside each other needs to know when each begins.
+TEST(ConvertOptions, OutputsThatBeginLateSayByHowMuch) {
+  RTPX_NEEDS_CAPTURE(recording, "edge/late_audio");
+  auto manifest = read_manifest(recording);
+  ASSERT_TRUE(manifest);
+  manifest->at("1").streams = {"sound"};
+  const TempDir out;
+  ConvertOptions options;
+  options.output_path = out.path();
+  const auto result = convert(*manifest, recording, options);
+  ASSERT_TRUE(result) << result.error().message;
+  const auto json = nlohmann::json::parse(serialize_result(*result));
+  EXPECT_EQ(json["S"]["offset_seconds"], 0);
+  EXPECT_NEAR(json["sound"]["offset_seconds"].get<double>(), 15, 0.1);
+  EXPECT_EQ(json["sound"]["duration_seconds"], 45);
+  for (const auto& [id, file] : json.items())
+    for (const char* key : {"location", "duration_seconds", "thumbnail_location"})
+      EXPECT_TRUE(file.contains(key)) << "upstream's readers want " << key;
 }
 
 TEST(ConvertOptions, AResolutionChangeStaysInOneFileOrSplitsIt) {
@@ -87,11 +112,15 @@ TEST(ConvertOptions, AResolutionChangeStaysInOneFileOrSplitsIt) {
   const auto& first = result->files.begin()->second;
   EXPECT_EQ(first.parts.size(), 3U);
   int pictures = test::probe(first.file).packets("video"), sounds = test::probe(first.file).packets("audio");
-  for (const std::string& part : first.parts) {
-    const auto probed = test::probe(part);
+  double end = test::probe(first.file).duration_seconds;
+  for (const ConvertedPart& part : first.parts) {
+    const auto probed = test::probe(part.location);
+    EXPECT_NEAR(static_cast<double>(part.offset_ms) / 1000, end, 0.2) << "the timeline goes on";
+    EXPECT_NEAR(static_cast<double>(part.duration_ms) / 1000, probed.duration_seconds, 0.05);
+    end = static_cast<double>(part.offset_ms) / 1000 + probed.duration_seconds;
     pictures += probed.packets("video");
     sounds += probed.packets("audio");
-    EXPECT_EQ(test::decode_errors(part), "");
+    EXPECT_EQ(test::decode_errors(part.location), "");
   }
   EXPECT_EQ(pictures, 361);
   EXPECT_EQ(sounds, 902);
@@ -178,83 +207,6 @@ TEST(ConvertOptions, TwoPicturesOfOneStreamAreAFileEach) {
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_TRUE(result->files.contains("call"));
   EXPECT_TRUE(result->files.contains("call_video2"));
-}
-
-const TrackReport& track_of(const RecordingReport& report, const std::string& id) {
-  return *std::ranges::find(report.tracks, id, &TrackReport::track_id);
-}
-
-// Takes two seconds of sound out, from the fourth on; with `renumber` nobody could miss them by number.
-void take_out(const test::RecordingCopy& copy, bool renumber) {
-  int packets = 0;
-  copy.change("audio.rtpx", [&](std::string& record) {
-    const int number = packets++;
-    if (number >= 200 && number < 300) return false;
-    auto* sequence = reinterpret_cast<std::byte*>(record.data()) + RecordHeader::kBytes + 2;
-    if (renumber && number >= 300)
-      store_be(sequence, static_cast<std::uint16_t>(load_be<std::uint16_t>(sequence) - 100));
-    return true;
-  });
-}
-
-TEST(QualityReport, TellsSilenceFromLossAndPause) {
-  const TempDir folder;
-  const test::SyntheticCall call(folder / "call", 1, {}, 10);
-  const auto gaps_of = [](const test::RecordingCopy& copy) {
-    const auto report = inspect_recording(copy.path().string());
-    return report ? track_of(*report, "audio").gaps : std::vector<ReportGap>{};
-  };
-  const test::RecordingCopy silent(folder / "call"), lossy(folder / "call"), paused(folder / "call");
-  take_out(silent, true);
-  take_out(lossy, false);
-  paused.move_arrivals("audio.rtpx", [](double ms) { return ms > -995'000 ? ms + 4000 : ms; });
-
-  const auto dtx = gaps_of(silent), loss = gaps_of(lossy), pause = gaps_of(paused);
-  ASSERT_EQ(dtx.size(), 1U);
-  EXPECT_EQ(dtx[0].kind, ReportGap::Kind::dtx);
-  EXPECT_NEAR(dtx[0].duration_ms, 2000, 40);
-  ASSERT_EQ(loss.size(), 1U);
-  EXPECT_EQ(loss[0].kind, ReportGap::Kind::loss);
-  EXPECT_EQ(loss[0].packets, 100U);
-  ASSERT_EQ(pause.size(), 1U);
-  EXPECT_EQ(pause[0].kind, ReportGap::Kind::pause);
-}
-
-TEST(QualityReport, CountsWhatRepairGaveBack) {
-  RTPX_NEEDS_CAPTURE(recording, "browser/vp8_opus_lossy_audionack");
-  const auto report = inspect_recording(recording.string());
-  ASSERT_TRUE(report) << report.error().message;
-  const TrackReport& video = track_of(*report, "video_1");
-  EXPECT_EQ(video.lost.before_repair, 64U);  // as another tool counted
-  EXPECT_EQ(video.lost.by_rtx, 64U);
-  EXPECT_EQ(video.lost.after_repair, 0U);
-  EXPECT_EQ(video.frames, 496U);
-}
-
-// repair_count: 93 of the 1396 packets never came as media. 88 others came after FEC had given them back.
-TEST(QualityReport, APacketThatRepairOvertookIsLateAndNotLost) {
-  RTPX_NEEDS_CAPTURE(call, "browser/vp8_flexfec_lossy");
-  const auto report = inspect_recording(call);
-  ASSERT_TRUE(report) << report.error().message;
-  const auto& video = track_of(*report, "video_1");
-  EXPECT_EQ(video.lost.before_repair, 93U);
-  EXPECT_EQ(video.lost.after_repair, 0U);
-  EXPECT_EQ(video.duplicates, 0U);
-  const auto& audio = track_of(*report, "audio_0");
-  double lost_ms = 0;
-  for (const ReportGap& gap : audio.gaps) lost_ms += gap.duration_ms;
-  EXPECT_NEAR(lost_ms, 68 * 20, 100) << "each loss has its own length";
-}
-
-TEST(QualityReport, NamesTheClockAndItsResidual) {
-  RTPX_NEEDS_CAPTURE(recording, "browser/vp8_opus");
-  const auto report = inspect_recording(recording.string());
-  ASSERT_TRUE(report) << report.error().message;
-  for (const TrackReport& track : report->tracks) {
-    ASSERT_EQ(track.segments.size(), 1U);
-    EXPECT_EQ(track.segments[0].clock_source, "sender_reports");
-    EXPECT_LT(track.segments[0].residual_ms, 5);
-  }
 }
 
 /// Stores nothing, and says where it would.

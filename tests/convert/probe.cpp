@@ -51,11 +51,12 @@ int Probed::packets(const std::string& kind) const {
 
 Probed probe(const std::filesystem::path& file) {
   Probed out;
-  std::istringstream lines(run(
-      "ffprobe -v error -count_packets -show_entries "
-      "stream=codec_name,codec_type,codec_tag_string,width,height,start_time,nb_read_packets:format=duration "
-      "-of compact " +
-      quoted(file)));
+  std::istringstream lines(
+      run("ffprobe -v error -count_packets -show_entries "
+          "stream=codec_name,codec_type,codec_tag_string,width,height,start_time,nb_read_packets:stream_tags="
+          "title:format=duration "
+          "-of compact " +
+          quoted(file)));
   for (std::string line; std::getline(lines, line);) {
     const auto f = fields(line);
     if (line.starts_with("format")) out.duration_seconds = number(f, "duration");
@@ -63,7 +64,7 @@ Probed probe(const std::filesystem::path& file) {
     out.streams.push_back({f.at("codec_type"), f.at("codec_name"), f.at("codec_tag_string"),
                            static_cast<int>(number(f, "nb_read_packets")),
                            static_cast<int>(number(f, "width")), static_cast<int>(number(f, "height")),
-                           number(f, "start_time")});
+                           number(f, "start_time"), f.contains("tag:title") ? f.at("tag:title") : ""});
   }
   return out;
 }

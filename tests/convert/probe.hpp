@@ -16,6 +16,7 @@ struct Probed {
     int packets = 0;
     int width = 0, height = 0;
     double start_seconds = 0;
+    std::string title;  ///< the track's name
   };
   std::vector<Stream> streams;
   [[nodiscard]] int packets(const std::string& kind) const;
