@@ -3,7 +3,7 @@
 // calls of other lengths: memory must not grow with them. Where janus-pp-rec or GStreamer are installed,
 // tools/ compares with them.
 //
-// usage: convert_bench [--dir DIR] [--minutes N] [--rounds N] [--long-minutes N]
+// usage: convert_bench [--dir DIR] [--minutes N] [--rounds N] [--long-minutes N] [--lossy-only 1]
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -91,14 +91,35 @@ class Bench {
     fs::remove_all(dir_ / "out");
     fs::create_directories(dir_ / "out");
   }
-  fs::path call(double minutes) {
+  fs::path call(double minutes, bool lossy = false) {
     const fs::path folder = dir_ / ("call-" + std::to_string(static_cast<int>(minutes)));
-    std::printf("generating %.0f min ...\n", minutes);
-    rtpx::bench::generate_call(folder, minutes);
+    std::printf("generating %.0f min%s ...\n", minutes, lossy ? " with losses, RTX, FlexFEC and RED" : "");
+    (lossy ? rtpx::bench::generate_lossy_call : generate_plain)(folder, minutes);
     return folder;
+  }
+  /// Prints the ratios of `rounds` rounds and removes the call.
+  void compare(const fs::path& call, double minutes, int rounds, const char* what) {
+    (void)copy(call);  // warms the page cache
+    std::vector<double> cpu_ratios, wall_ratios, peaks;
+    for (int round = 0; round < rounds; ++round) {
+      const Cost copied = copy(call);
+      const Cost converted = convert(call);
+      std::printf("round %d: cp %.2f CPU s %.2f wall s; convert %.2f CPU s %.2f wall s, %.1f MiB\n",
+                  round + 1, copied.cpu, copied.wall, converted.cpu, converted.wall, converted.peak_mib);
+      cpu_ratios.push_back(converted.cpu / copied.cpu);
+      wall_ratios.push_back(converted.wall / copied.wall);
+      peaks.push_back(converted.peak_mib);
+    }
+    std::printf("%s / cp, %.0f min: %.2f x CPU, %.2f x wall (median of %d), peak %.1f MiB\n", what, minutes,
+                median(cpu_ratios), median(wall_ratios), rounds, *std::ranges::max_element(peaks));
+    fs::remove_all(call);
   }
 
  private:
+  static void generate_plain(const fs::path& folder, double minutes) {
+    rtpx::bench::generate_call(folder, minutes);
+  }
+
   fs::path dir_;
   std::string self_;
 };
@@ -111,6 +132,7 @@ int main(int count, char** arguments) {
   fs::path base = fs::temp_directory_path();
   double minutes = 60, long_minutes = 180;
   int rounds = 5;
+  bool lossy_only = false;
   for (int i = 1; i + 1 < count; i += 2) {
     const std::string option = arguments[i];
     if (option == "--dir")
@@ -119,6 +141,8 @@ int main(int count, char** arguments) {
       minutes = std::atof(arguments[i + 1]);
     else if (option == "--long-minutes")
       long_minutes = std::atof(arguments[i + 1]);
+    else if (option == "--lossy-only")
+      lossy_only = std::atoi(arguments[i + 1]) != 0;
     else if (option == "--rounds")
       rounds = std::atoi(arguments[i + 1]);
     else
@@ -129,21 +153,8 @@ int main(int count, char** arguments) {
   const fs::path dir = pattern;
   Bench bench(dir, fs::read_symlink("/proc/self/exe").string());
 
-  const fs::path call = bench.call(minutes);
-  (void)bench.copy(call);  // warms the page cache
-  std::vector<double> cpu_ratios, wall_ratios, peaks;
-  for (int round = 0; round < rounds; ++round) {
-    const Cost copied = bench.copy(call);
-    const Cost converted = bench.convert(call);
-    std::printf("round %d: cp %.2f CPU s %.2f wall s; convert %.2f CPU s %.2f wall s, %.1f MiB\n", round + 1,
-                copied.cpu, copied.wall, converted.cpu, converted.wall, converted.peak_mib);
-    cpu_ratios.push_back(converted.cpu / copied.cpu);
-    wall_ratios.push_back(converted.wall / copied.wall);
-    peaks.push_back(converted.peak_mib);
-  }
-  std::printf("convert / cp, %.0f min: %.2f x CPU, %.2f x wall (median of %d), peak %.1f MiB\n", minutes,
-              median(cpu_ratios), median(wall_ratios), rounds, *std::ranges::max_element(peaks));
-  fs::remove_all(call);
+  if (!lossy_only) bench.compare(bench.call(minutes), minutes, rounds, "convert");
+  bench.compare(bench.call(minutes, true), minutes, rounds, "convert a lossy call");
   for (const double other : {1.0, long_minutes}) {
     if (other <= 0) continue;
     const fs::path folder = bench.call(other);
