@@ -2,10 +2,11 @@
 
 #include <algorithm>
 
+#include "convert/limits.hpp"
+
 namespace rtpx {
 namespace {
 
-constexpr std::int64_t kMostNs = 6LL * 3600 * 1'000'000'000;  // a longer gap stays one
 constexpr std::int64_t kLeastStepNs = 8'000'000, kMostStepNs = 1'000'000'000;
 
 }  // namespace
@@ -26,7 +27,7 @@ void PictureFill::prepare(const PlacedFrame* next) {
   const std::int64_t step = usual_step();
   const std::int64_t gap = (next != nullptr ? next->time_ns : options_.end_ns + step) - last_ns_;
   const std::int64_t pictures = (gap + step / 4) / step;
-  if (!wanted || pictures < 2 || gap > kMostNs) return;
+  if (!wanted || pictures < 2 || gap > kMostFilledNs) return;
   filler_.frame.data = hold_->frame();
   if (filler_.frame.data.empty()) return;
   left_ = pictures - 1;

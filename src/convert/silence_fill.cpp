@@ -2,10 +2,10 @@
 
 #include <strings.h>
 
+#include "convert/limits.hpp"
+
 namespace rtpx {
 namespace {
-
-constexpr std::int64_t kMostNs = 6LL * 3600 * 1'000'000'000;  // a longer gap stays one
 
 bool is(const Codec& codec, const char* mime_type) {
   return ::strcasecmp(codec.mime_type.c_str(), mime_type) == 0;
@@ -42,7 +42,7 @@ void SilenceFill::prepare(const PlacedFrame& next) {
   prepared_ = true;
   left_ = 0;
   const std::int64_t gap = next.time_ns - end_ns_;
-  if (!started_ || payload_.empty() || filler_.duration_ns <= 0 || gap > kMostNs) return;
+  if (!started_ || payload_.empty() || filler_.duration_ns <= 0 || gap > kMostFilledNs) return;
   left_ = (gap + filler_.duration_ns / 4) / filler_.duration_ns;
   if (left_ < 0) left_ = 0;
   filler_.time_ns = end_ns_;
