@@ -159,6 +159,12 @@ class Hostile(unittest.TestCase):
             with open(f"/proc/{server.process.pid}/status") as status:
                 return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1])
 
+        def wait_until_written(recordings):
+            until = time.time() + 60
+            while f"rtpx_recordings_total {recordings}\n" not in server.request("GET", "/metrics").content.decode():
+                self.assertLess(time.time(), until)
+                time.sleep(0.05)
+
         with Server(*OPEN) as server:
             connection = server.connection()
             sizes = []
@@ -170,6 +176,7 @@ class Hostile(unittest.TestCase):
                     where = answer.getheader("Location")
                     self.assertEqual(answer.status, 201 if method == "POST" else 200)
                 if number % 1000 == 0:
+                    wait_until_written(number + 1)
                     sizes.append(resident())
             print("resident kB after each thousand:", *sizes, end=" ")
             self.assertLess(sizes[-1], sizes[2] * 1.1)
