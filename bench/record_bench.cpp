@@ -1,9 +1,10 @@
 // Recording against plain appends: the same 1100-byte packets, taken by Recorder::Track::record() or gathered
 // in one 64 KiB buffer a file and written with write(2), into as many files. The variants take turns, and
 // what counts are the ratios within a round. With --stall: 100 tracks at 100 MB/s with sync_interval 1 s, and
-// what the syncs cost.
+// what the syncs cost. With --recorders: so many recorders of two tracks in one process, 500 packets/s each.
 //
-// usage: record_bench [--dir DIR] [--packets N] [--rounds N] [--stall SECONDS]
+// usage: record_bench [--dir DIR] [--packets N] [--rounds N (0: no comparison)] [--stall SECONDS]
+// [--recorders N]
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -32,6 +33,7 @@ struct Settings {
   std::uint64_t packets = 2'000'000;
   int rounds = 5;
   int stall_seconds = 0;
+  int recorders = 0;
 };
 
 struct Cost {
@@ -182,6 +184,17 @@ void compare(const Settings& settings, std::size_t tracks) {
   std::fflush(stdout);
 }
 
+void compare_all(const Settings& settings) {
+  std::printf(
+      "1100-byte packets in %s, %llu a run, %d rounds; last round, and medians of the ratios\n\n"
+      "tracks | plain: M pkt/s  CPU s/M | rtpx: M pkt/s   CPU s/M | rate ratio  CPU ratio  index's CPU | "
+      "waits\n",
+      settings.dir.c_str(), static_cast<unsigned long long>(settings.packets), settings.rounds);
+  for (const std::size_t tracks : {1, 100, 1000}) compare(settings, tracks);
+  std::printf(
+      "to reach:                                                   >= 0.80    <= 2.00      <= 1.10\n");
+}
+
 void stall(const Settings& settings) {
   constexpr std::size_t kTracks = 100;
   constexpr double kBytesPerSecond = 100e6;
@@ -209,6 +222,38 @@ void stall(const Settings& settings) {
   std::filesystem::remove_all(dir);
 }
 
+// A server's load: many recorders, each slow.
+void many_recorders(const Settings& settings) {
+  constexpr int kSeconds = 10, kRate = 500;
+  const auto dir = settings.dir / ("rtpx-bench-" + std::to_string(::getpid()));
+  std::vector<std::unique_ptr<Recorder>> recorders;
+  std::vector<Recorder::Track> tracks;
+  for (int i = 0; i < settings.recorders; ++i) {
+    recorders.push_back(start(dir, std::chrono::milliseconds(1000), true));
+    for (auto& track : add_tracks(*recorders.back(), 2)) tracks.push_back(track);
+  }
+  const auto packet = make_packet();
+  std::uint64_t sent = 0, refused = 0;
+  const Cost cost = measure([&] {
+    const auto began = Clock::now();
+    while (Clock::now() - began < std::chrono::seconds(kSeconds)) {
+      const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
+      const auto due = static_cast<std::uint64_t>(seconds * kRate * settings.recorders);
+      for (; sent < due; ++sent)
+        if (tracks[sent % tracks.size()].record(0, packet) != Outcome::accepted) ++refused;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return refused;
+  });
+  std::printf(
+      "\n%d recorders, 2 tracks and %d packets/s each: %.1f %% of a core (%.2f CPU s per million), refused "
+      "%llu\n",
+      settings.recorders, kRate, 100 * cost.cpu / cost.wall, cost.cpu / static_cast<double>(sent) * 1e6,
+      static_cast<unsigned long long>(refused));
+  recorders.clear();
+  std::filesystem::remove_all(dir);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -220,19 +265,15 @@ int main(int argc, char** argv) {
     else if (name == "--packets")
       settings.packets = std::strtoull(argv[i + 1], nullptr, 10);
     else if (name == "--rounds")
-      settings.rounds = std::max(1, std::atoi(argv[i + 1]));
+      settings.rounds = std::max(0, std::atoi(argv[i + 1]));
     else if (name == "--stall")
       settings.stall_seconds = std::atoi(argv[i + 1]);
+    else if (name == "--recorders")
+      settings.recorders = std::atoi(argv[i + 1]);
     else
       die("unknown option " + name);
   }
-  std::printf(
-      "1100-byte packets in %s, %llu a run, %d rounds; last round, and medians of the ratios\n\n"
-      "tracks | plain: M pkt/s  CPU s/M | rtpx: M pkt/s   CPU s/M | rate ratio  CPU ratio  index's CPU | "
-      "waits\n",
-      settings.dir.c_str(), static_cast<unsigned long long>(settings.packets), settings.rounds);
-  for (const std::size_t tracks : {1, 100, 1000}) compare(settings, tracks);
-  std::printf(
-      "to reach:                                                   >= 0.80    <= 2.00      <= 1.10\n");
+  if (settings.rounds > 0) compare_all(settings);
   if (settings.stall_seconds > 0) stall(settings);
+  if (settings.recorders > 0) many_recorders(settings);
 }

@@ -10,8 +10,9 @@ namespace rtpx {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto kTick = 20ms;
-constexpr std::size_t kBatch = 64;                // files synced together, and open for it
+constexpr auto kTick = 20ms;        // between two looks for what to push, while there is some
+constexpr auto kIdleTick = 100ms;   // else: a slow recorder among hundreds must not cost wake-ups
+constexpr std::size_t kBatch = 64;  // files synced together, and open for it
 constexpr std::uint64_t kPushBytes = 512U << 10;  // of one file, between two pushes
 constexpr std::uint64_t kKeepBytes = 4U << 20;    // pushed bytes of one file that may still be on their way
 
@@ -26,10 +27,12 @@ void Syncer::run() {
   // Half the interval: what comes right after a pass waits for one whole pass more.
   const auto period = interval_.count() != 0 ? interval_ / 2 : std::chrono::steady_clock::duration(1s);
   auto next = std::chrono::steady_clock::now() + period;
+  auto tick = kTick;
   while (true) {
     {
       std::unique_lock lock(stop_mutex_);
-      if (stop_changed_.wait_for(lock, kTick, [this] { return stopping_; })) return;
+      const auto until = std::min(next, std::chrono::steady_clock::now() + tick);
+      if (stop_changed_.wait_until(lock, until, [this] { return stopping_; })) return;
     }
     if (std::chrono::steady_clock::now() >= next) {
       (void)pass(interval_.count() != 0);
@@ -37,7 +40,7 @@ void Syncer::run() {
     } else if (interval_.count() != 0) {
       const std::lock_guard lock(pass_mutex_);
       (void)take_inbox(false);
-      push_out();
+      tick = push_out() ? kTick : kIdleTick;
     }
   }
 }
@@ -76,10 +79,12 @@ std::vector<WrittenBlock> Syncer::take_inbox(bool with_blocks) {
 }
 
 // Starts writing out what is new, and waits for what has been under way for long, which is there already.
-void Syncer::push_out() {
+bool Syncer::push_out() {
+  bool any = false;
   for (Tracked& t : tracked_) {
     const std::uint64_t written = t.output->written.load();
     if (written < t.pushed + kPushBytes) continue;
+    any = true;
     const auto file = t.output->handle();
     if (!file) continue;
     (void)file->sync_range(t.pushed, written - t.pushed, File::RangeSync::start);
@@ -88,6 +93,7 @@ void Syncer::push_out() {
     (void)file->sync_range(t.dropped, written - kKeepBytes - t.dropped, File::RangeSync::finish_and_drop);
     t.dropped = written - kKeepBytes;
   }
+  return any;
 }
 
 Result<void> Syncer::sync_now() {

@@ -62,7 +62,7 @@ class Syncer final : public WriteListener {
   [[nodiscard]] Result<void> sync_files();
   [[nodiscard]] Result<void> write_index(const std::vector<WrittenBlock>& blocks, bool sync);
   [[nodiscard]] std::vector<WrittenBlock> take_inbox(bool with_blocks);
-  void push_out();
+  bool push_out();  ///< whether there was anything to push
 
   FileSystem& files_;
   const std::chrono::steady_clock::duration interval_;
