@@ -24,6 +24,10 @@ void H264Depacketizer::add_parameter_set(Bytes nal) {
 }
 
 H264Depacketizer::Start H264Depacketizer::inspect(const MediaPacket& packet) {
+  described_layer_.reset();
+  if (packet.dependency_descriptor)
+    if (const auto descriptor = descriptors_.read(*packet.dependency_descriptor))
+      described_layer_ = descriptor->temporal_layer;
   Bytes first = packet.payload;  // the first NAL unit in the packet
   H264Nal type = h264_type(first[0]);
   if (type == H264Nal::fu_a) {
@@ -47,6 +51,7 @@ H264Depacketizer::Start H264Depacketizer::inspect(const MediaPacket& packet) {
 void H264Depacketizer::begin() {
   NalDepacketizer::begin();
   unit_ = {};
+  unit_.temporal_layer = described_layer_.value_or(0);
 }
 
 bool H264Depacketizer::add(const MediaPacket& packet) {
@@ -70,6 +75,10 @@ bool H264Depacketizer::take_nal(Bytes nal) {
   if (type == H264Nal::sei) {
     unit_.recovery_point = unit_.recovery_point || h264_recovery_point(nal) == 0U;
     return true;
+  }
+  if (type == H264Nal::prefix) {
+    if (const auto layer = h264_temporal_layer(nal)) unit_.temporal_layer = *layer;
+    return false;
   }
   if (type == H264Nal::sps) {
     unit_.has_sps = true;
@@ -129,7 +138,12 @@ void H264Depacketizer::finish_sample() {
   }
   frame.kind = unit_.idr || unit_.recovery_point ? FrameKind::key : FrameKind::delta;
   frame.discardable = !unit_.reference;
+  frame.temporal_layer = unit_.temporal_layer;
   frame.reference_lost = reference_lost();
+  if (frame.temporal_layer > options().max_temporal_layer.value_or(7)) {
+    drop(Dropped::Reason::layer, "temporal layer not wanted");
+    return;
+  }
   if (unit_.idr) idr_brings_sps_ = unit_.has_sps;
   if (unit_.sps != nullptr) active_sps_ = unit_.sps;
   if (frame.kind == FrameKind::key && active_sps_ == nullptr) {

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "codec/av1_dependency_descriptor.hpp"
 #include "codec/h264_parameters.hpp"
 #include "codec/nal.hpp"
 
@@ -9,7 +10,8 @@ namespace rtpx {
 
 /// RFC 6184 in packetization modes 0 and 1: single NAL units, STAP-A, FU-A. The types of the interleaved mode
 /// (STAP-B, MTAP, FU-B) are malformed here. Keyframes are IDR pictures and recovery points that need no other
-/// frame (recovery_frame_cnt 0). Samples hold slices and SEI; delimiters, fillers, parameter sets (see
+/// frame (recovery_frame_cnt 0). Temporal layers are known where prefix NAL units or dependency descriptors
+/// tell them. Samples hold slices and SEI; delimiters, fillers, parameter sets (see
 /// NalDepacketizer) and the layers of SVC and MVC are left out. codec_private is an avcC.
 class H264Depacketizer final : public NalDepacketizer {
  public:
@@ -38,10 +40,13 @@ class H264Depacketizer final : public NalDepacketizer {
   struct Unit {
     bool has_slice = false, idr = false, has_sps = false, recovery_point = false;
     bool reference = false;  // nal_ref_idc of a slice is not 0
+    std::uint8_t temporal_layer = 0;
     const H264Sps* sps = nullptr;
     std::optional<std::uint32_t> frame_num;
   };
   Unit unit_;
+  DependencyDescriptorReader descriptors_;
+  std::optional<std::uint8_t> described_layer_;  // of the packet being pushed
   std::array<std::optional<H264Sps>, 32> sps_;
   std::array<std::optional<std::uint32_t>, 256> sps_of_pps_;
   const H264Sps* active_sps_ = nullptr;

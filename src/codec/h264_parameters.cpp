@@ -133,6 +133,11 @@ std::optional<std::uint32_t> h264_frame_num(Bytes nal, const H264Sps& sps) {
   return out;
 }
 
+std::optional<std::uint8_t> h264_temporal_layer(Bytes prefix_nal) noexcept {
+  if (prefix_nal.size() < 4 || (prefix_nal[1] & std::byte{0x80}) == std::byte{0}) return std::nullopt;  // MVC
+  return static_cast<std::uint8_t>(static_cast<std::uint8_t>(prefix_nal[3]) >> 5);
+}
+
 std::optional<std::uint32_t> h264_recovery_point(Bytes nal) {
   const auto rbsp = unescape_nal(nal);
   ByteReader in(Bytes(rbsp).subspan(std::min<std::size_t>(1, rbsp.size())));

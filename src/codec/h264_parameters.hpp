@@ -20,6 +20,7 @@ enum class H264Nal : std::uint8_t {
   end_of_sequence = 10,
   end_of_stream = 11,
   filler = 12,
+  prefix = 14,
   stap_a = 24,
   fu_a = 28,
 };
@@ -53,6 +54,9 @@ struct H264Slice {
 };
 [[nodiscard]] std::optional<H264Slice> parse_h264_slice(Bytes nal);
 [[nodiscard]] std::optional<std::uint32_t> h264_frame_num(Bytes nal, const H264Sps& sps);
+
+/// temporal_id of a prefix NAL unit, section G.7.3.1.1; nullopt: it has none.
+[[nodiscard]] std::optional<std::uint8_t> h264_temporal_layer(Bytes prefix_nal) noexcept;
 
 /// recovery_frame_cnt of a recovery point SEI message (section D.1.8), if the SEI NAL unit has one.
 [[nodiscard]] std::optional<std::uint32_t> h264_recovery_point(Bytes nal);

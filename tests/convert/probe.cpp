@@ -95,10 +95,11 @@ std::string mkvmerge_warnings(const std::filesystem::path& file) {
              "print(*(j[\"warnings\"]+j[\"errors\"]),end=\"\")'");
 }
 
-std::vector<std::string> frame_hashes(const std::filesystem::path& file, const std::string& stream) {
+std::vector<std::string> frame_hashes(const std::filesystem::path& file, const std::string& stream,
+                                      const std::string& options) {
   std::vector<std::string> out;
-  std::istringstream lines(run("ffmpeg -nostdin -v error -i " + quoted(file) + " -map 0:" + stream +
-                               " -fps_mode passthrough -f framemd5 - 2>/dev/null"));
+  std::istringstream lines(run("ffmpeg -nostdin -v error " + options + " -i " + quoted(file) +
+                               " -map 0:" + stream + " -fps_mode passthrough -f framemd5 - 2>/dev/null"));
   for (std::string line; std::getline(lines, line);)
     if (!line.empty() && line[0] != '#') out.push_back(line.substr(line.find_last_of(' ') + 1));
   return out;

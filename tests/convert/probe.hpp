@@ -31,9 +31,10 @@ struct Probed {
 [[nodiscard]] std::string display_matrix(const std::filesystem::path& file);
 /// What mkvmerge warns of; empty: nothing.
 [[nodiscard]] std::string mkvmerge_warnings(const std::filesystem::path& file);
-/// MD5 of each decoded frame of "v:0" or "a:0".
+/// MD5 of each decoded frame of "v:0" or "a:0"; `options` are the decoder's.
 [[nodiscard]] std::vector<std::string> frame_hashes(const std::filesystem::path& file,
-                                                    const std::string& stream);
+                                                    const std::string& stream,
+                                                    const std::string& options = "");
 
 /// Seconds at which the picture turns white, and at which a loud tone begins after half a second of quiet.
 [[nodiscard]] std::vector<double> flash_times(const std::filesystem::path& file);

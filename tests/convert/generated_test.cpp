@@ -1,0 +1,211 @@
+// Media of real encoders in payload formats that no capture shows, through convert(), compared with what the
+// encoder itself had written: the same pictures and sounds come out of a decoder.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "codec/depacketizer.hpp"
+#include "convert/probe.hpp"
+#include "rtp/packet.hpp"
+#include "rtpx/converter.hpp"
+#include "support/captures.hpp"
+#include "support/packet_recording.hpp"
+#include "support/rtp_files.hpp"
+
+namespace rtpx::test {
+namespace {
+
+#define RTPX_NEEDS(tool) \
+  if (std::system("command -v " tool " >/dev/null 2>&1") != 0) GTEST_SKIP() << "needs " tool
+
+// Runs in `folder`.
+bool run_in(const TempDir& folder, const std::string& command) {
+  return std::system(("cd '" + folder.path().string() + "' && " + command + " </dev/null").c_str()) == 0;
+}
+
+/// Packets of one source with the numbers 0, 1, 2, ….
+class Source {
+ public:
+  explicit Source(std::uint8_t payload_type) : payload_type_(payload_type) {}
+  void add(std::uint32_t timestamp, bool marker, const std::string& payload) {
+    std::string packet(12, '\0');
+    auto* header = reinterpret_cast<std::byte*>(packet.data());
+    header[0] = std::byte{0x80};
+    header[1] = static_cast<std::byte>(payload_type_ | (marker ? 0x80 : 0));
+    store_be(header + 2, static_cast<std::uint16_t>(packets_.size()));
+    store_be(header + 4, timestamp);
+    header[11] = std::byte{1};
+    packets_.push_back(packet + payload);
+  }
+  [[nodiscard]] const std::vector<std::string>& packets() const { return packets_; }
+
+ private:
+  std::uint8_t payload_type_;
+  std::vector<std::string> packets_;
+};
+
+/// The one file that a recording of `packets` converts into.
+std::filesystem::path converted(const TempDir& folder, const Codec& codec, MediaKind kind,
+                                const std::vector<std::string>& packets, ConvertOptions options = {}) {
+  PacketRecording recording(folder / "call");
+  recording.add("track", kind, {codec}, packets);
+  options.output_path = folder / "files";
+  const auto result = convert(recording.path().string(), options);
+  if (!result) {
+    ADD_FAILURE() << result.error().message;
+    return {};
+  }
+  EXPECT_FALSE(result->lost_media) << serialize_result(*result);
+  return result->files.at("call").file;
+}
+
+// A hierarchy of two temporal layers: B-pictures that nobody refers to. Real SVC encoders announce each slice
+// with a prefix NAL unit (H.264 section G.7.3.1.1), which is added here.
+TEST(Generated, TheLowerTemporalLayerOfH264IsWhatADecoderShowsWithoutTheHigherOne) {
+  RTPX_NEEDS("gst-launch-1.0");
+  const TempDir folder;
+  ASSERT_TRUE(
+      run_in(folder,
+             "ffmpeg -v error -f lavfi -i testsrc2=s=320x180:r=30:d=1.5 -pix_fmt yuv420p -c:v libx264 "
+             "-x264-params bframes=1:b-adapt=0:b-pyramid=none:keyint=20:scenecut=0 -f matroska in.mkv"));
+  ASSERT_TRUE(run_in(folder,
+                     "timeout 20 gst-launch-1.0 -q filesrc location=in.mkv ! matroskademux ! h264parse ! "
+                     "rtph264pay mtu=600 config-interval=-1 ! rtpstreampay ! filesink location=out.rtp"));
+  Source source(96);
+  for (const std::string& bytes : read_rtp_packets(folder / "out.rtp")) {
+    const RtpPacket packet = *parse_rtp(as_bytes(bytes));
+    const int head = static_cast<int>(packet.payload[0]), type = head & 31;
+    const int unit = type == 28 ? static_cast<int>(packet.payload[1]) & 31 : type;
+    const bool begins = type != 28 || (static_cast<int>(packet.payload[1]) & 0x80) != 0;
+    if (begins && (unit == 1 || unit == 5)) {
+      const int reference = head & 0x60;
+      const std::string prefix{static_cast<char>(reference | 14), static_cast<char>(0x80), 0,
+                               static_cast<char>(reference == 0 ? 0x27 : 0x07)};
+      source.add(packet.timestamp, false, prefix);
+    }
+    source.add(packet.timestamp, packet.marker, std::string(as_text(packet.payload)));
+  }
+  const Codec codec{.payload_type = 96, .mime_type = "video/H264", .clock_rate = 90'000};
+  ConvertOptions options;
+  options.max_temporal_layer = 0;
+  const auto lower = converted(folder, codec, MediaKind::video, source.packets(), options);
+  const auto expected = frame_hashes(folder / "in.mkv", "v:0", "-skip_frame noref");
+  EXPECT_GT(expected.size(), 20U);
+  EXPECT_LT(expected.size(), 30U);
+  EXPECT_EQ(frame_hashes(lower, "v:0"), expected);
+  const auto all = converted(folder, codec, MediaKind::video, source.packets());
+  EXPECT_EQ(frame_hashes(all, "v:0"), frame_hashes(folder / "in.mkv", "v:0"));
+}
+
+// RFC 9628 section 4.2 with F: each picture that is predicted names the one before it.
+TEST(Generated, Vp9InFlexibleModeDecodesToTheEncodersOwnPictures) {
+  RTPX_NEEDS("ffmpeg");
+  const TempDir folder;
+  ASSERT_TRUE(
+      run_in(folder,
+             "ffmpeg -v error -f lavfi -i testsrc2=s=320x180:r=30:d=1.5 -pix_fmt yuv420p -c:v libvpx-vp9 "
+             "-deadline realtime -cpu-used 8 -lag-in-frames 0 -g 20 -f ivf in.ivf"));
+  const std::string ivf = read_file(folder / "in.ivf");
+  Source source(98);
+  std::uint32_t picture = 0;
+  for (std::size_t at = 32; at + 12 <= ivf.size(); ++picture) {
+    const auto size = __builtin_bswap32(load_be<std::uint32_t>(as_bytes(ivf).data() + at));
+    const std::string frame = ivf.substr(at + 12, size);
+    at += 12 + size;
+    const bool key = (static_cast<int>(frame[0]) & 0x04) == 0;  // frame_type of profile 0
+    for (std::size_t done = 0; done < frame.size(); done += 1000) {
+      const bool last = done + 1000 >= frame.size();
+      const int head = 0x80 | (key ? 0 : 0x40) | 0x10 | (done == 0 ? 0x08 : 0) | (last ? 0x04 : 0);
+      std::string payload{static_cast<char>(head), static_cast<char>(0x80 | picture >> 8),
+                          static_cast<char>(picture)};
+      if (!key) payload += static_cast<char>(1 << 1);  // P_DIFF 1, and no more
+      source.add(picture * 3000, last, payload + frame.substr(done, 1000));
+    }
+  }
+  const Codec codec{.payload_type = 98, .mime_type = "video/VP9", .clock_rate = 90'000};
+  const auto file = converted(folder, codec, MediaKind::video, source.packets());
+  const auto expected = frame_hashes(folder / "in.ivf", "v:0");
+  EXPECT_EQ(expected.size(), 45U);
+  EXPECT_EQ(frame_hashes(file, "v:0"), expected);
+}
+
+/// The packets of an Ogg file without its two header packets (RFC 3533 section 6).
+std::vector<std::string> ogg_packets(const std::string& bytes) {
+  std::vector<std::string> out(1);
+  for (std::size_t at = 0; at + 27 <= bytes.size();) {
+    const auto segments = static_cast<std::uint8_t>(bytes[at + 26]);
+    std::size_t data = at + 27 + segments;
+    for (std::size_t i = 0; i < segments; ++i) {
+      const auto size = static_cast<std::uint8_t>(bytes[at + 27 + i]);
+      out.back() += bytes.substr(data, size);
+      data += size;
+      if (size < 255) out.emplace_back();
+    }
+    at = data;
+  }
+  out.pop_back();
+  out.erase(out.begin(), out.begin() + 2);
+  return out;
+}
+
+struct OpusCase {
+  const char* name;
+  const char* encode;  ///< FFmpeg's input and options
+  std::uint32_t ticks;
+  Codec codec;
+};
+void PrintTo(const OpusCase& of, std::ostream* out) {
+  *out << of.name;
+}
+
+class GeneratedSound : public testing::TestWithParam<OpusCase> {};
+
+// Start and end are left out: RTP does not tell the encoder's pre-skip (120 samples at 2.5 ms, else 312,
+// which we write), nor where the last packet's sound ends.
+TEST_P(GeneratedSound, DecodesToTheEncodersOwnSamples) {
+  RTPX_NEEDS("ffmpeg");
+  const TempDir folder;
+  ASSERT_TRUE(run_in(folder, "ffmpeg -v error -f lavfi -i " + std::string(GetParam().encode) + " in.ogg"));
+  Source source(111);
+  std::uint32_t time = 0;
+  for (const std::string& packet : ogg_packets(read_file(folder / "in.ogg"))) {
+    source.add(time, false, packet);
+    time += GetParam().ticks;
+  }
+  const auto file = converted(folder, GetParam().codec, MediaKind::audio, source.packets());
+  const auto expected = frame_hashes(folder / "in.ogg", "a:0"), ours = frame_hashes(file, "a:0");
+  ASSERT_GE(ours.size(), 8U);
+  const auto first = std::ranges::find(expected, ours[1]);
+  EXPECT_LE(first - expected.begin(), 2);
+  ASSERT_GE(expected.end() - first, 5);
+  EXPECT_TRUE(std::equal(first, expected.end() - 2, ours.begin() + 1));
+}
+
+OpusCase opus(const char* name, const char* milliseconds, std::uint32_t ticks) {
+  static std::vector<std::string> commands;
+  commands.reserve(16);
+  commands.push_back("sine=d=1.2:r=48000 -ac 2 -c:a libopus -frame_duration " + std::string(milliseconds));
+  return {name, commands.back().c_str(), ticks, {111, "audio/opus", 48'000, 2, std::nullopt, {}}};
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , GeneratedSound,
+    testing::Values(
+        opus("Opus_2_5_ms", "2.5", 120), opus("Opus_20_ms", "20", 960), opus("Opus_60_ms", "60", 2880),
+        opus("Opus_120_ms", "120", 5760),
+        OpusCase{"Multiopus",
+                 "anoisesrc=d=1:r=48000 -af 'pan=5.1|c0=c0|c1=c0|c2=c0|c3=c0|c4=c0|c5=c0' -c:a libopus "
+                 "-mapping_family 1",
+                 960,
+                 {111,
+                  "audio/multiopus",
+                  48'000,
+                  6,
+                  "111 channel_mapping=0,4,1,2,3,5;num_streams=4;coupled_streams=2",
+                  {}}}),
+    [](const auto& param_info) { return param_info.param.name; });
+
+}  // namespace
+}  // namespace rtpx::test
