@@ -1,9 +1,12 @@
 // Converting a generated call against `cp` of its files: the same bytes, in child processes, taking turns;
-// what counts are the ratios within a round, of which the median is printed. Then the same conversion of
-// calls of other lengths: memory must not grow with them. Where janus-pp-rec or GStreamer are installed,
-// tools/ compares with them.
+// what counts are the medians of the rounds. Inputs are in the page cache, where generating them left them;
+// outputs go to the same file system, cp's unsynced, ours synced. Parts:
+//   cp      an hour against cp
+//   lossy   the same with losses, RTX, FlexFEC and RED
+//   memory  peak memory of a minute, an hour and three hours
+//   codecs  CPU a GB of each video codec against VP8's
 //
-// usage: convert_bench [--dir DIR] [--minutes N] [--rounds N] [--long-minutes N] [--lossy-only 1]
+// usage: convert_bench [--dir DIR] [--minutes N] [--rounds N] [PART...]
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -16,7 +19,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -76,52 +78,113 @@ double median(std::vector<double> values) {
 
 class Bench {
  public:
-  Bench(fs::path dir, std::string self) : dir_(std::move(dir)), self_(std::move(self)) {}
+  Bench(const fs::path& base, double minutes, int rounds) : minutes_(minutes), rounds_(rounds) {
+    std::string pattern = (base / "rtpx-convert-bench-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) die("cannot make a folder in " + base.string());
+    dir_ = pattern;
+  }
+  ~Bench() { fs::remove_all(dir_); }
+  Bench(const Bench&) = delete;
+  Bench& operator=(const Bench&) = delete;
 
-  Cost copy(const fs::path& call) {
-    clear();
-    return measure(
-        {"cp", (call / "video.rtpx").string(), (call / "audio.rtpx").string(), (dir_ / "out").string()});
+  void against_cp() { compare(generate("call", minutes_), "convert"); }
+  void against_cp_with_losses() {
+    const fs::path call = dir_ / "lossy";
+    std::printf("generating %.0f min with losses, RTX, FlexFEC and RED ...\n", minutes_);
+    rtpx::bench::generate_lossy_call(call, minutes_);
+    compare(call, "convert a lossy call");
   }
-  Cost convert(const fs::path& call) {
-    clear();
-    return measure({self_, "--convert", call.string(), (dir_ / "out").string()});
-  }
-  void clear() {
-    fs::remove_all(dir_ / "out");
-    fs::create_directories(dir_ / "out");
-  }
-  fs::path call(double minutes, bool lossy = false) {
-    const fs::path folder = dir_ / ("call-" + std::to_string(static_cast<int>(minutes)));
-    std::printf("generating %.0f min%s ...\n", minutes, lossy ? " with losses, RTX, FlexFEC and RED" : "");
-    (lossy ? rtpx::bench::generate_lossy_call : generate_plain)(folder, minutes);
-    return folder;
-  }
-  /// Prints the ratios of `rounds` rounds and removes the call.
-  void compare(const fs::path& call, double minutes, int rounds, const char* what) {
-    (void)copy(call);  // warms the page cache
-    std::vector<double> cpu_ratios, wall_ratios, peaks;
-    for (int round = 0; round < rounds; ++round) {
-      const Cost copied = copy(call);
-      const Cost converted = convert(call);
-      std::printf("round %d: cp %.2f CPU s %.2f wall s; convert %.2f CPU s %.2f wall s, %.1f MiB\n",
-                  round + 1, copied.cpu, copied.wall, converted.cpu, converted.wall, converted.peak_mib);
-      cpu_ratios.push_back(converted.cpu / copied.cpu);
-      wall_ratios.push_back(converted.wall / copied.wall);
-      peaks.push_back(converted.peak_mib);
+
+  void memory() {
+    for (const double minutes : {1.0, 60.0, 180.0}) {
+      const fs::path call = generate("call", minutes);
+      std::printf("%.0f min: peak %.1f MiB\n", minutes, convert(call).peak_mib);
+      fs::remove_all(call);
     }
-    std::printf("%s / cp, %.0f min: %.2f x CPU, %.2f x wall (median of %d), peak %.1f MiB\n", what, minutes,
-                median(cpu_ratios), median(wall_ratios), rounds, *std::ranges::max_element(peaks));
-    fs::remove_all(call);
+  }
+
+  void codecs() {
+    using rtpx::bench::Picture;
+    const Picture pictures[] = {Picture::vp8, Picture::vp9, Picture::av1, Picture::h264, Picture::h265};
+    Costs costs[std::size(pictures)];
+    for (const Picture picture : pictures) (void)generate(name_of(picture), minutes_, picture);
+    for (int round = 0; round < rounds_; ++round)
+      for (std::size_t i = 0; i < std::size(pictures); ++i)
+        costs[i].add(convert_whole(dir_ / name_of(pictures[i])));
+    for (std::size_t i = 0; i < std::size(pictures); ++i) {
+      const fs::path call = dir_ / name_of(pictures[i]);
+      const double gigabytes = static_cast<double>(media_bytes(call)) / 1e9;
+      std::printf("%s: %.2f CPU s a GB, %.2f x VP8 (medians of %d), peak %.1f MiB\n", name_of(pictures[i]),
+                  median(costs[i].cpu) / gigabytes, median(costs[i].cpu) / median(costs[0].cpu), rounds_,
+                  costs[i].peak_mib);
+      fs::remove_all(call);
+    }
   }
 
  private:
-  static void generate_plain(const fs::path& folder, double minutes) {
-    rtpx::bench::generate_call(folder, minutes);
+  struct Costs {
+    std::vector<double> cpu, wall;
+    double peak_mib = 0;
+    void add(const Cost& cost) {
+      cpu.push_back(cost.cpu);
+      wall.push_back(cost.wall);
+      peak_mib = std::max(peak_mib, cost.peak_mib);
+    }
+  };
+
+  /// Prints the ratios and removes the call.
+  void compare(const fs::path& call, const char* what) {
+    (void)copy(call);
+    Costs copied, converted;
+    for (int round = 0; round < rounds_; ++round) {
+      copied.add(copy(call));
+      converted.add(convert(call));
+      std::printf("round %d: cp %.2f CPU s %.2f wall s; convert %.2f CPU s %.2f wall s, %.1f MiB\n",
+                  round + 1, copied.cpu.back(), copied.wall.back(), converted.cpu.back(),
+                  converted.wall.back(), converted.peak_mib);
+    }
+    std::printf("%s / cp, %.0f min: %.2f x CPU, %.2f x wall (medians of %d), peak %.1f MiB\n", what, minutes_,
+                median(converted.cpu) / median(copied.cpu), median(converted.wall) / median(copied.wall),
+                rounds_, converted.peak_mib);
+    fs::remove_all(call);
   }
 
+  fs::path generate(const std::string& name, double minutes,
+                    rtpx::bench::Picture picture = rtpx::bench::Picture::vp8) {
+    std::printf("generating %.0f min of %s ...\n", minutes, name_of(picture));
+    std::fflush(stdout);
+    rtpx::bench::generate_call(dir_ / name, minutes, picture);
+    return dir_ / name;
+  }
+  Cost copy(const fs::path& call) {
+    clear();
+    return measure({"cp", (call / "video.rtpx").string(), (call / "audio.rtpx").string(), out()});
+  }
+  Cost convert(const fs::path& call) {
+    clear();
+    return measure({self_, "--convert", call.string(), out()});
+  }
+  // For a call without losses: all of it must have come out.
+  Cost convert_whole(const fs::path& call) {
+    const Cost cost = convert(call);
+    if (media_bytes(out()) < media_bytes(call) * 9 / 10) die("too little was made of " + call.string());
+    return cost;
+  }
+  static std::uintmax_t media_bytes(const fs::path& folder) {
+    std::uintmax_t bytes = 0;
+    for (const auto& entry : fs::directory_iterator(folder)) bytes += entry.file_size();
+    return bytes;
+  }
+  void clear() const {
+    fs::remove_all(out());
+    fs::create_directories(out());
+  }
+  [[nodiscard]] std::string out() const { return (dir_ / "out").string(); }
+
   fs::path dir_;
-  std::string self_;
+  std::string self_ = fs::read_symlink("/proc/self/exe").string();
+  double minutes_;
+  int rounds_;
 };
 
 }  // namespace
@@ -130,37 +193,31 @@ int main(int count, char** arguments) {
   if (count == 4 && std::strcmp(arguments[1], "--convert") == 0)
     return convert_child(arguments[2], arguments[3]);
   fs::path base = fs::temp_directory_path();
-  double minutes = 60, long_minutes = 180;
+  double minutes = 60;
   int rounds = 5;
-  bool lossy_only = false;
-  for (int i = 1; i + 1 < count; i += 2) {
+  std::vector<std::string> parts;
+  for (int i = 1; i < count; ++i) {
     const std::string option = arguments[i];
-    if (option == "--dir")
-      base = arguments[i + 1];
+    if (!option.starts_with("--"))
+      parts.push_back(option);
+    else if (++i == count)
+      die(option + " needs a value");
+    else if (option == "--dir")
+      base = arguments[i];
     else if (option == "--minutes")
-      minutes = std::atof(arguments[i + 1]);
-    else if (option == "--long-minutes")
-      long_minutes = std::atof(arguments[i + 1]);
-    else if (option == "--lossy-only")
-      lossy_only = std::atoi(arguments[i + 1]) != 0;
+      minutes = std::atof(arguments[i]);
     else if (option == "--rounds")
-      rounds = std::atoi(arguments[i + 1]);
+      rounds = std::atoi(arguments[i]);
     else
       die("unknown option " + option);
   }
-  std::string pattern = (base / "rtpx-convert-bench-XXXXXX").string();
-  if (::mkdtemp(pattern.data()) == nullptr) die("cannot make a folder in " + base.string());
-  const fs::path dir = pattern;
-  Bench bench(dir, fs::read_symlink("/proc/self/exe").string());
-
-  if (!lossy_only) bench.compare(bench.call(minutes), minutes, rounds, "convert");
-  bench.compare(bench.call(minutes, true), minutes, rounds, "convert a lossy call");
-  for (const double other : {1.0, long_minutes}) {
-    if (other <= 0) continue;
-    const fs::path folder = bench.call(other);
-    std::printf("%.0f min: peak %.1f MiB\n", other, bench.convert(folder).peak_mib);
-    fs::remove_all(folder);
-  }
-  fs::remove_all(dir);
+  const auto wanted = [&](const char* part) {
+    return parts.empty() || std::ranges::find(parts, part) != parts.end();
+  };
+  Bench bench(base, minutes, rounds);
+  if (wanted("cp")) bench.against_cp();
+  if (wanted("lossy")) bench.against_cp_with_losses();
+  if (wanted("memory")) bench.memory();
+  if (wanted("codecs")) bench.codecs();
   return 0;
 }

@@ -4,18 +4,18 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <deque>
 #include <string>
 #include <vector>
 
+#include "generated_picture.hpp"
 #include "storage/record_format.hpp"
 #include "util/bytes.hpp"
 
 namespace rtpx::bench {
 namespace {
 
-constexpr std::uint32_t kPacketsAFrame = 9;
+constexpr std::uint32_t kPacketsAFrame = 9, kKeyframeEvery = 300;
 constexpr std::size_t kVideoPayload = 1147;  // with its header a packet of 1159 bytes
 constexpr std::size_t kAudioPayload = 110;
 constexpr std::size_t kRtpHeader = 12;
@@ -60,22 +60,18 @@ class Source {
     packet_[1] = (packet_[1] & std::byte{0x7F}) | (marker ? std::byte{0x80} : std::byte{0});
     return packet_;
   }
+  /// With another payload.
+  std::vector<std::byte> next(std::uint32_t timestamp, bool marker, const std::vector<std::byte>& payload) {
+    std::vector<std::byte> packet = next(timestamp, marker);
+    packet.resize(kRtpHeader);
+    packet.insert(packet.end(), payload.begin(), payload.end());
+    return packet;
+  }
 
  private:
   std::vector<std::byte> packet_;
   std::uint16_t sequence_ = 65'000;
 };
-
-// RFC 7741 section 4.2 with a picture id of 15 bits, then RFC 6386 section 9.1.
-void write_vp8_head(std::byte* payload, std::uint16_t picture, bool first, bool keyframe) {
-  payload[0] = first ? std::byte{0x90} : std::byte{0x80};
-  payload[1] = std::byte{0x80};
-  store_be(payload + 2, static_cast<std::uint16_t>(0x8000 | picture));
-  if (!first) return;
-  const unsigned char key[] = {0x50, 0x42, 0x00, 0x9D, 0x01, 0x2A, 0x00, 0x05, 0xD0, 0x02};  // 1280 x 720
-  std::memcpy(payload + 4, key, sizeof key);
-  if (!keyframe) payload[4] = std::byte{0x51};
-}
 
 /// A loss pattern that is the same each time.
 class Losses {
@@ -165,37 +161,50 @@ void write_lossy_manifest(const std::filesystem::path& folder) {
   std::fclose(file);
 }
 
-void write_manifest(const std::filesystem::path& folder) {
+void write_manifest(const std::filesystem::path& folder, Picture picture) {
   std::FILE* file = std::fopen((folder / "manifest.json").c_str(), "w");
   if (file == nullptr) std::perror("manifest"), std::exit(2);
-  std::fputs(
+  std::fprintf(
+      file,
       R"({"audio":{"start_time":"2026-01-01T00:00:00.000000Z","kind":"audio","streams":["call"],)"
       R"("rid_map":{"nil":0},"location":"audio.rtpx","codec":{"payload_type":111,"mime_type":"audio/opus",)"
       R"("clock_rate":48000,"channels":2,"sdp_fmtp_line":null,"rtcp_fbs":null}},)"
       R"("video":{"start_time":"2026-01-01T00:00:00.000000Z","kind":"video","streams":["call"],)"
-      R"("rid_map":{"nil":0},"location":"video.rtpx","codec":{"payload_type":96,"mime_type":"video/VP8",)"
+      R"("rid_map":{"nil":0},"location":"video.rtpx","codec":{"payload_type":96,"mime_type":"video/%s",)"
       R"("clock_rate":90000,"channels":null,"sdp_fmtp_line":null,"rtcp_fbs":null}}})",
-      file);
+      name_of(picture));
   std::fclose(file);
+}
+
+PicturePart part_of(std::uint32_t frame, std::uint32_t packet) {
+  return {static_cast<std::uint16_t>(frame & 0x7FFF), frame % kKeyframeEvery == 0, packet == 0,
+          packet + 1 == kPacketsAFrame};
 }
 
 }  // namespace
 
-void generate_call(const std::filesystem::path& folder, double minutes, bool duplicates) {
+const char* name_of(Picture picture) {
+  constexpr const char* kNames[] = {"VP8", "VP9", "AV1", "H264", "H265"};
+  return kNames[static_cast<std::size_t>(picture)];
+}
+
+void generate_call(const std::filesystem::path& folder, double minutes, Picture picture) {
   std::filesystem::create_directories(folder);
-  write_manifest(folder);
+  write_manifest(folder, picture);
   const auto milliseconds = static_cast<std::int64_t>(minutes * 60'000);
   TrackFile video_file(folder / "video.rtpx"), audio_file(folder / "audio.rtpx");
   Source video(96, 0x1234, kVideoPayload), audio(111, 0x5678, kAudioPayload);
   audio.payload()[0] = std::byte{0x78};  // TOC: CELT, 20 ms, mono, one frame
-  for (std::uint32_t frame = 0; std::int64_t{frame} * 100 / 3 < milliseconds; ++frame)
+  const std::vector<std::byte> parameters = parameter_packet(picture);
+  for (std::uint32_t frame = 0; std::int64_t{frame} * 100 / 3 < milliseconds; ++frame) {
+    const std::int64_t time = std::int64_t{frame} * 100 / 3;
+    if (frame % kKeyframeEvery == 0 && !parameters.empty())
+      video_file.put(time, video.next(frame * 3000, false, parameters));
     for (std::uint32_t i = 0; i < kPacketsAFrame; ++i) {
-      write_vp8_head(video.payload(), frame & 0x7FFF, i == 0, frame % 300 == 0);
-      const std::int64_t time = std::int64_t{frame} * 100 / 3 + i;
-      const auto& packet = video.next(frame * 3000, i + 1 == kPacketsAFrame);
-      video_file.put(time, packet);
-      if (duplicates && frame % 6 == 0 && i == 3) video_file.put(time, packet);
+      write_picture_head(picture, video.payload(), part_of(frame, i));
+      video_file.put(time + i, video.next(frame * 3000, i + 1 == kPacketsAFrame));
     }
+  }
   for (std::uint32_t i = 0; std::int64_t{i} * 20 < milliseconds; ++i)
     audio_file.put(std::int64_t{i} * 20 + 5, audio.next(i * 960, false));
 }
@@ -213,7 +222,7 @@ void generate_lossy_call(const std::filesystem::path& folder, double minutes) {
   FecRow row;
   for (std::uint32_t frame = 0; std::int64_t{frame} * 100 / 3 < milliseconds; ++frame)
     for (std::uint32_t i = 0; i < kPacketsAFrame; ++i) {
-      write_vp8_head(video.payload(), frame & 0x7FFF, i == 0, frame % 300 == 0);
+      write_picture_head(Picture::vp8, video.payload(), part_of(frame, i));
       const std::int64_t time = std::int64_t{frame} * 100 / 3 + i;
       const auto& packet = video.next(frame * 3000, i + 1 == kPacketsAFrame);
       while (!again.empty() && again.front().first <= time) {

@@ -101,8 +101,10 @@ void serve(int fd, const std::string& folder) {
       Recorder::Options options;
       options.folder = folder + "/" + id;
       options.queue_bytes = 8U << 20;  // one recorder for each session: the default is meant for many tracks
-      if (const char* ms = std::getenv("FLUSH_MS")) options.flush_interval = std::chrono::milliseconds(std::atoi(ms));
-      if (const char* ms = std::getenv("SYNC_MS")) options.sync_interval = std::chrono::milliseconds(std::atoi(ms));
+      if (const char* ms = std::getenv("FLUSH_MS"))
+        options.flush_interval = std::chrono::milliseconds(std::atoi(ms));
+      if (const char* ms = std::getenv("SYNC_MS"))
+        options.sync_interval = std::chrono::milliseconds(std::atoi(ms));
       auto recorder = Recorder::start(options);
       if (!recorder) return std::unexpected(recorder.error());
       if (auto added = (*recorder)->add_tracks(tracks); !added) return std::unexpected(added.error());
