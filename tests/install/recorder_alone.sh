@@ -19,7 +19,7 @@ cmake --build "$work/by-cmake" >>"$work/log" || { cat "$work/log"; exit 1; }
 
 export PKG_CONFIG_PATH=$work/prefix/lib/pkgconfig
 # shellcheck disable=SC2046
-g++ "$consumer/main.cpp" -o "$work/by-pkg-config" $(pkg-config --cflags --libs rtpx-recorder) -lpthread
+g++ "$consumer/main.cpp" -o "$work/by-pkg-config" $(pkg-config --cflags --libs rtpx-recorder)
 "$work/by-pkg-config" "$work/recording-2"
 
 for program in "$work/by-cmake/consumer" "$work/by-pkg-config"; do

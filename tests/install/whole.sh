@@ -15,5 +15,5 @@ cmake --build "$work/by-cmake" >>"$work/log" || { cat "$work/log"; exit 1; }
 PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name rtpx-converter.pc)")
 export PKG_CONFIG_PATH
 # shellcheck disable=SC2046
-g++ "$consumer/main.cpp" -o "$work/by-pkg-config" $(pkg-config --static --cflags --libs rtpx-converter rtpx-s3)
+g++ "$consumer/main.cpp" -o "$work/by-pkg-config" $(pkg-config --cflags --libs rtpx-converter rtpx-s3)
 "$work/by-pkg-config" "$source/tests/data/vp8_opus" "$work/video-2"
