@@ -22,11 +22,6 @@ std::string frame_hashes(const std::filesystem::path& file) {
       .out;
 }
 
-std::size_t entries(const std::filesystem::path& folder) {
-  if (!std::filesystem::exists(folder)) return 0;
-  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
-}
-
 TEST(ConvertCommand, AnImportedCaptureGivesTheVeryFramesOfItsIvf) {
   RTPX_NEEDS_CAPTURE(captures, "public/membraneframework-membrane_rtp_vp8_plugin");
   TempDir folder;

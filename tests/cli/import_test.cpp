@@ -24,10 +24,6 @@ std::string small_capture(unsigned packets = 10) {
   return file;
 }
 
-std::size_t entries(const std::filesystem::path& folder) {
-  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
-}
-
 TEST(ImportCommand, PrintsWhatItRecorded) {
   TempDir folder;
   write_file(folder / "call.pcap", small_capture());

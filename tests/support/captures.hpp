@@ -23,6 +23,13 @@ class TempDir {
   std::filesystem::path path_;
 };
 
+/// How many entries a folder has; 0 when there is no such folder.
+[[nodiscard]] inline std::size_t entries(const std::filesystem::path& folder) {
+  std::error_code error;
+  const std::filesystem::directory_iterator found(folder, error);
+  return error ? 0 : static_cast<std::size_t>(std::distance(found, {}));
+}
+
 [[nodiscard]] std::string read_file(const std::filesystem::path& path);
 void write_file(const std::filesystem::path& path, const std::string& bytes);
 
