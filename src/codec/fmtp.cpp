@@ -1,8 +1,8 @@
 #include "codec/fmtp.hpp"
 
-#include "util/ascii.hpp"
-
 #include <algorithm>
+
+#include "util/ascii.hpp"
 
 namespace rtpx {
 namespace {

@@ -1,8 +1,8 @@
 #include "convert/frame_log.hpp"
 
-#include "convert/limits.hpp"
-
 #include <string_view>
+
+#include "convert/limits.hpp"
 
 namespace rtpx {
 namespace {

@@ -1,8 +1,8 @@
 #include "convert/keyframe_hint.hpp"
 
-#include "util/ascii.hpp"
-
 #include <string>
+
+#include "util/ascii.hpp"
 
 namespace rtpx {
 namespace {

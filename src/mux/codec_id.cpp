@@ -1,10 +1,10 @@
 #include "mux/codec_id.hpp"
 
-#include "util/ascii.hpp"
-
 #include <algorithm>
 #include <array>
 #include <utility>
+
+#include "util/ascii.hpp"
 
 namespace rtpx {
 namespace {

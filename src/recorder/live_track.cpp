@@ -1,9 +1,9 @@
 #include "recorder/live_track.hpp"
 
-#include "util/ascii.hpp"
-
 #include <algorithm>
 #include <array>
+
+#include "util/ascii.hpp"
 
 namespace rtpx {
 

@@ -3,7 +3,6 @@
 #include <charconv>
 
 #include "repair/repairer.hpp"
-
 #include "util/ascii.hpp"
 
 namespace rtpx {

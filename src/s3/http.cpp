@@ -1,7 +1,5 @@
 #include "s3/http.hpp"
 
-#include "util/ascii.hpp"
-
 #include <curl/curl.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -15,6 +13,7 @@
 #include <thread>
 
 #include "recorder/thread.hpp"
+#include "util/ascii.hpp"
 
 namespace rtpx::s3 {
 namespace {

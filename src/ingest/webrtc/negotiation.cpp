@@ -1,10 +1,10 @@
 #include "ingest/webrtc/negotiation.hpp"
 
-#include "util/ascii.hpp"
-
 #include <algorithm>
 #include <cctype>
 #include <set>
+
+#include "util/ascii.hpp"
 
 namespace rtpx {
 namespace {
