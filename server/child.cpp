@@ -115,6 +115,7 @@ Result<ChildExit> run_child(const ChildOptions& options, std::stop_token stop) {
   if (child == 0) become(arguments.data(), out, errors.write, progress.write, options.memory_bytes, parent);
   ::close(out);
   if (child < 0) return failed("fork");
+  ::setpgid(child, child);  // as the child does: whoever is first, the group is there before it is killed
   errors.close_write();
   progress.close_write();
 
