@@ -15,16 +15,8 @@ using namespace std::chrono_literals;
 using test::read_file;
 using test::S3Server;
 using test::TempDir;
+using test::upload_config;
 using test::UploadingRecorder;
-
-S3UploadConfig upload_config(const S3Config& service, const std::string& bucket) {
-  S3UploadConfig config;
-  config.bucket_name = bucket;
-  config.base_path = "calls";
-  config.overrides = service;
-  config.overrides.part_bytes = 5U << 20;
-  return config;
-}
 
 /// Every file of the recording is an object of the same content, and nothing else is there.
 void expect_stored_once(S3Server* server, const std::string& bucket, const std::filesystem::path& folder) {
@@ -71,7 +63,7 @@ TEST_P(EveryFault, CostsTheRecordingNoPacketAndTheUploadNothing) {
   const Fault& fault = GetParam();
   TempDir dir;
   const std::string bucket = server->make_bucket();
-  S3UploadConfig config = upload_config(server->relay_config(), bucket);
+  S3UploadConfig config = upload_config(server->relay_config(), bucket, "calls");
   std::unique_ptr<test::Child> stranger;
   if (fault.unknown_authority) {
     stranger = test::tls_server(dir.path(), server->spare_port());
@@ -128,7 +120,7 @@ TEST(UploadingRecorder, AKilledProcessIsFinishedByTheNextOneWhileItRecords) {
   ASSERT_TRUE(killed.kill());
   ASSERT_TRUE(s3::load_tasks(left).empty()) << "it had ended no track";
 
-  UploadingRecorder recording(base, upload_config(server->relay_config(), bucket));
+  UploadingRecorder recording(base, upload_config(server->relay_config(), bucket, "calls"));
   recording.record_for(500ms);
   const auto outcome = recording.outcome();
   ASSERT_TRUE(std::holds_alternative<event::UploadComplete>(outcome));
@@ -140,7 +132,8 @@ TEST(UploadingRecorder, OnlyTheLastPartsAreLeftWhenALongCallEnds) {
   RTPX_NEEDS_S3(server);
   TempDir dir;
   const std::string bucket = server->make_bucket();
-  UploadingRecorder recording(dir / "recordings", upload_config(server->relay_config(), bucket), 1100);
+  UploadingRecorder recording(dir / "recordings", upload_config(server->relay_config(), bucket, "calls"),
+                              1100);
   // A call is slower than its upload; this one waits for it.
   for (std::uint64_t stored = 0, full = 0; stored < 6 || stored < full;) {
     if (full <= stored + 1)

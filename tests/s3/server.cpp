@@ -48,6 +48,16 @@ S3Config S3Server::config_for(int port) const {
   return config;
 }
 
+S3UploadConfig upload_config(const S3Config& service, const std::string& bucket,
+                             const std::string& base_path) {
+  S3UploadConfig config;
+  config.bucket_name = bucket;
+  config.base_path = base_path;
+  config.overrides = service;
+  config.overrides.part_bytes = 5U << 20;
+  return config;
+}
+
 S3Config S3Server::config() const {
   return config_for(port_);
 }
@@ -90,7 +100,8 @@ void S3Server::up() {
 std::string S3Server::make_bucket() {
   const std::string name = "rtpx-" + std::to_string(::getpid()) + "-" + std::to_string(++buckets_);
   S3Config patient = config();
-  patient.low_speed_time = std::chrono::seconds(30);  // after a kill, radosgw waits for the dead one's answers
+  // After a kill, radosgw waits for the dead one's answers.
+  patient.low_speed_time = std::chrono::seconds(30);
   s3::Client client(patient);
   s3::RetryBudget budget(std::chrono::seconds(60));
   s3::Md5 md5{};

@@ -49,6 +49,10 @@ class S3Server {
   int buckets_ = 0;
 };
 
+/// Uploads to `bucket` under `base_path`, in parts as small as S3 allows.
+[[nodiscard]] S3UploadConfig upload_config(const S3Config& service, const std::string& bucket,
+                                           const std::string& base_path);
+
 /// Runs only where the real server is installed; in CI its absence is a failure.
 #define RTPX_NEEDS_S3(variable)                                                                 \
   ::rtpx::test::S3Server* variable = ::rtpx::test::S3Server::get();                             \

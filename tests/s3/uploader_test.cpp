@@ -18,6 +18,7 @@ using test::noise;
 using test::read_file;
 using test::S3Server;
 using test::TempDir;
+using test::upload_config;
 using test::write_file;
 
 using Answer = std::variant<event::UploadComplete, event::UploadFailed>;
@@ -27,15 +28,6 @@ struct Waiting {
   Uploader::Done done = [this](UploadTaskRef, Answer answer) { promise.set_value(std::move(answer)); };
   Answer get() { return promise.get_future().get(); }
 };
-
-S3UploadConfig config_for(const S3Config& service, const std::string& bucket) {
-  S3UploadConfig config;
-  config.bucket_name = bucket;
-  config.base_path = "base";
-  config.overrides = service;
-  config.overrides.part_bytes = 5U << 20;
-  return config;
-}
 
 Uploader::Task task_for(const std::filesystem::path& folder, const std::string& track,
                         std::vector<std::filesystem::path> files) {
@@ -52,7 +44,7 @@ TEST(S3Uploader, AnEndedTrackIsStoredAndTheManifestIsTheWholeRecordings) {
   TempDir dir;
   make_recording(dir / "r", 500, 600);
   const std::string bucket = server->make_bucket();
-  auto uploader = make_s3_uploader(config_for(server->config(), bucket));
+  auto uploader = make_s3_uploader(upload_config(server->config(), bucket, "base"));
   ASSERT_TRUE(uploader);
   Waiting waiting;
   (*uploader)->upload(task_for(dir / "r", "audio", {"audio.rtpx", "audio.rtcpx"}), waiting.done);
@@ -82,7 +74,7 @@ TEST(S3Uploader, FailureKeepsTheLocalLocationAndTheQueue) {
   RTPX_NEEDS_S3(server);
   TempDir dir;
   make_recording(dir / "r", 500, 600);
-  auto config = config_for(server->config(), "rtpx-no-such-bucket");
+  auto config = upload_config(server->config(), "rtpx-no-such-bucket", "base");
   auto uploader = make_s3_uploader(config);
   Waiting waiting;
   (*uploader)->upload(task_for(dir / "r", "audio", {"audio.rtpx"}), waiting.done);
@@ -100,7 +92,7 @@ TEST(S3Uploader, AGrowingFileIsStoredPartByPartWhileItGrows) {
   TempDir dir;
   make_recording(dir / "r", 500, 13U << 20);
   const std::string bucket = server->make_bucket();
-  auto uploader = make_s3_uploader(config_for(server->config(), bucket));
+  auto uploader = make_s3_uploader(upload_config(server->config(), bucket, "base"));
   (*uploader)->file_growing(dir / "r" / "video.rtpx", 13U << 20);
   for (int i = 0; i < 200; ++i) {
     const auto state = s3::load_object_state(dir / "r", "video.rtpx");
@@ -133,7 +125,7 @@ TEST(S3Uploader, WhatAKilledProcessLeftIsFinishedAtTheNextStart) {
   ASSERT_TRUE(child.kill()) << "it was killed before it had finished";
   ASSERT_EQ(s3::load_tasks(dir / "r").size(), 1U);
 
-  auto uploader = make_s3_uploader(config_for(server->config(), bucket));
+  auto uploader = make_s3_uploader(upload_config(server->config(), bucket, "base"));
   Waiting waiting;
   (*uploader)->resume(dir.path(), waiting.done);
   const Answer answer = waiting.get();

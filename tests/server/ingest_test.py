@@ -12,6 +12,12 @@ HEAD = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=test\r\nc=IN IP4 127.0.0.1\r\nt=0 0
 VP8 = HEAD + "m=video 0 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n"
 
 
+def wait_for_packets(server, location, count=20):
+    until = time.time() + 10
+    while server.json(location)["packets"] < count and time.time() < until:
+        time.sleep(0.05)
+
+
 def start(server, sdp, query="", headers=SDP):
     answer = server.request("POST", "/api/ingest" + query, sdp.encode(), headers)
     assert answer.status == 201, answer.content
@@ -32,9 +38,7 @@ class FromFfmpeg(unittest.TestCase):
             [track] = ingest["tracks"]
             self.assertEqual((track["kind"], track["codec"]), ("video", "video/VP8"))
             sender = self.send(track["rtp_port"])
-            until = time.time() + 10
-            while server.json(location)["packets"] == 0 and time.time() < until:
-                time.sleep(0.05)
+            wait_for_packets(server, location, 1)
             recording = ingest["recording"]
             self.assertEqual(server.json(f"/api/recordings/{recording}")["state"], "recording")
             self.assertEqual(server.request("DELETE", f"/api/recordings/{recording}").status, 409)
@@ -53,9 +57,7 @@ class FromFfmpeg(unittest.TestCase):
         with Server() as server:
             ingest, location = start(server, VP8)
             sender = self.send(ingest["tracks"][0]["rtp_port"], seconds=10)
-            until = time.time() + 10
-            while server.json(location)["packets"] < 20 and time.time() < until:
-                time.sleep(0.05)
+            wait_for_packets(server, location)
             self.assertEqual(server.request("DELETE", location).status, 204)
             self.assertEqual(server.request("DELETE", location).status, 404)
             sender.kill()
@@ -67,9 +69,7 @@ class FromFfmpeg(unittest.TestCase):
         with Server() as server:
             ingest, location = start(server, VP8)
             sender = self.send(ingest["tracks"][0]["rtp_port"], seconds=10)
-            until = time.time() + 10
-            while server.json(location)["packets"] < 20 and time.time() < until:
-                time.sleep(0.05)
+            wait_for_packets(server, location)
             self.assertEqual(server.stop(), 0)
             sender.kill()
             sender.wait()
