@@ -1,15 +1,13 @@
 #include "codec/hold_frame.hpp"
 
-#include <strings.h>
-
 #include <array>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "codec/av1_obu.hpp"
 #include "codec/vp8_hold_frame.hpp"
 #include "codec/vp9_header.hpp"
+#include "util/ascii.hpp"
 
 namespace rtpx {
 namespace {
@@ -113,7 +111,7 @@ class Av1HoldFrame final : public HoldFrame {
 }  // namespace
 
 std::unique_ptr<HoldFrame> make_hold_frame(std::string_view mime_type) {
-  const auto is = [&](const char* name) { return ::strcasecmp(std::string(mime_type).c_str(), name) == 0; };
+  const auto is = [&](std::string_view name) { return equals_ignoring_case(mime_type, name); };
   if (is("video/VP8")) return std::make_unique<Vp8HoldFrame>();
   if (is("video/VP9")) return std::make_unique<Vp9HoldFrame>();
   if (is("video/AV1")) return std::make_unique<Av1HoldFrame>();

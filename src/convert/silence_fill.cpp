@@ -1,14 +1,13 @@
 #include "convert/silence_fill.hpp"
 
-#include <strings.h>
-
 #include "convert/limits.hpp"
+#include "util/ascii.hpp"
 
 namespace rtpx {
 namespace {
 
-bool is(const Codec& codec, const char* mime_type) {
-  return ::strcasecmp(codec.mime_type.c_str(), mime_type) == 0;
+bool is(const Codec& codec, std::string_view mime_type) {
+  return equals_ignoring_case(codec.mime_type, mime_type);
 }
 
 /// RFC 6716 section 3.1, table 2: length of one frame of this configuration.
