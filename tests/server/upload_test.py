@@ -18,7 +18,7 @@ class Upload(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp(prefix="rtpx-swift-")
-        port = 20000 + os.getpid() % 4000 * 8
+        port = 20000 + os.getpid() % 1500 * 8  # below those that the kernel hands out to others
         cls.swift = subprocess.Popen([SWIFT, cls.folder, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert cls.swift.stdout.readline().strip() == "ready"
         auth = urllib.request.Request(f"http://127.0.0.1:{port}/auth/v1.0", headers={"X-Auth-User": "t:t", "X-Auth-Key": "SKTEST"})
