@@ -19,7 +19,7 @@ Result<const OrderedPacket*> PacketCursor::next() {
   constexpr std::int64_t kEverything = std::numeric_limits<std::int64_t>::max();
   if (layer_.segments.empty()) return nullptr;
   while (true) {
-    if (!held_ && !at_end_ && !read_main_line()) at_end_ = true;
+    if (!holds_ && !at_end_ && !read_main_line()) at_end_ = true;
     const bool segment_ends = at_end_ || held_opens_next_;
     if (patch_below(segment_ends ? kEverything : line_sequence_)) {
       auto patch = emit_patch();
@@ -29,13 +29,12 @@ Result<const OrderedPacket*> PacketCursor::next() {
     if (held_opens_next_) {
       begin_segment(segment_ + 1);
       held_opens_next_ = false;
-      (void)carries_on(*held_, held_offset_);
+      (void)carries_on(held_.packet, position_);
       continue;
     }
-    if (!held_) return nullptr;
-    const RtpPacket packet = *held_;
-    held_.reset();
-    return emit(packet, line_sequence_, line_time_);
+    if (!holds_) return nullptr;
+    holds_ = false;
+    return emit(held_, line_sequence_, line_time_);
   }
 }
 
@@ -65,8 +64,8 @@ bool PacketCursor::belongs(const Record& record) {
       return false;
     if (!carries_on(*packet, record.offset)) return false;
   }
-  held_ = packet;
-  held_offset_ = record.offset;
+  held_.packet = *packet;
+  holds_ = true;
   held_opens_next_ = opens_next;
   receive_ms_ = record.header.receive_time_ms;
   return true;
@@ -107,13 +106,17 @@ Result<const OrderedPacket*> PacketCursor::emit_patch() {
   if (!packet) return nullptr;
   const auto time_step =
       static_cast<std::int32_t>(packet->timestamp - static_cast<std::uint32_t>(line_time_));
-  return emit(*packet, patch.sequence, line_time_ + time_step);
+  patch_.packet = *packet;
+  return emit(patch_, patch.sequence, line_time_ + time_step);
 }
 
-const OrderedPacket* PacketCursor::emit(const RtpPacket& packet, std::int64_t sequence,
-                                        std::int64_t timestamp) {
-  out_ = {packet, media_payload(*track_.types, packet), segment_, sequence, timestamp, receive_ms_};
-  return &out_;
+const OrderedPacket* PacketCursor::emit(OrderedPacket& out, std::int64_t sequence, std::int64_t timestamp) {
+  out.media = media_payload(*track_.types, out.packet);
+  out.segment = segment_;
+  out.sequence = sequence;
+  out.timestamp = timestamp;
+  out.receive_ms = receive_ms_;
+  return &out;
 }
 
 void PacketCursor::begin_segment(std::size_t index) {

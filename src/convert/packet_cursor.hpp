@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "convert/track_scan.hpp"
@@ -44,7 +43,7 @@ class PacketCursor {
   [[nodiscard]] bool carries_on(const RtpPacket& packet, std::uint64_t offset);
   /// nullptr when the file has become unreadable there since the scan.
   [[nodiscard]] Result<const OrderedPacket*> emit_patch();
-  const OrderedPacket* emit(const RtpPacket& packet, std::int64_t sequence, std::int64_t timestamp);
+  const OrderedPacket* emit(OrderedPacket& out, std::int64_t sequence, std::int64_t timestamp);
   [[nodiscard]] const Segment& segment() const { return *layer_.segments[segment_]; }
   [[nodiscard]] bool patch_below(std::int64_t sequence) const;
   void begin_segment(std::size_t index);
@@ -58,13 +57,13 @@ class PacketCursor {
   std::size_t next_pass_over_ = 0;
   std::int64_t line_sequence_ = 0, line_time_ = 0;  // of the main line; 0: the segment has not begun
   std::int64_t receive_ms_ = 0;
-  std::optional<RtpPacket> held_;  // next of the main line, while patches go before it
-  std::uint64_t held_offset_ = 0;
+  OrderedPacket held_;  // next of the main line: patches may go before it
+  bool holds_ = false;
   bool held_opens_next_ = false;  // it belongs to the segment after this one
   bool at_end_ = false;
   std::uint64_t position_ = 0;
   std::vector<std::byte> spill_buffer_;
-  OrderedPacket out_;
+  OrderedPacket patch_;
 };
 
 }  // namespace rtpx

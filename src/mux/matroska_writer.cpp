@@ -21,7 +21,6 @@ constexpr std::int64_t kClusterMs = 5'000;        // WebM container guidelines
 constexpr std::int64_t kVideoCueMs = 500, kAudioCueMs = 2'500;
 constexpr std::uint64_t kCueSize = 24;  // a CuePoint of a file below 1 TiB and 34 years
 constexpr unsigned kSizeWidth = 4;      // of clusters and cues: below 256 MiB
-constexpr std::size_t kClusterHead = 4 + kSizeWidth + 10;
 constexpr std::size_t kBlockHead = 64;  // more than any block or group spends beside its frame
 constexpr std::size_t kSeekSize = 21;   // of a Seek with a position of 8 bytes
 
@@ -155,7 +154,7 @@ bool MatroskaWriter::needs_cluster(const Sample& sample, std::int64_t time_ms, s
   if (sample.keyframe && is_video(tracks_[sample.track].codec)) return true;
   const std::int64_t relative = time_ms - cluster_ms_;
   return relative > kClusterMs || relative < INT16_MIN || size > out_->room() ||
-         out_->position() - cluster_at_ > PublishedFile::kBufferSize;
+         out_->position() - cluster_at_ > PublishedFile::kBuffer;
 }
 
 void MatroskaWriter::note_cue(const Sample& sample, std::int64_t time_ms) {
@@ -234,8 +233,7 @@ Result<void> MatroskaWriter::write(const Sample& sample) {
   const std::size_t size = prefix.size() + data.size() + kBlockHead;
   if (needs_cluster(sample, time_ms, size)) {
     end_cluster();
-    if (size + kClusterHead > out_->room())
-      if (auto flushed = out_->flush(); !flushed) return flushed;
+    if (auto written = out_->write_blocks(); !written) return written;
     if (auto begun = begin_cluster(time_ms); !begun) return begun;
   }
   note_cue(sample, time_ms);

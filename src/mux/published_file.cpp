@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <string>
@@ -10,6 +11,7 @@ namespace rtpx {
 namespace {
 
 constexpr std::uint64_t kWritebackStep = 8U << 20;  // keeps the final sync short
+constexpr std::uint64_t kPreallocateFrom = 4U << 20, kPreallocateStep = 64U << 20;
 
 std::filesystem::path temporary_beside(const std::filesystem::path& path) {
   static std::atomic<unsigned> counter{0};
@@ -20,23 +22,25 @@ std::filesystem::path temporary_beside(const std::filesystem::path& path) {
 
 }  // namespace
 
-Result<std::unique_ptr<PublishedFile>> PublishedFile::create(const std::filesystem::path& path, FileSystem& files) {
+Result<std::unique_ptr<PublishedFile>> PublishedFile::create(const std::filesystem::path& path,
+                                                             FileSystem& files) {
   for (int attempt = 0;; ++attempt) {
     std::filesystem::path temporary = temporary_beside(path);
     auto file = files.open(temporary, OpenMode::create_new);
-    if (file) return std::unique_ptr<PublishedFile>(new PublishedFile(files, path, temporary, std::move(*file)));
+    if (file)
+      return std::unique_ptr<PublishedFile>(new PublishedFile(files, path, temporary, std::move(*file)));
     // A process of our number may have died here and left its file.
     if (file.error().code != Errc::already_exists || attempt == 100) return std::unexpected(file.error());
   }
 }
 
 PublishedFile::PublishedFile(FileSystem& files, std::filesystem::path path, std::filesystem::path temporary,
-                       std::unique_ptr<File> file)
+                             std::unique_ptr<File> file)
     : files_(&files),
       path_(std::move(path)),
       temporary_(std::move(temporary)),
       file_(std::move(file)),
-      buffer_(kBufferSize) {}
+      buffer_(kBuffer) {}
 
 PublishedFile::~PublishedFile() {
   file_.reset();
@@ -48,13 +52,27 @@ std::unexpected<Error> PublishedFile::failure(Error error) {
   return std::unexpected(*failed_);
 }
 
-Result<void> PublishedFile::write_out(Bytes bytes) {
+std::span<std::byte> PublishedFile::place(std::uint64_t position, std::size_t bytes) {
+  const std::size_t at = position % kBuffer;
+  return std::span(buffer_).subspan(at, std::min(bytes, kBlock - at % kBlock));
+}
+
+// Where there is no room for a whole step, the file system finds what is left block by block.
+void PublishedFile::preallocate(std::uint64_t end) {
+  if (!preallocates_ || end <= std::max(preallocated_, kPreallocateFrom)) return;
+  preallocated_ = end + kPreallocateStep;
+  preallocates_ = file_->preallocate(preallocated_);
+  if (!preallocates_) (void)file_->truncate(written_);
+}
+
+Result<void> PublishedFile::write_until(std::uint64_t end) {
   if (failed_) return std::unexpected(*failed_);
-  while (!bytes.empty()) {
+  preallocate(end);
+  while (written_ < end) {
+    const Bytes bytes = place(written_, end - written_);
     const auto count = file_->writev({&bytes, 1});
     if (!count) return failure(count.error());
     written_ += *count;
-    bytes = bytes.subspan(*count);
   }
   if (written_ - started_writeback_ >= kWritebackStep) {
     (void)file_->sync_range(started_writeback_, written_ - started_writeback_, File::RangeSync::start);
@@ -63,19 +81,23 @@ Result<void> PublishedFile::write_out(Bytes bytes) {
   return {};
 }
 
+Result<void> PublishedFile::write_blocks() {
+  return write_until(position_ / kBlock * kBlock);
+}
+
 Result<void> PublishedFile::flush() {
-  const Bytes pending(buffer_.data(), fill_);
-  fill_ = 0;
-  return write_out(pending);
+  return write_until(position_);
 }
 
 Result<void> PublishedFile::append(Bytes bytes) {
-  if (bytes.size() > room()) {
-    if (auto flushed = flush(); !flushed) return flushed;
-    if (bytes.size() >= buffer_.size()) return write_out(bytes);
+  while (!bytes.empty()) {
+    if (room() == 0)
+      if (auto written = write_until((written_ / kBlock + 1) * kBlock); !written) return written;
+    const auto to = place(position_, std::min(bytes.size(), room()));
+    std::memcpy(to.data(), bytes.data(), to.size());
+    position_ += to.size();
+    bytes = bytes.subspan(to.size());
   }
-  if (!bytes.empty()) std::memcpy(buffer_.data() + fill_, bytes.data(), bytes.size());
-  fill_ += bytes.size();
   return {};
 }
 
@@ -83,14 +105,18 @@ Result<void> PublishedFile::patch(std::uint64_t offset, Bytes bytes) {
   if (failed_) return std::unexpected(*failed_);
   if (offset > position() || bytes.size() > position() - offset)
     return failure({Errc::internal, "patching " + path_.string() + " beyond its end"});
-  if (offset < written_ && offset + bytes.size() > written_) {  // lies across the buffer's start
-    if (auto flushed = flush(); !flushed) return flushed;
+  if (offset < written_) {
+    const Bytes on_disk = bytes.first(std::min<std::uint64_t>(bytes.size(), written_ - offset));
+    if (auto written = file_->pwrite(on_disk, offset); !written) return failure(written.error());
+    offset += on_disk.size();
+    bytes = bytes.subspan(on_disk.size());
   }
-  if (offset >= written_) {
-    if (!bytes.empty()) std::memcpy(buffer_.data() + (offset - written_), bytes.data(), bytes.size());
-    return {};
+  while (!bytes.empty()) {
+    const auto to = place(offset, bytes.size());
+    std::memcpy(to.data(), bytes.data(), to.size());
+    offset += to.size();
+    bytes = bytes.subspan(to.size());
   }
-  if (auto written = file_->pwrite(bytes, offset); !written) return failure(written.error());
   return {};
 }
 
@@ -101,6 +127,8 @@ Result<std::size_t> PublishedFile::read_back(std::uint64_t offset, std::span<std
 
 Result<void> PublishedFile::publish() {
   if (auto flushed = flush(); !flushed) return flushed;
+  if (preallocated_ > written_)
+    if (auto cut = file_->truncate(written_); !cut) return failure(cut.error());
   if (auto synced = file_->sync(); !synced) return failure(synced.error());
   if (auto closed = file_->close(); !closed) return failure(closed.error());
   if (auto renamed = files_->rename(temporary_, path_); !renamed) return failure(renamed.error());

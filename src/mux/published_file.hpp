@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "rtpx/result.hpp"
@@ -18,26 +19,30 @@ namespace rtpx {
 /// every later call but that answers the first error again.
 class PublishedFile {
  public:
-  static constexpr std::size_t kBufferSize = 256U << 10;  ///< the second-level cache holds it
+  /// What is written at once, at a multiple of it in the file: the page cache takes that best.
+  static constexpr std::size_t kBlock = 128U << 10;
+  static constexpr std::size_t kBuffer = 2 * kBlock;  ///< the second-level cache holds it
 
   /// Errors: io, no_space, denied, not_found (the folder).
   [[nodiscard]] static Result<std::unique_ptr<PublishedFile>> create(const std::filesystem::path& path,
-                                                                  FileSystem& files = real_file_system());
+                                                                     FileSystem& files = real_file_system());
   ~PublishedFile();
   PublishedFile(const PublishedFile&) = delete;
   PublishedFile& operator=(const PublishedFile&) = delete;
 
   /// Where the next byte goes, counted from the file's start.
-  [[nodiscard]] std::uint64_t position() const noexcept { return written_ + fill_; }
-  /// Bytes that reserve() can give without a write.
-  [[nodiscard]] std::size_t room() const noexcept { return buffer_.size() - fill_; }
+  [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
+  /// Bytes that append() can take without a write.
+  [[nodiscard]] std::size_t room() const noexcept { return kBuffer - (position_ - written_); }
 
   Result<void> append(Bytes bytes);
-  /// Overwrites bytes that were appended before.
+  /// Overwrites bytes that were appended before; cheap while they lie in the buffer.
   Result<void> patch(std::uint64_t offset, Bytes bytes);
   /// Reads bytes that were appended before; fewer at the end of the file.
   Result<std::size_t> read_back(std::uint64_t offset, std::span<std::byte> into);
-  /// Hands the buffer to the operating system.
+  /// Hands the buffer's whole blocks to the operating system, which makes room.
+  Result<void> write_blocks();
+  /// Hands all of the buffer to it.
   Result<void> flush();
   /// Durable under its final name.
   Result<void> publish();
@@ -47,18 +52,22 @@ class PublishedFile {
 
  private:
   PublishedFile(FileSystem& files, std::filesystem::path path, std::filesystem::path temporary,
-             std::unique_ptr<File> file);
-  Result<void> write_out(Bytes bytes);
+                std::unique_ptr<File> file);
+  Result<void> write_until(std::uint64_t end);
+  void preallocate(std::uint64_t end);
+  /// The buffer from `position` to the end of its block at most.
+  [[nodiscard]] std::span<std::byte> place(std::uint64_t position, std::size_t bytes);
   std::unexpected<Error> failure(Error error);
 
   FileSystem* files_;
   std::filesystem::path path_, temporary_;
   std::unique_ptr<File> file_;
   bool published_ = false;
-  std::optional<Error> failed_;  // the first failure
-  std::uint64_t written_ = 0, started_writeback_ = 0;
-  std::size_t fill_ = 0;
-  std::vector<std::byte> buffer_;
+  std::optional<Error> failed_;               // the first failure
+  std::uint64_t written_ = 0, position_ = 0;  // the buffer holds what lies between
+  std::uint64_t started_writeback_ = 0, preallocated_ = 0;
+  bool preallocates_ = true;
+  std::vector<std::byte> buffer_;  // a ring of two blocks
 };
 
 }  // namespace rtpx

@@ -49,7 +49,7 @@ const ParitySolver::Packet* ParitySolver::find(const ParityMember& member) const
 void ParitySolver::add_packet(const RtpPacket& packet) {
   const Key key = key_of({packet.ssrc, packet.sequence_number});
   if (packets_.contains(key)) return;
-  Packet copy(packet.whole.begin(), packet.whole.end());
+  Packet& copy = keep(key, packet.whole);
   for_each_extension(packet, [&](std::uint8_t id, Bytes value) {
     std::size_t count = 0;
     if (changing_[id] == Changing::all) count = value.size();
@@ -57,7 +57,6 @@ void ParitySolver::add_packet(const RtpPacket& packet) {
     const auto end = static_cast<std::size_t>(value.data() + value.size() - packet.whole.data());
     std::fill_n(copy.begin() + static_cast<std::ptrdiff_t>(end - count), count, std::byte{0});
   });
-  keep(key, std::move(copy));
   ++packets_seen_;
   if (waiting_.empty()) return;
   if (packets_seen_ - waiting_.begin()->second.born > kMaxWait) drop_oldest_parity();
@@ -65,16 +64,19 @@ void ParitySolver::add_packet(const RtpPacket& packet) {
   give_out();
 }
 
-void ParitySolver::keep(Key key, Packet packet) {
+ParitySolver::Packet& ParitySolver::keep(Key key, Bytes packet) {
+  decltype(packets_)::node_type node;  // of the oldest, whose memory serves again
+  while (packet_order_.size() >= kMaxPackets || packet_bytes_ + packet.size() > kMaxPacketBytes) {
+    node = packets_.extract(packet_order_.front());
+    packet_order_.pop_front();
+    packet_bytes_ -= node.mapped().size();
+  }
   packet_bytes_ += packet.size();
   packet_order_.push_back(key);
-  packets_.emplace(key, std::move(packet));
-  while (packet_order_.size() > kMaxPackets || packet_bytes_ > kMaxPacketBytes) {
-    const auto oldest = packets_.find(packet_order_.front());
-    packet_order_.pop_front();
-    packet_bytes_ -= oldest->second.size();
-    packets_.erase(oldest);
-  }
+  if (node.empty()) return packets_[key] = Packet(packet.begin(), packet.end());
+  node.key() = key;
+  node.mapped().assign(packet.begin(), packet.end());
+  return packets_.insert(std::move(node)).position->second;
 }
 
 void ParitySolver::add_parity(Parity parity) {

@@ -63,7 +63,7 @@ class ParitySolver {
     RepairSource source;
   };
 
-  void keep(Key key, Packet packet);
+  Packet& keep(Key key, Bytes packet);
   void retry(Key arrived);
   void retry_all();
   void give_out();

@@ -1,6 +1,7 @@
 #include "repair/red.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "repair/repairer.hpp"
 
@@ -80,13 +81,13 @@ std::optional<std::uint16_t> RedSequence::find(std::uint16_t primary_number, std
   // What is known around that time: numbers between `after` and `before` are free for it.
   std::int64_t after = number - (1 << 14);
   std::int64_t before = number;
-  for (const Known& packet : known_) {
-    if (packet.number >= number) break;
-    if (packet.time == time) return static_cast<std::uint16_t>(packet.number);
-    if (packet.time < time)
-      after = std::max(after, packet.number);
+  const auto earlier = std::ranges::lower_bound(known_, number, {}, &Known::number);
+  for (auto at = std::make_reverse_iterator(earlier); at != known_.rend(); ++at) {  // mostly a near one
+    if (at->time == time) return static_cast<std::uint16_t>(at->number);
+    if (at->time < time)
+      after = std::max(after, at->number);
     else
-      before = std::min(before, packet.number);
+      before = std::min(before, at->number);
   }
   const auto fits = [&](std::int64_t candidate) { return candidate > after && candidate < before; };
   if (before - after == 2) return static_cast<std::uint16_t>(after + 1);

@@ -1,5 +1,6 @@
 #include "repair/repairer.hpp"
 
+#include <array>
 #include <unordered_map>
 
 #include "repair/flexfec.hpp"
@@ -51,6 +52,8 @@ struct Repairer::State {
   std::uint32_t packets_without_fec = 0;
   int depth = 0;
   bool ulpfec_alone_seen = false, flexfec_seen = false;
+  std::vector<RedBlock> red_blocks;                 // of red_packet(), which nothing calls again from inside
+  std::vector<std::byte> red_buffer, block_buffer;  // the latter is filled and used at once
 };
 
 Repairer::Repairer(const PayloadTypes& types, const std::map<std::string, std::uint8_t>& header_extensions,
@@ -118,15 +121,14 @@ RedSequence* Repairer::State::sequence_of(std::uint32_t ssrc) {
 }
 
 void Repairer::State::red_packet(const RtpPacket& packet) {
-  std::vector<RedBlock> blocks;
+  std::vector<RedBlock>& blocks = red_blocks;
   if (!parse_red(packet.payload, blocks)) return;
   const RedBlock& primary = blocks.back();
   PacketIdentity identity = identity_of(packet);
   identity.payload_type = primary.payload_type;
   // FEC covers packets as they were before RED (RFC 5109 section 14.1 has FEC for the RED packet; no sender
   // does).
-  std::vector<std::byte> buffer;
-  const RtpPacket without_red = rebuild(packet, identity, primary.payload, buffer);
+  const RtpPacket without_red = rebuild(packet, identity, primary.payload, red_buffer);
   if (types.role(primary.payload_type) == PayloadRole::ulpfec)
     ulpfec_payload(primary.payload, packet.ssrc);
   else
@@ -144,13 +146,12 @@ void Repairer::State::redundant_blocks(const RtpPacket& packet, const std::vecto
     const auto number = sequence->find(packet.sequence_number, packet.timestamp, block,
                                        static_cast<unsigned>(blocks.size() - 1 - i));
     if (!number) continue;
-    RtpPacket bare{.whole = packet.whole.first(12)};  // marker and extensions are the primary's
-    std::vector<std::byte> header(bare.whole.begin(), bare.whole.end()), buffer;
-    header[0] = std::byte{0x80};
-    bare.whole = header;
+    static constexpr std::array<std::byte, 12> kBare{
+        std::byte{0x80}};  // marker and extensions are the primary's
+    const RtpPacket bare{.whole = kBare};
     const PacketIdentity identity{block.payload_type, *number, packet.timestamp - block.timestamp_offset,
                                   packet.ssrc};
-    on_repaired({rebuild(bare, identity, block.payload, buffer), RepairSource::red});
+    on_repaired({rebuild(bare, identity, block.payload, block_buffer), RepairSource::red});
   }
 }
 

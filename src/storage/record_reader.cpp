@@ -14,7 +14,7 @@ namespace rtpx {
 
 namespace {
 
-constexpr std::size_t kReadBytes = 256U << 10;
+constexpr std::size_t kReadBytes = 128U << 10;
 constexpr std::size_t kMaxRecordBytes = RecordHeader::kBytes + kMaxPacketBytes;
 constexpr std::size_t kLookBeyondWeakBytes = 64U << 10;  // for better evidence
 constexpr std::size_t kMaxDamagedRanges = 65536;         // further ones extend the last
@@ -32,14 +32,16 @@ class TrackBytes {
  public:
   explicit TrackBytes(const std::vector<Part>& parts) : parts_(parts) {}
 
+  /// What the buffer holds from `offset` on; they live until the next call of at().
+  [[nodiscard]] Bytes held(std::uint64_t offset) const noexcept {
+    const std::uint64_t skip = offset - begin_;  // an offset before the buffer wraps to beyond it
+    return skip < filled_ ? Bytes(buffer_.get() + skip, filled_ - skip) : Bytes{};
+  }
   /// Bytes from `offset` on: at least `wanted` of them, unless the file that holds `offset` ends before. They
   /// live until the next call. `read_bytes`: how much to read at least when something has to be read.
   Result<Bytes> at(std::uint64_t offset, std::size_t wanted, std::size_t read_bytes) {
-    if (offset >= begin_ && offset - begin_ < filled_) {
-      const auto skip = static_cast<std::size_t>(offset - begin_);
-      if (filled_ - skip >= wanted || begin_ + filled_ == part_end_)
-        return Bytes(buffer_.get() + skip, filled_ - skip);
-    }
+    const Bytes there = held(offset);
+    if (!there.empty() && (there.size() >= wanted || begin_ + filled_ == part_end_)) return there;
     if (const auto done = fill(offset, wanted, read_bytes); !done) return std::unexpected(done.error());
     return Bytes(buffer_.get(), filled_);
   }
@@ -47,6 +49,7 @@ class TrackBytes {
   [[nodiscard]] std::uint64_t part_end() const { return part_end_; }
   /// Some of these bytes, which at() answered, could not be read: they are zeros.
   [[nodiscard]] bool unreadable(std::uint64_t from, std::uint64_t to) const {
+    if (unreadable_.empty()) return false;
     const auto next = unreadable_.lower_bound(to);
     return next != unreadable_.begin() && std::prev(next)->second > from;
   }
@@ -134,18 +137,17 @@ class FileRecordReader final : public RecordReader {
   Result<std::optional<Record>> next() override {
     for (;;) {
       if (pos_ >= end_ && !enter_next_part()) return std::nullopt;
-      auto window = bytes_.at(pos_, 2 * RecordHeader::kBytes, kReadBytes);
-      if (window && window->size() >= RecordHeader::kBytes)
-        window = bytes_.at(pos_, bytes_to_judge(*window), kReadBytes);
-      if (!window) return std::unexpected(window.error());
-      end_ = bytes_.part_end();
-      if (const auto size = healthy_record(*window)) {
-        const auto inside = suspicious_ ? hidden_record(*window, *size) : std::nullopt;
-        auto record = inside ? damaged_until(pos_ + *inside) : hand_out(*window, *size);
-        if (!record || *record) return record;
-        continue;
+      Bytes window = bytes_.held(pos_);
+      if (!enough_to_judge(window)) {
+        const auto read = read_to_judge();
+        if (!read) return std::unexpected(read.error());
+        window = *read;
       }
-      auto record = judge();
+      const auto size = healthy_record(window);
+      const auto inside = size && suspicious_ ? hidden_record(window, *size) : std::nullopt;
+      if (size && !inside && !bytes_.unreadable(pos_, pos_ + RecordHeader::kBytes + *size))
+        return take(window, *size);
+      auto record = size ? damaged_until(pos_ + inside.value_or(RecordHeader::kBytes + *size)) : judge();
       if (!record || *record) return record;
     }
   }
@@ -193,6 +195,17 @@ class FileRecordReader final : public RecordReader {
     return 2 * RecordHeader::kBytes + packet;
   }
 
+  [[nodiscard]] static bool enough_to_judge(Bytes window) noexcept {
+    return window.size() >= 2 * RecordHeader::kBytes && window.size() >= bytes_to_judge(window);
+  }
+  Result<Bytes> read_to_judge() {
+    auto window = bytes_.at(pos_, 2 * RecordHeader::kBytes, kReadBytes);
+    if (window && window->size() >= RecordHeader::kBytes)
+      window = bytes_.at(pos_, bytes_to_judge(*window), kReadBytes);
+    end_ = bytes_.part_end();
+    return window;
+  }
+
   /// The size of the packet at pos_, when the record is beyond doubt: its time fits the last one's, and
   /// another header that fits follows, or the end of the file.
   [[nodiscard]] std::optional<std::uint32_t> healthy_record(Bytes window) const noexcept {
@@ -211,6 +224,8 @@ class FileRecordReader final : public RecordReader {
     if (!RecordSync::possible(following) ||
         !RecordSync::times_fit(header.receive_time_ms, following.receive_time_ms))
       return std::nullopt;
+    const std::size_t after = bytes + RecordHeader::kBytes + following.size;
+    if (after < window.size()) __builtin_prefetch(window.data() + after);
     return header.size;
   }
 
@@ -224,9 +239,13 @@ class FileRecordReader final : public RecordReader {
   Result<std::optional<Record>> hand_out(Bytes window, std::uint32_t size) {
     const std::uint64_t end = pos_ + RecordHeader::kBytes + size;
     if (bytes_.unreadable(pos_, end)) return damaged_until(end);
+    return take(window, size);
+  }
+
+  Record take(Bytes window, std::uint32_t size) {
     const Record record{load_record_header(window.data()), pos_, window.subspan(RecordHeader::kBytes, size)};
     sync_.accept(record.header, record.packet);
-    pos_ = end;
+    pos_ += RecordHeader::kBytes + size;
     return record;
   }
 

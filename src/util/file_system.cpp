@@ -1,8 +1,10 @@
 #include "util/file_system.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -155,6 +157,11 @@ class RealFile final : public File {
         errno != EOPNOTSUPP && errno != ENOSYS)
       return failed("reserve space for", path_);
     return {};
+  }
+
+  bool preallocate(std::uint64_t bytes) override {
+    struct statfs system {};
+    return ::fstatfs(fd_, &system) == 0 && system.f_type == EXT4_SUPER_MAGIC && reserve(bytes).has_value();
   }
 
   Result<std::uint64_t> size() const override {

@@ -92,8 +92,7 @@ class FaultFile final : public File {
     for (const Bytes part : parts) all += as_text(part);
     if (error) {
       // The call that the machine stopped in may have reached the disk in part.
-      if (error->message.ends_with("stops here (injected)"))
-        (void)store(all.substr(0, all.size() / 2), end_);
+      if (error->message.ends_with("stops here (injected)")) (void)store(all.substr(0, all.size() / 2), end_);
       return std::unexpected(*error);
     }
     if (all.empty()) return 0;
@@ -155,6 +154,8 @@ class FaultFile final : public File {
     disk_.used_ += more;
     return {};
   }
+
+  bool preallocate(std::uint64_t bytes) override { return reserve(bytes).has_value(); }
 
   Result<std::uint64_t> size() const override {
     const std::lock_guard lock(disk_.mutex_);
