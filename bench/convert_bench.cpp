@@ -7,6 +7,7 @@
 //   codecs  CPU a GB of each video codec against VP8's
 //
 // usage: convert_bench [--dir DIR] [--minutes N] [--rounds N] [PART...]
+//        convert_bench --generate FOLDER [--minutes N]     only writes the call
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -192,7 +193,7 @@ class Bench {
 int main(int count, char** arguments) {
   if (count == 4 && std::strcmp(arguments[1], "--convert") == 0)
     return convert_child(arguments[2], arguments[3]);
-  fs::path base = fs::temp_directory_path();
+  fs::path base = fs::temp_directory_path(), generate;
   double minutes = 60;
   int rounds = 5;
   std::vector<std::string> parts;
@@ -204,6 +205,8 @@ int main(int count, char** arguments) {
       die(option + " needs a value");
     else if (option == "--dir")
       base = arguments[i];
+    else if (option == "--generate")
+      generate = arguments[i];
     else if (option == "--minutes")
       minutes = std::atof(arguments[i]);
     else if (option == "--rounds")
@@ -211,6 +214,7 @@ int main(int count, char** arguments) {
     else
       die("unknown option " + option);
   }
+  if (!generate.empty()) return rtpx::bench::generate_call(generate, minutes), 0;
   const auto wanted = [&](const char* part) {
     return parts.empty() || std::ranges::find(parts, part) != parts.end();
   };
