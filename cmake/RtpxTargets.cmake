@@ -4,6 +4,8 @@ target_compile_options(rtpx_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual
                                             -Wno-missing-field-initializers)
 # GCC 12 at -O2 sees overlaps inside std::string that are not there (its bug 105651).
 target_compile_options(rtpx_flags INTERFACE $<$<AND:$<CXX_COMPILER_ID:GNU>,$<CONFIG:Release>>:-Wno-restrict>)
+# Where several files are compiled as one, GCC takes their private types for a header's.
+target_compile_options(rtpx_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
 if(RTPX_SANITIZE)
   target_compile_options(rtpx_flags INTERFACE -fsanitize=${RTPX_SANITIZE} -fno-omit-frame-pointer
                                               -fno-sanitize-recover=all)

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "convert/limits.hpp"
 #include "rtp/rtcp.hpp"
 
 namespace rtpx {
@@ -17,8 +16,6 @@ constexpr std::int64_t kTailNumbers =
 constexpr std::int64_t kTailArrivalMs = 5'000;
 constexpr std::int64_t kTailMediaMs = 500;
 constexpr std::int64_t kSilentMs = 1'000;  // a source that has not been heard for so long has stopped
-constexpr std::size_t kMaxSeconds = 7 * 24 * 3600;
-constexpr std::int64_t kQuietMs = 1'000;
 
 constexpr const char* kCaptureTime = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time";
 
@@ -52,7 +49,8 @@ std::uint64_t LayerScan::missing() const noexcept {
   return count;
 }
 
-LayerScanner::LayerScanner(const LayerContext& context, LayerScan& out) : context_(context), out_(out) {
+LayerScanner::LayerScanner(const LayerContext& context, LayerScan& out)
+    : context_(context), out_(out), quiet_(context.kind, out.quiet), digits_(out.digits) {
   const PayloadTypes& types = *context.types;
   for (int type = 0; type < 128; ++type)
     if (const Codec* codec = types.codec(static_cast<std::uint8_t>(type)))
@@ -77,7 +75,8 @@ Result<void> LayerScanner::push(const RtpPacket& packet, std::uint64_t offset, s
   } else {
     judge(describe(packet, media, offset, receive_ms));
     watch_parameter_sets(media);
-    if (media.role == PayloadRole::telephone_event) note_digit(packet);
+    if (media.role == PayloadRole::telephone_event && !out_.segments.empty())
+      digits_.push(out_.segments.size() - 1, current().line.unwrap(packet.timestamp), media.payload);
   }
   if (repairs_) repairer_->push(packet);
   if (failed_) return std::unexpected(*failed_);
@@ -143,7 +142,7 @@ void LayerScanner::take_late(Segment& segment, const Arrival& arrival, const Seq
   segment.patches.push_back({place.sequence, arrival.offset});
   ++segment.packets;
   ++out_.reordered;
-  uncount_lost();
+  out_.lost_per_second.take_back_one();  // only late
   count(arrival);
 }
 
@@ -155,7 +154,7 @@ bool LayerScanner::take_after_repair(Segment& segment, const Arrival& arrival, s
   segment.filled.erase(filled);
   ++segment.packets;
   ++out_.reordered;
-  uncount_lost();
+  out_.lost_per_second.take_back_one();  // only late
   count(arrival);
   return true;
 }
@@ -181,7 +180,7 @@ void LayerScanner::take_ahead(Segment& segment, const Arrival& arrival, const Se
   const std::int64_t skipped = place.sequence - segment.line.highest() - 1;
   if (arrival.media) note_quiet(segment, arrival, place);
   segment.line.take(place, arrival.receive_ms);
-  if (skipped > 0) count_lost(static_cast<std::uint64_t>(skipped));
+  if (skipped > 0) count_lost(skipped);
   if (!segment.given_early.empty()) {
     segment.given_early.erase(place.sequence);
     use_early(segment, place.sequence);
@@ -195,36 +194,12 @@ void LayerScanner::take_ahead(Segment& segment, const Arrival& arrival, const Se
     feed_reports(segment, arrival.receive_ms);
 }
 
-// Tells why nothing came for a while although no number is missing.
 void LayerScanner::note_quiet(const Segment& segment, const Arrival& arrival,
                               const SequenceLine::Place& place) {
-  const std::int64_t step = place.timestamp - segment.line.highest_timestamp();
-  if (place.sequence != segment.line.highest() + 1 || step < 0) return;
-  if (step > 0 && (typical_step_ == 0 || step < typical_step_)) typical_step_ = step;
-  const std::int64_t step_ms = step * 1000 / segment.clock_rate;
-  const std::int64_t arrival_ms = arrival.receive_ms - segment.line.last_receive_ms();
-  const bool audio = context_.kind == MediaKind::audio;
-
-  QuietSpan span{ReportGap::Kind::pause, out_.segments.size() - 1, segment.line.highest_timestamp(),
-                 place.timestamp};
-  if (arrival_ms >= kQuietMs && step_ms < arrival_ms / 2)
-    span.kind = ReportGap::Kind::pause;
-  else if (audio && step_ms >= 5 * kQuietMs)
-    span.kind = ReportGap::Kind::mute;
-  else if (audio && step > 3 * typical_step_ && step_ms >= 100)
-    span.kind = ReportGap::Kind::dtx;
-  else if (audio || step_ms < 2 * kQuietMs)
-    return;
-
-  if (!out_.quiet.empty() && span.kind == ReportGap::Kind::dtx) {
-    QuietSpan& last = out_.quiet.back();  // a few comfort packets between do not end the silence
-    if (last.kind == span.kind && last.segment == span.segment &&
-        span.from_timestamp - last.to_timestamp <= 2 * typical_step_) {
-      last.to_timestamp = span.to_timestamp;
-      return;
-    }
-  }
-  if (out_.quiet.size() < kMaxListed) out_.quiet.push_back(span);
+  const SequenceLine& line = segment.line;
+  if (place.sequence != line.highest() + 1 || place.timestamp < line.highest_timestamp()) return;
+  quiet_.look_at({out_.segments.size() - 1, line.highest_timestamp(), place.timestamp, segment.clock_rate,
+                  arrival.receive_ms - line.last_receive_ms()});
 }
 
 // A packet that fits no line.
@@ -385,47 +360,16 @@ void LayerScanner::watch_parameter_sets(const MediaPayload& media) {
   out_.parameter_sets_change = watch->second.changes() || set_watches_.size() > 1;
 }
 
-// RFC 4733 section 2.3: event | E R volume | duration.
-void LayerScanner::note_digit(const RtpPacket& packet) {
-  ByteReader in(packet.payload);
-  const std::uint8_t event = in.u8();
-  in.skip(1);
-  const std::uint32_t duration = in.u16();
-  if (!in.ok() || out_.segments.empty()) return;
-  const std::int64_t timestamp = current().line.unwrap(packet.timestamp);
-  if (!out_.digits.empty() && out_.digits.back().timestamp == timestamp &&
-      out_.digits.back().event == event) {
-    out_.digits.back().duration = std::max(out_.digits.back().duration, duration);
-  } else if (out_.digits.size() < kMaxListed) {
-    out_.digits.push_back({out_.segments.size() - 1, timestamp, event, duration});
-  }
-}
-
 void LayerScanner::count(const Arrival& arrival) {
   if (!arrival.media) return;
   ++out_.packets;
   out_.bytes += arrival.bytes;
   if (arrival.keyframe_hint) ++out_.keyframe_bound;
-  const auto second =
-      static_cast<std::size_t>(std::max<std::int64_t>(0, arrival.receive_ms - out_.first_receive_ms) / 1000);
-  if (second >= kMaxSeconds) return;
-  if (out_.bits_per_second.size() <= second) out_.bits_per_second.resize(second + 1);
-  out_.bits_per_second[second] += arrival.bytes * 8;
+  out_.bits_per_second.add(arrival.receive_ms - out_.first_receive_ms, arrival.bytes * 8);
 }
 
-void LayerScanner::count_lost(std::uint64_t packets) {
-  const auto second =
-      static_cast<std::size_t>(std::max<std::int64_t>(0, receive_ms_ - out_.first_receive_ms) / 1000);
-  if (second >= kMaxSeconds) return;
-  if (out_.lost_per_second.size() <= second) out_.lost_per_second.resize(second + 1);
-  out_.lost_per_second[second] += static_cast<std::uint32_t>(packets);
-}
-
-// A packet counted as lost was only late.
-void LayerScanner::uncount_lost() {
-  auto& lost = out_.lost_per_second;
-  const auto last = std::find_if(lost.rbegin(), lost.rend(), [](std::uint32_t n) { return n > 0; });
-  if (last != lost.rend()) --*last;
+void LayerScanner::count_lost(std::int64_t packets) {
+  out_.lost_per_second.add(receive_ms_ - out_.first_receive_ms, static_cast<std::uint32_t>(packets));
 }
 
 void LayerScanner::feed_reports(Segment& segment, std::int64_t until_ms) {
@@ -443,6 +387,7 @@ void LayerScanner::finish() {
     confirm_candidate();
   else if (candidate_)
     discard_candidate();
+  digits_.finish();
   for (auto& segment : out_.segments) {
     feed_reports(*segment, INT64_MAX);
     // What was given back beyond the last number stands as the segment's end.

@@ -10,13 +10,15 @@
 #include <vector>
 
 #include "codec/parameter_set_watch.hpp"
+#include "convert/digit_spans.hpp"
 #include "convert/keyframe_hint.hpp"
 #include "convert/media_payload.hpp"
+#include "convert/per_second.hpp"
+#include "convert/quiet_spans.hpp"
 #include "convert/rtcp_log.hpp"
 #include "convert/sequence_line.hpp"
 #include "convert/spill_file.hpp"
 #include "repair/repairer.hpp"
-#include "rtpx/inspect.hpp"
 #include "timeline/timeline.hpp"
 
 namespace rtpx {
@@ -64,21 +66,6 @@ struct Segment {
   std::span<const ReportArrival> reports;  ///< sender reports not yet given to the clock
 };
 
-/// A stretch between two packets with adjoining numbers.
-struct QuietSpan {
-  ReportGap::Kind kind = ReportGap::Kind::dtx;
-  std::size_t segment = 0;
-  std::int64_t from_timestamp = 0, to_timestamp = 0;
-};
-
-/// A telephone event as its packets told it.
-struct DigitSpan {
-  std::size_t segment = 0;
-  std::int64_t timestamp = 0;
-  std::uint8_t event = 0;
-  std::uint32_t duration = 0;  ///< ticks
-};
-
 /// What the scan found of one layer (rid) of a track. Grows with losses, late packets and seconds.
 struct LayerScan {
   std::uint8_t rid_index = 0;
@@ -95,7 +82,7 @@ struct LayerScan {
   std::int64_t first_receive_ms = 0, last_receive_ms = 0;
   std::vector<QuietSpan> quiet;
   std::vector<DigitSpan> digits;
-  std::vector<std::uint32_t> bits_per_second, lost_per_second;
+  PerSecond bits_per_second, lost_per_second;
 
   [[nodiscard]] std::uint64_t missing() const noexcept;  ///< numbers still missing, over all segments
 };
@@ -158,11 +145,9 @@ class LayerScanner {
   void discard_candidate();
   void on_repaired(const Repaired& repaired);
   void use_early(Segment& segment, std::int64_t below);
-  void note_digit(const RtpPacket& packet);
   void watch_parameter_sets(const MediaPayload& media);
   void count(const Arrival& arrival);
-  void count_lost(std::uint64_t packets);
-  void uncount_lost();
+  void count_lost(std::int64_t packets);
   bool take_after_repair(Segment& segment, const Arrival& arrival, std::int64_t sequence);
   void feed_reports(Segment& segment, std::int64_t until_ms);
   [[nodiscard]] Segment& current() { return *out_.segments.back(); }
@@ -177,8 +162,9 @@ class LayerScanner {
   std::map<std::uint32_t, std::int64_t> heard_ms_;         // by SSRC without an open segment: its last packet
   std::optional<Candidate> candidate_;
   std::optional<Error> failed_;
-  std::int64_t receive_ms_ = 0;    // of the packet being pushed
-  std::int64_t typical_step_ = 0;  // shortest RTP time step between adjoining packets
+  std::int64_t receive_ms_ = 0;  // of the packet being pushed
+  QuietSpans quiet_;
+  DigitSpans digits_;
 };
 
 }  // namespace rtpx

@@ -55,8 +55,8 @@ class LayerReporter {
     out_.lost.after_repair = layer_.missing();
     out_.lost.before_repair = out_.lost.after_repair + out_.lost.by_rtx + out_.lost.by_red +
                               out_.lost.by_ulpfec + out_.lost.by_flexfec;
-    out_.bits_per_second = layer_.bits_per_second;
-    out_.lost_per_second = layer_.lost_per_second;
+    out_.bits_per_second = layer_.bits_per_second.sums();
+    out_.lost_per_second = layer_.lost_per_second.sums();
     out_.start_ms = ms_of(start_of(placed_));
     out_.end_ms = ms_of(end_of(placed_));
   }
@@ -109,11 +109,9 @@ class LayerReporter {
   }
 
   void digits() {
-    constexpr std::string_view kDigits = "0123456789*#ABCD";
-    for (const DigitSpan& digit : layer_.digits)
-      out_.digits.push_back({at(digit.segment, digit.timestamp), digit.event,
-                             digit.event < kDigits.size() ? kDigits[digit.event] : '?',
-                             1000.0 * digit.duration / layer_.segments[digit.segment]->clock_rate});
+    for (const auto& [segment, press] : layer_.digits)
+      out_.digits.push_back({at(segment, press.timestamp), press.event, dtmf_digit(press.event).value_or('?'),
+                             1000.0 * press.duration / layer_.segments[segment]->clock_rate});
   }
 
   const PlacedLayer& placed_;
