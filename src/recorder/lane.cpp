@@ -7,7 +7,7 @@ namespace rtpx {
 namespace {
 
 // A chunk filled within this many flush passes makes the next one larger; one that took longer, smaller.
-constexpr std::uint32_t kFastPasses = 2, kSlowPasses = 8;
+constexpr std::uint32_t kFastPasses = 1, kSlowPasses = 4;
 
 void add(std::atomic<std::uint64_t>& counter,
          std::uint64_t value) noexcept {  // one writer at a time: no lock prefix

@@ -9,7 +9,7 @@ namespace rtpx {
 namespace {
 
 constexpr std::size_t kPartsPerWrite = 16;
-constexpr std::uint32_t kIdlePasses = 40;
+constexpr std::uint32_t kIdlePasses = 20;
 
 }  // namespace
 

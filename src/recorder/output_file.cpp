@@ -7,7 +7,7 @@
 namespace rtpx {
 namespace {
 
-constexpr std::uint32_t kUnusedPasses = 40;  // a file unused for so long gives its place away
+constexpr std::uint32_t kUnusedPasses = 20;  // a file unused for so long gives its place away
 constexpr std::size_t kFewestPlaces = 8, kMostPlaces = 16384;
 
 std::size_t places_under_limit() {

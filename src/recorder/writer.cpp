@@ -16,7 +16,7 @@ constexpr auto kFullRetry = 100ms;  // between two attempts at a full disk
 Writer::Writer(std::shared_ptr<LaneShared> shared, FileSystem& files,
                std::chrono::milliseconds flush_interval, WriterListener& listener)
     : shared_(std::move(shared)),
-      pass_period_(std::max<Clock::duration>(flush_interval / 4, 1ms)),
+      pass_period_(pass_period(flush_interval)),
       listener_(listener),
       open_files_(files) {}
 

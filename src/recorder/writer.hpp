@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -26,10 +27,15 @@ class WriterListener {
 };
 
 /// The thread that writes all lanes of a recorder. It takes full chunks as they come and everything else in
-/// passes a quarter of flush_interval apart, so that what was accepted is in the file after half of it.
+/// passes half of flush_interval apart: the other half is for the disk, and fewer passes cost less.
 class Writer {
  public:
   using Clock = std::chrono::steady_clock;
+
+  [[nodiscard]] static std::chrono::milliseconds pass_period(
+      std::chrono::milliseconds flush_interval) noexcept {
+    return std::max(flush_interval / 2, std::chrono::milliseconds(1));
+  }
 
   Writer(std::shared_ptr<LaneShared> shared, FileSystem& files, std::chrono::milliseconds flush_interval,
          WriterListener& listener);

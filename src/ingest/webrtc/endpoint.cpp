@@ -32,9 +32,9 @@ constexpr auto kTimerTick = 10ms;
 constexpr std::size_t kMaxCandidates = 16;
 constexpr int kBatchesPerWake = 8;
 /// Arrival times come from the kernel, so reading a little later costs nothing and saves a wake-up per
-/// packet.
-constexpr auto kPauseWhenBusy = 1ms;
-constexpr std::size_t kBusy = 2, kBehind = UdpSocket::kBatch;  // datagrams in one wake-up
+/// packet. Where packets are rare there is nothing to save.
+constexpr auto kPauseWhenBusy = 1ms, kRare = 4ms;
+constexpr std::size_t kBehind = UdpSocket::kBatch;  // datagrams in one wake-up: the buffer may be short
 
 /// What the media thread does not read in time, the kernel drops. Without the privilege it stays as it is.
 void raise_priority() {
@@ -251,6 +251,7 @@ void WebRtcEndpoint::Impl::media_loop() {
   std::array<epoll_event, 8> events{};
   while (!stop_) {
     const int ready = epoll_wait(epoll_, events.data(), events.size(), static_cast<int>(kTimerTick.count()));
+  Time last_read{};
     bool busy = false;
     {
       const std::lock_guard lock(mutex_);
@@ -258,9 +259,12 @@ void WebRtcEndpoint::Impl::media_loop() {
       for (int i = 0; i < ready; ++i)
         if (const std::uint64_t which = events[static_cast<std::size_t>(i)].data.u64; which < sockets_.size())
           receive(which);
-      const std::uint64_t read = totals_.datagrams - before;
-      busy = read >= kBusy && read < kBehind;
-      if (const Time now = ReceiveClock::now(); now - last_tick_ >= kTimerTick) tick(now);
+      const Time now = ReceiveClock::now();
+      if (const std::uint64_t read = totals_.datagrams - before; read > 0) {
+        busy = read < kBehind && now - last_read < kRare;
+        last_read = now;
+      }
+      if (now - last_tick_ >= kTimerTick) tick(now);
     }
     if (busy) std::this_thread::sleep_for(kPauseWhenBusy);
   }
