@@ -19,6 +19,7 @@ struct ServeArguments {
   std::string listen = "127.0.0.1:8080";
   std::string log_level = "info", log_format = "text";
   std::string conversion_memory = "4G", min_free = "1G", keep_bytes = "0", max_bit_rate = "0";
+  int connect_seconds = 30;
 };
 
 const char* const kServeFooter =
@@ -103,6 +104,7 @@ int serve(CLI::App& command, ServeArguments& arguments, const std::stop_token& s
   options.min_free_bytes = bytes_of(arguments.min_free);
   options.conversion_memory_bytes = bytes_of(arguments.conversion_memory);
   options.keep_bytes = bytes_of(arguments.keep_bytes);
+  options.webrtc.connect_timeout = std::chrono::seconds(arguments.connect_seconds);
   options.webrtc.max_bits_per_second = bytes_of(arguments.max_bit_rate);
   server::set_up_log(arguments.log_level, arguments.log_format);
   const auto served = server::serve(options, stop, [](const std::string& url) {
@@ -145,6 +147,12 @@ void add_serve(CLI::App& app, Program& program) {
   add("--tls-cert", options.tls_cert, "Certificate chain, PEM; read again at SIGHUP", "FILE");
   add("--tls-key", options.tls_key, "Its private key, PEM", "FILE");
   add("--max-sessions", options.webrtc.max_sessions, "Publishers at once (default 200)", "N");
+  add("--max-waiting", options.webrtc.max_unconnected,
+      "Of these, publishers that are not connected yet (default 100)", "N")
+      ->check(CLI::Range(1, 100000));
+  add("--connect-timeout", arguments->connect_seconds, "Time that a publisher has to connect (default 30)",
+      "SECONDS")
+      ->check(CLI::Range(1, 3600));
   add("--max-ingests", options.max_ingests, "Senders of plain RTP at once (default 50)", "N")
       ->check(CLI::Range(0, 1000));
   add("--max-bit-rate", arguments->max_bit_rate, "Bits a second for each publisher; 0: no limit (default)",

@@ -427,6 +427,29 @@ TEST_F(EndpointTest, LimitsOfSessionsAreErrorsThatSaySo) {
   EXPECT_THAT(refused.error().message, testing::HasSubstr("2"));
 }
 
+TEST_F(EndpointTest, ThePublisherThatComesTakesThePlaceOfOneThatNeverCame) {
+  start({.max_sessions = 3, .max_unconnected = 2, .connect_grace = 0ms});
+  WebRtcPublisher connected(browser_offer()), checked(browser_offer()), silent(browser_offer());
+  const auto first = accept(connected.offer());
+  ASSERT_TRUE(first && connected.connect(first->answer_sdp));
+  const auto second = accept(checked.offer());
+  ASSERT_TRUE(second);
+  checked.take_answer(second->answer_sdp);
+  checked.send_check();
+  ASSERT_TRUE(checked.poll_until([&] { return checked.stun_successes > 0; }));
+  const auto third = accept(silent.offer());
+  ASSERT_TRUE(third);
+  std::vector<std::unique_ptr<WebRtcPublisher>> late;
+  for (int i = 0; i < 10; ++i) {
+    late.push_back(std::make_unique<WebRtcPublisher>(browser_offer()));
+    ASSERT_TRUE(accept(late.back()->offer()));
+  }
+  EXPECT_FALSE(endpoint->stats(third->id)) << "the one of whom nothing was heard goes first";
+  EXPECT_TRUE(endpoint->stats(second->id)) << "one that is on its way stays";
+  EXPECT_TRUE(endpoint->stats(first->id)->connected) << "and no session under way ends";
+  EXPECT_EQ(endpoint->stats().sessions, 3U);
+}
+
 TEST_F(EndpointTest, ABitRateOverTheLimitIsCutAndCounted) {
   start({.max_bits_per_second = 80'000});
   WebRtcPublisher publisher(browser_offer());

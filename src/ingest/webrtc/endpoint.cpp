@@ -170,13 +170,14 @@ class WebRtcEndpoint::Impl {
  private:
   /// A session and the way to its publisher.
   struct Peer {
-    explicit Peer(IceCredentials credentials) : ice(std::move(credentials)) {}
+    Peer(IceCredentials credentials, Time now) : ice(std::move(credentials)), accepted(now) {}
     IceLite ice;
     std::unique_ptr<Session> session;
     SessionHandlers handlers;
     LocalTransport local;
     UdpSocket* socket = nullptr;  // null until the first valid check
     SocketAddress remote, from;
+    Time accepted;
     bool announced = false;  // handlers.connected was posted
   };
 
@@ -190,6 +191,7 @@ class WebRtcEndpoint::Impl {
   void remove(std::map<std::string, std::unique_ptr<Peer>, std::less<>>::iterator at, Time now);
   [[nodiscard]] SessionStats stats_of(const Peer& peer, Time now) const;
   [[nodiscard]] std::vector<SocketAddress> candidates() const;
+  [[nodiscard]] bool make_place(Time now);
   [[nodiscard]] Result<void> reserve();
   static void count(EndpointStats& into, const SessionStats& of);
 
@@ -249,9 +251,9 @@ void WebRtcEndpoint::Impl::media_loop() {
   raise_priority();
   pthread_setname_np(pthread_self(), "rtpx-media");
   std::array<epoll_event, 8> events{};
+  Time last_read{};
   while (!stop_) {
     const int ready = epoll_wait(epoll_, events.data(), events.size(), static_cast<int>(kTimerTick.count()));
-  Time last_read{};
     bool busy = false;
     {
       const std::lock_guard lock(mutex_);
@@ -393,11 +395,30 @@ std::vector<SocketAddress> WebRtcEndpoint::Impl::candidates() const {
   return out;
 }
 
+/// Ends the session that has waited longest for its publisher, so that those who never come keep nobody out.
+/// One that has shown itself by a STUN request stays while there are others. False: all have just begun.
+bool WebRtcEndpoint::Impl::make_place(Time now) {
+  const auto rank = [](const Peer& peer) { return std::pair(peer.socket != nullptr, peer.accepted); };
+  auto oldest = peers_.end();
+  for (auto at = peers_.begin(); at != peers_.end(); ++at) {
+    const Peer& peer = *at->second;
+    if (peer.session->connected() || now - peer.accepted < options_.connect_grace) continue;
+    if (oldest == peers_.end() || rank(peer) < rank(*oldest->second)) oldest = at;
+  }
+  if (oldest == peers_.end()) return false;
+  oldest->second->session->close(SessionEnd::never_connected);
+  remove(oldest, now);
+  return true;
+}
+
 /// Takes one of the places for sessions.
 Result<void> WebRtcEndpoint::Impl::reserve() {
   const std::lock_guard lock(mutex_);
-  const auto waiting = static_cast<std::size_t>(
+  auto waiting = static_cast<std::size_t>(
       std::ranges::count_if(peers_, [](const auto& one) { return !one.second->session->connected(); }));
+  const bool full =
+      peers_.size() + opening_ >= options_.max_sessions || waiting + opening_ >= options_.max_unconnected;
+  if (full && make_place(ReceiveClock::now())) --waiting;
   if (peers_.size() + opening_ >= options_.max_sessions)
     return fail(Errc::denied, "The recorder has all the sessions that it may have (" +
                                   std::to_string(options_.max_sessions) + "); try again later.");
@@ -425,7 +446,7 @@ Result<AcceptedSession> WebRtcEndpoint::Impl::accept(std::string_view offer, Ses
   --opening_;
   if (!sink) return std::unexpected(sink.error());
 
-  auto peer = std::make_unique<Peer>(make_ice_credentials());
+  auto peer = std::make_unique<Peer>(make_ice_credentials(), ReceiveClock::now());
   peer->handlers = std::move(handlers);
   peer->local = {peer->ice.current().ufrag, peer->ice.current().pwd,     dtls_->fingerprint(), candidates(),
                  next_session_number_++,    options_.max_bits_per_second};

@@ -23,7 +23,7 @@ enum class SessionEnd : std::uint8_t {
   close_notify,       ///< the publisher closed DTLS: pc.close(), page closed or reloaded
   bye,                ///< RTCP BYE for all its streams
   silence,            ///< no valid packet of any kind for Options::silence_timeout
-  never_connected,    ///< no DTLS handshake within Options::connect_timeout
+  never_connected,    ///< no DTLS handshake within Options::connect_timeout, or its place was needed
   dtls_failed,        ///< the handshake was refused or broke
   wrong_fingerprint,  ///< the certificate is not the one that the offer announced
   shutdown,           ///< the endpoint is going away
@@ -140,6 +140,8 @@ class WebRtcEndpoint {
                                             ///< is dropped and counted; 0: no limit
     std::chrono::milliseconds silence_timeout{15'000};
     std::chrono::milliseconds connect_timeout{30'000};
+    /// A session that is not connected after this ends early where its place is needed.
+    std::chrono::milliseconds connect_grace{2'000};
     std::size_t receive_buffer =
         32U << 20;  ///< SO_RCVBUF, bytes; without privilege at most net.core.rmem_max
   };
