@@ -34,11 +34,15 @@ void start(App& app, Call& call) {
     return answer_problem(call.response, 400, "idle and wait are seconds between 0 (for ever) and 86400.");
   options.idle_timeout = *idle;
   options.start_timeout = *wait;
+  options.srtp_feedback = true;
   if (!app.options().webrtc.listen.empty()) options.listen = app.options().webrtc.listen.front();
   const auto ingest = app.live().ingest(call.request.body, session_name(call.request), options);
   if (!ingest) return answer_refused(call, ingest.error());
   call.response.set_header("Location", "/api/ingest/" + ingest->id);
-  answer_json(call.response, view_of(app, *ingest), 201);
+  json view = view_of(app, *ingest);
+  for (std::size_t i = 0; i < ingest->ports.size(); ++i)  // here only: it is a secret
+    if (!ingest->ports[i].crypto.empty()) view["tracks"][i]["crypto"] = ingest->ports[i].crypto;
+  answer_json(call.response, view, 201);
 }
 
 void list(App& app, Call& call) {

@@ -232,6 +232,104 @@ TEST_F(UdpReceiverTest, ASenderThatTakesFeedbackIsSentReportsKeyframeRequestsAnd
   stop();
 }
 
+/// Two free neighbouring ports.
+std::uint16_t free_pair() {
+  while (true) {
+    const auto first = UdpSocket::bind(*SocketAddress::parse("127.0.0.1", 0), 4096);
+    const std::uint16_t port = first->local().port();
+    if (port % 2 == 0 && port < 65000 && UdpSocket::bind(*SocketAddress::parse("127.0.0.1", port + 1), 4096))
+      return port;
+  }
+}
+
+constexpr const char* kSrtpVideo =
+    "m=video 0 RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\na=rtcp-mux\r\na=rtcp-fb:96 nack pli\r\n"
+    "a=crypto:7 AES_CM_128_HMAC_SHA1_80 inline:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5\r\n";
+
+TEST_F(UdpReceiverTest, ASenderOfSrtpIsSentReportsUnderTheKeyThatItIsTold) {
+  open(std::string(kHead) + kSrtpVideo, {.srtp_feedback = true});
+  const std::string line = receiver->ports()[0].crypto;
+  ASSERT_TRUE(line.starts_with("7 AES_CM_128_HMAC_SHA1_80 inline:")) << line;
+  EXPECT_THAT(line, testing::Not(testing::HasSubstr(kKey))) << "each direction has its own";
+  const auto keys =
+      sdes_keys(sdp::Crypto{7, "AES_CM_128_HMAC_SHA1_80", line.substr(line.find("inline")), ""});
+  ASSERT_TRUE(keys) << keys.error().message;
+  auto srtp = std::move(Srtp::create(*keys, Srtp::Direction::receive).value());
+  for (std::uint16_t i = 0; i < 3; ++i)
+    send(encrypted(make_rtp(96, i, i, 5, 100), std::string("inline:") + kKey), rtp_port(0));
+  bool report = false, keyframe = false;
+  EXPECT_TRUE(wait_for([&] {
+    for (const Datagram& one : sender.receive()) {
+      Srtp::Failure why{};
+      const auto plain = srtp.unprotect_rtcp(one.bytes, why);
+      EXPECT_TRUE(plain) << "all that comes back is protected";
+      for (const rtcp::Block& block : plain ? rtcp::split(*plain) : std::vector<rtcp::Block>()) {
+        report |= block.type == 201 && block.count == 1;
+        keyframe |= rtcp::read_pli(block) == 5U;
+      }
+    }
+    return report && keyframe;
+  }));
+  stop();
+}
+
+TEST_F(UdpReceiverTest, NothingGoesBackToASenderOfSrtpThatKnowsNoKeyOfOurs) {
+  open(std::string(kHead) + kSrtpVideo);
+  EXPECT_EQ(receiver->ports()[0].crypto, "");
+  send(encrypted(make_rtp(96, 1, 1, 5, 100), std::string("inline:") + kKey), rtp_port(0));
+  ASSERT_TRUE(wait_for([&] { return sink.count() == 1; }));
+  std::this_thread::sleep_for(100ms);
+  stop();
+  EXPECT_TRUE(sender.receive().empty());
+}
+
+TEST_F(UdpReceiverTest, GstreamerDecryptsTheReportsThatItsSrtpIsAnsweredWith) {
+  if (std::system("gst-inspect-1.0 --exists srtpdec >/dev/null 2>&1") != 0)
+    GTEST_SKIP() << "GStreamer has no srtpdec here";
+  open(std::string(kHead) + kSrtpVideo, {.srtp_feedback = true});
+  const std::string line = receiver->ports()[0].crypto;
+  const auto keys =
+      sdes_keys(sdp::Crypto{7, "AES_CM_128_HMAC_SHA1_80", line.substr(line.find("inline")), ""});
+  std::string hex;
+  for (const std::byte one : keys.value().front().key_and_salt) {
+    static constexpr char kDigits[] = "0123456789abcdef";
+    hex += kDigits[u8(one) >> 4];
+    hex += kDigits[u8(one) & 15];
+  }
+  std::uint16_t number = 0;
+  std::vector<std::byte> last;
+  const auto next_report = [&] {
+    ++number;
+    send(encrypted(make_rtp(96, number, number, 5, 100), std::string("inline:") + kKey), rtp_port(0));
+    for (const Datagram& one : sender.receive()) last.assign(one.bytes.begin(), one.bytes.end());
+    return !last.empty();
+  };
+  ASSERT_TRUE(wait_for(next_report));
+  const test::TempDir folder;
+  const auto to = *SocketAddress::parse("127.0.0.1", free_pair());
+  const std::string out = (folder / "reports").string();
+  const std::string command =
+      "timeout 20 gst-launch-1.0 -q udpsrc port=" + std::to_string(to.port()) +
+      " num-buffers=1 caps='application/x-srtcp,ssrc=(uint)" +
+      std::to_string(load_be<std::uint32_t>(last.data() + 4)) + ",srtp-key=(buffer)" + hex +
+      ",srtp-cipher=aes-128-icm,srtp-auth=hmac-sha1-80,srtcp-cipher=aes-128-icm,"
+      "srtcp-auth=hmac-sha1-80' ! d.rtcp_sink srtpdec name=d d.rtcp_src ! filesink location=" +
+      out + " >/dev/null 2>&1";
+  std::jthread gstreamer([&] { (void)!std::system(command.c_str()); });
+  auto forward = *UdpSocket::bind(*SocketAddress::parse("127.0.0.1", 0), 4096);
+  EXPECT_TRUE(wait_for([&] {
+    (void)next_report();
+    forward.send(last, to);
+    std::error_code none;
+    return std::filesystem::exists(out, none) && std::filesystem::file_size(out, none) > 0;
+  }));
+  stop();
+  const std::string bytes = test::read_file(out);
+  const auto blocks = rtcp::split(as_bytes(bytes));
+  ASSERT_FALSE(blocks.empty());
+  EXPECT_EQ(blocks.front().type, 201) << "a receiver report";
+}
+
 // Janus (rtp_forward): sends no RTCP, only packets that open the way for ours.
 TEST_F(UdpReceiverTest, EmptyPacketsOnTheRtcpPortTellWhereKeyframeRequestsGo) {
   open(std::string(kHead) + "m=video 0 RTP/AVPF 96\r\na=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack pli\r\n");
@@ -298,16 +396,6 @@ TEST(UdpReceiverOpen, ErrorsSayWhatIsWrong) {
   EXPECT_THAT(message(std::string(kHead) + "m=video " + port +
                       " RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\na=rtcp-mux\r\n"),
               testing::HasSubstr(port));
-}
-
-/// Two free neighbouring ports.
-std::uint16_t free_pair() {
-  while (true) {
-    const auto first = UdpSocket::bind(*SocketAddress::parse("127.0.0.1", 0), 4096);
-    const std::uint16_t port = first->local().port();
-    if (port % 2 == 0 && port < 65000 && UdpSocket::bind(*SocketAddress::parse("127.0.0.1", port + 1), 4096))
-      return port;
-  }
 }
 
 TEST_F(UdpReceiverTest, FfmpegSendsVp8WithItsReports) {

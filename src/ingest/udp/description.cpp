@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "ingest/sdp/sdp.hpp"
-#include "ingest/udp/sdes.hpp"
 
 namespace rtpx {
 namespace {
@@ -31,17 +30,18 @@ Result<UdpSection> read_section(const sdp::Media& media, NegotiatedTrack track, 
     return fail(Errc::unsupported, "The m=" + media.kind +
                                        " line asks for DTLS; plain RTP or SRTP with a=crypto is "
                                        "received here, WebRTC by `rtpx serve`.");
-  UdpSection out{std::move(track), {}, {}, media.rtcp_mux, media.rtcp_port.value_or(0)};
-  auto keys = sdes_keys(media);
-  if (!keys) return std::unexpected(keys.error());
+  UdpSection out{std::move(track), {}, {}, {}, media.rtcp_mux, media.rtcp_port.value_or(0)};
+  auto sdes = choose_sdes(media);
+  if (!sdes) return std::unexpected(sdes.error());
   const bool secure = media.protocol.find("SAVP") != std::string::npos;
-  if (secure && keys->empty())
+  if (secure && sdes->keys.empty())
     return fail(Errc::malformed,
                 "The m=" + media.kind + " line says SRTP but has no a=crypto line with a key.");
-  if (!keys->empty()) {
-    auto srtp = Srtp::create(*keys, Srtp::Direction::receive);
+  if (!sdes->keys.empty()) {
+    auto srtp = Srtp::create(sdes->keys, Srtp::Direction::receive);
     if (!srtp) return std::unexpected(srtp.error());
     out.srtp = *std::move(srtp);
+    out.sdes = *std::move(sdes);
   }
   const auto address = listen_address(media, listen);
   if (!address) return std::unexpected(address.error());

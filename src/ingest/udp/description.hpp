@@ -7,6 +7,7 @@
 
 #include "ingest/net/socket_address.hpp"
 #include "ingest/srtp/srtp.hpp"
+#include "ingest/udp/sdes.hpp"
 #include "ingest/webrtc/negotiation.hpp"
 #include "rtpx/result.hpp"
 
@@ -15,7 +16,8 @@ namespace rtpx {
 /// An m-line of plain RTP or SRTP that is recorded, and where it wants to be received.
 struct UdpSection {
   NegotiatedTrack track;
-  Srtp srtp;  ///< empty: plain
+  Srtp srtp;        ///< empty: plain
+  SdesChoice sdes;  ///< the line that `srtp` has its keys from
   SocketAddress rtp;
   bool mux = false;
   std::uint16_t rtcp_port = 0;  ///< 0: the RTP port's next

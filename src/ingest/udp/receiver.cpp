@@ -38,7 +38,9 @@ struct Group {
   std::vector<NegotiatedTrack> tracks;
   std::vector<std::size_t> numbers;  // position of each in UdpReceiver::tracks()
   std::vector<Srtp> srtp;            // of each track; empty: plain
-  std::optional<Demux> demux;        // refers to `tracks`
+  std::optional<SrtpKeys> own_key;   // of what goes back, where the sender is told of it
+  Srtp outbound;
+  std::optional<Demux> demux;  // refers to `tracks`
   std::optional<StreamFeedback> feedback;
   // Where reports go: to where the sender's RTCP comes from, or its RTP with rtcp-mux.
   Socket* reply_by = nullptr;
@@ -65,9 +67,9 @@ bool opens_the_way(Bytes datagram) {
   return packet && packet->payload.empty() && packet->ssrc == 0 && packet->sequence_number == 0;
 }
 
-/// No report is sent into a multicast group, nor where a key of ours would be needed: none was agreed.
+/// No report is sent into a multicast group, nor where a key of ours would be needed and none was agreed.
 void learn_reply(Group& group, Socket& socket, const Datagram& datagram) {
-  if (group.encrypted() || socket.socket.local().is_multicast()) return;
+  if ((group.encrypted() && !group.outbound) || socket.socket.local().is_multicast()) return;
   group.reply_by = &socket;
   group.reply_to = datagram.from;
   group.reply_from = datagram.to;
@@ -104,6 +106,8 @@ class UdpReceiver::Impl {
   Result<Group*> group_for(const UdpSection& section, Port& port);
   Result<Port> open_ports(const UdpSection& section, Group* group);
   Result<std::uint16_t> open(const SocketAddress& address, Group* group, bool rtcp);
+  Result<std::string> agree_on_key(Group& group, const SdesChoice& sdes) const;
+  void send(Group& group, Bytes compound);
   void read(Socket& socket, PacketSink& sink);
   bool on_rtp(Group& group, std::span<std::byte> bytes, Time arrival, PacketSink& sink);
   bool on_rtcp(Group& group, Bytes bytes, Time arrival, PacketSink& sink);
@@ -166,11 +170,29 @@ Result<UdpReceiver::Port> UdpReceiver::Impl::open_ports(const UdpSection& sectio
   return port;
 }
 
+/// Lines that share a port share our key: its SRTCP is one stream. Empty: nothing goes back by this line.
+Result<std::string> UdpReceiver::Impl::agree_on_key(Group& group, const SdesChoice& sdes) const {
+  if (!options_.srtp_feedback || sdes.keys.empty()) return std::string();
+  const SrtpProfile profile = sdes.keys.front().profile;
+  if (!group.own_key) {
+    auto key = make_sdes_key(profile);
+    if (!key) return std::unexpected(key.error());
+    auto outbound = Srtp::create(*key, Srtp::Direction::send);
+    if (!outbound) return std::unexpected(outbound.error());
+    group.own_key = *std::move(key);
+    group.outbound = *std::move(outbound);
+  }
+  return group.own_key->profile == profile ? write_sdes(sdes, *group.own_key) : std::string();
+}
+
 Result<void> UdpReceiver::Impl::bind(std::vector<UdpSection> sections) {
   for (UdpSection& section : sections) {
     Port port;
     const auto group = group_for(section, port);
     if (!group) return std::unexpected(group.error());
+    auto crypto = agree_on_key(**group, section.sdes);
+    if (!crypto) return std::unexpected(crypto.error());
+    port.crypto = *std::move(crypto);
     (*group)->numbers.push_back(tracks_.size());
     (*group)->srtp.push_back(std::move(section.srtp));
     (*group)->mux |= port.rtcp == port.rtp;
@@ -270,6 +292,17 @@ bool UdpReceiver::Impl::all_said_bye() const {
   });
 }
 
+void UdpReceiver::Impl::send(Group& group, Bytes compound) {
+  if (group.outbound) {
+    scratch_.assign(compound.begin(), compound.end());
+    scratch_.resize(compound.size() + Srtp::kOverhead);
+    const auto cipher = group.outbound.protect_rtcp(scratch_, compound.size());
+    if (!cipher) return;
+    compound = *cipher;
+  }
+  group.reply_by->socket.send(compound, group.reply_to, &group.reply_from);
+}
+
 void UdpReceiver::Impl::send_feedback(Group& group, Time now) {
   if (group.reply_by == nullptr) return;
   rtcp::Buffer head;
@@ -277,16 +310,13 @@ void UdpReceiver::Impl::send_feedback(Group& group, Time now) {
     rtcp::write_receiver_report(head, own_ssrc_, blocks);
     rtcp::write_cname(head, own_ssrc_, "rtpx");
   };
-  const auto send = [&](Bytes bytes) {
-    group.reply_by->socket.send(bytes, group.reply_to, &group.reply_from);
-  };
   if (now >= group.next_report) {
     group.next_report = now + kRtcpInterval;
     begin(group.feedback->reports(now));
-    send(std::exchange(head, {}));
+    send(group, std::exchange(head, {}));
   }
   begin({});
-  for (const rtcp::Buffer& request : group.feedback->requests(head, now)) send(request);
+  for (const rtcp::Buffer& request : group.feedback->requests(head, now)) send(group, request);
 }
 
 void UdpReceiver::Impl::read(Socket& socket, PacketSink& sink) {

@@ -28,7 +28,8 @@ enum class UdpEnd : std::uint8_t {
 /// (udpsink), Janus (rtp_forward) and mediasoup (PlainTransport) send; SRTP with keys in the description
 /// (SDES, RFC 4568) too. Several m-lines may share a port; RTCP comes on the same one (a=rtcp-mux), on that
 /// of a=rtcp, or on the next. Answers with reports, and with NACK and keyframe requests where the
-/// description announces them (a=rtcp-fb); not to groups, and not to senders of SRTP.
+/// description announces them (a=rtcp-fb); not to groups, and to senders of SRTP where Options::srtp_feedback
+/// says so.
 class UdpReceiver {
  public:
   struct Options {
@@ -37,6 +38,8 @@ class UdpReceiver {
     std::chrono::milliseconds idle_timeout{10'000};  ///< 0: never
     std::chrono::milliseconds start_timeout{0};      ///< to the first packet; 0: never
     bool end_on_bye = true;
+    /// Reports to senders of SRTP are protected with a key of our own, which they must be told: Port::crypto.
+    bool srtp_feedback = false;
     std::size_t receive_buffer = 8U << 20;  ///< SO_RCVBUF of each socket; the kernel may grant less
   };
 
@@ -54,6 +57,7 @@ class UdpReceiver {
   struct Port {
     std::string address;
     std::uint16_t rtp = 0, rtcp = 0;
+    std::string crypto;  ///< value of the a=crypto line of an answer, with our key; empty: no SRTP goes back
   };
   /// Of each track.
   [[nodiscard]] std::vector<Port> ports() const;

@@ -1,5 +1,8 @@
 #include "ingest/udp/sdes.hpp"
 
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
@@ -85,13 +88,31 @@ Result<std::vector<SrtpKeys>> sdes_keys(const sdp::Crypto& crypto) {
   return out;
 }
 
-Result<std::vector<SrtpKeys>> sdes_keys(const sdp::Media& media) {
-  Result<std::vector<SrtpKeys>> out;
+Result<SdesChoice> choose_sdes(const sdp::Media& media) {
+  Result<SdesChoice> out;
   for (const sdp::Crypto& crypto : media.cryptos) {
-    out = sdes_keys(crypto);
-    if (out) return out;
+    auto keys = sdes_keys(crypto);
+    if (keys) return SdesChoice{crypto.tag, crypto.suite, *std::move(keys)};
+    out = std::unexpected(keys.error());
   }
   return out;
+}
+
+Result<SrtpKeys> make_sdes_key(SrtpProfile profile) {
+  SrtpKeys out{profile, std::vector<std::byte>(srtp_key_size(profile) + srtp_salt_size(profile)), {}};
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(out.key_and_salt.data()),
+                 static_cast<int>(out.key_and_salt.size())) != 1)
+    return fail(Errc::internal, "OpenSSL gives no random key.");
+  return out;
+}
+
+std::string write_sdes(const SdesChoice& choice, const SrtpKeys& own) {
+  std::string text(4 * ((own.key_and_salt.size() + 2) / 3) + 1, '\0');  // and a zero
+  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                   reinterpret_cast<const unsigned char*>(own.key_and_salt.data()),
+                                   static_cast<int>(own.key_and_salt.size()));
+  text.resize(static_cast<std::size_t>(size));
+  return std::to_string(choice.tag) + ' ' + choice.suite + " inline:" + text;
 }
 
 }  // namespace rtpx
