@@ -110,18 +110,31 @@ class FileVerifier {
         add(Proof::unproven, at, stretch.to - at, time, "no checksum speaks of it");
       return;
     }
-    std::uint64_t lost = 0;
-    for (const Lost& one : stretch.lost) lost += one.block->length;
+    const std::uint64_t lost = lost_bytes(stretch);
     if (lost == recorded && there > 0) {
       add(Proof::damaged, stretch.from, there, time,
           there > recorded ? "bytes were inserted" : "bytes are missing");
       return;
     }
-    // What the index does not speak of may be whole; a block that it speaks of is not here.
+    tell_without_places(stretch);
+  }
+
+  /// What the index does not speak of may be whole, anywhere here; the blocks that it speaks of are not here.
+  void tell_without_places(const Stretch& stretch) {
+    const std::uint64_t there = stretch.to - stretch.from, lost = lost_bytes(stretch);
+    const auto time = time_of(stretch);
     if (there > 0) add(Proof::unproven, stretch.from, there, time, "no checksum speaks of it");
     if (lost == 0 && there > 0) return;
-    add(Proof::damaged, stretch.from, 0, time, std::to_string(lost) + " bytes are missing");
+    add(Proof::damaged, stretch.from, 0, time,
+        std::to_string(lost) +
+            (there > 0 ? " bytes that belong here are damaged or missing" : " bytes are missing"));
     out_.damaged_bytes += lost;
+  }
+
+  [[nodiscard]] static std::uint64_t lost_bytes(const Stretch& stretch) {
+    std::uint64_t sum = 0;
+    for (const Lost& one : stretch.lost) sum += one.block->length;
+    return sum;
   }
 
   /// The lost blocks of a stretch that has its size, and what lies between them. Answers how far they reach.
@@ -139,7 +152,11 @@ class FileVerifier {
     return at;
   }
 
-  void tell_rest(const Stretch& stretch, const IndexedFile& indexed) {
+  void tell_rest(Stretch stretch, const IndexedFile& indexed) {
+    if (hides_blocks(stretch, indexed)) {
+      stretch.to = out_.bytes;
+      return tell_without_places(stretch);
+    }
     const std::uint64_t at = tell_lost(stretch);
     const std::uint64_t recorded = indexed.end ? indexed.end->bytes : 0;
     const std::uint64_t end = recorded + stretch.from - std::min(recorded + stretch.from, stretch.index_from);
@@ -151,6 +168,16 @@ class FileVerifier {
           !ended_);
     else if (end > at && end > out_.bytes)
       add(Proof::damaged, at, end - at, time, "it is missing: the file ends before");
+  }
+
+  /// Blocks were lost at the end of the file, and others may lie between and behind them of which no entry is
+  /// left: in a file that has not the size it should have nobody knows where.
+  [[nodiscard]] bool hides_blocks(const Stretch& stretch, const IndexedFile& indexed) const {
+    if (stretch.lost.empty() || out_.bytes <= stretch.from) return false;
+    const std::uint64_t there = out_.bytes - stretch.from, lost = lost_bytes(stretch);
+    if (!indexed.end) return there > lost;
+    const std::uint64_t recorded = indexed.end->bytes - std::min(indexed.end->bytes, stretch.index_from);
+    return there != recorded && lost < recorded;
   }
 
   [[nodiscard]] static std::optional<std::int64_t> time_of(const Stretch& stretch) {

@@ -226,6 +226,11 @@ TEST(Verify, RandomDamageIsFoundAndNothingHealthyIsBlamed) {
         });
         EXPECT_TRUE(proven || places.empty() || !has_entry(block))
             << "seed " << seed << " " << name << " " << block.offset;
+        const bool blamed = std::ranges::all_of(places, [&](std::uint64_t at) {
+          return worst(*report, dir / name, at, at + block.length) == Proof::damaged;
+        });
+        EXPECT_TRUE(!blamed || places.empty())
+            << "a healthy block is called damaged: seed " << seed << " " << name << " " << block.offset;
         (places.empty() ? damaged_blocks : healthy_bytes) += places.empty() ? 1 : block.length;
       }
       any = any || damaged_blocks > 0 || now[name] != file.text();
@@ -275,6 +280,26 @@ TEST(Verify, AWholeBlockThatIsGoneIsSaidToBeMissing) {
   ASSERT_EQ(file.ranges.size(), 3U);
   EXPECT_EQ(file.ranges[1].offset, 16000U);
   EXPECT_EQ(file.ranges[1].reason, "8000 bytes are missing");
+}
+
+// A block that no entry is left of may lie where a damaged one before it should be.
+TEST(Verify, ABlockWhoseEntryIsGoneIsNotBlamedForTheOneBefore) {
+  for (const bool end_known : {true, false}) {
+    const TempDir dir;
+    const MadeRecording made(dir.path(), 13, {.tracks = 1});
+    std::string bytes = made.files.at("t0.rtpx").text(), index = made.index_text;
+    const std::size_t blocks = made.blocks.at("t0.rtpx").size();
+    bytes.erase((blocks - 2) * 8000 + 100, 30);
+    index[made.index_entry_ends[blocks] + 10] ^= 1;  // the last block's entry
+    if (!end_known) index.resize(made.index_entry_ends[blocks]);
+    write_file(dir / "t0.rtpx", bytes);
+    write_file(dir / "index.rtpxi", index);
+    const VerifyReport report = checked(dir.path());
+    EXPECT_EQ(report.exit_code(), 1);
+    EXPECT_EQ(report.files.at(0).damaged_bytes, 8000U);
+    EXPECT_EQ(worst(report, dir / "t0.rtpx", (blocks - 1) * 8000 - 30, bytes.size()), Proof::unproven)
+        << end_known;
+  }
 }
 
 TEST(VerifyCaptures, UpstreamsRecordingsAreUnprovenAndADamagedOneIsSeen) {

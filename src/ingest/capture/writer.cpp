@@ -95,13 +95,13 @@ class RtpdumpWriter final : public Writer {
   }
 
   Result<void> write(std::size_t /*track*/, bool rtcp, UtcTime time, Bytes packet) override {
-    constexpr std::size_t kRecordHeader = 8;
-    if (packet.size() + kRecordHeader > 65535)
+    constexpr std::size_t kHead = 8;
+    if (packet.size() + kHead > 65535)
       return fail(Errc::unsupported,
                   "a packet of " + std::to_string(packet.size()) + " bytes fits no rtpdump record");
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(time - start_).count();
     Header head;
-    head.be16(packet.size() + kRecordHeader).be16(rtcp ? 0 : packet.size());
+    head.be16(packet.size() + kHead).be16(rtcp ? 0 : packet.size());
     head.be32(static_cast<std::uint32_t>(std::max<std::int64_t>(ms, 0)));
     if (auto written = output_.write(head.bytes()); !written) return written;
     return output_.write(packet);
