@@ -25,7 +25,7 @@ namespace rtpx {
 ///   writer      writes the lanes (Writer)
 ///   sync        fdatasync, index (Syncer)
 ///   keeper      folders, file creation, manifest, restarts: everything slow that callers ask for
-///   dispatcher  events, on_start; every 100 ms it looks what there is to report
+///   dispatcher  events, on_start; every 250 ms it looks what there is to report
 ///
 /// Locks, in the order in which they may be taken: control_mutex_, table_mutex_, those of the parts. None is
 /// held during file I/O or a callback.

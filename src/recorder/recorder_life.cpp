@@ -62,7 +62,7 @@ RecorderImpl::RecorderImpl(Recorder::Options options_, std::shared_ptr<LaneShare
                   options.uploader->file_growing(output.path, bytes);
               }}),
       writer(shared, files, options.flush_interval, *this),
-      dispatcher(100ms, [this] { tick(); }),
+      dispatcher(250ms, [this] { tick(); }),
       space(options.low_space_bytes, options.full_space_bytes),
       sink(options.event_sink) {}
 

@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr auto kTick = 20ms;        // between two looks for what to push, while there is some
-constexpr auto kIdleTick = 100ms;   // else: a slow recorder among hundreds must not cost wake-ups
+constexpr auto kIdleTick = 250ms;   // else: a slow recorder among hundreds must not cost wake-ups
 constexpr std::size_t kBatch = 64;  // files synced together, and open for it
 constexpr std::uint64_t kPushBytes = 512U << 10;  // of one file, between two pushes
 constexpr std::uint64_t kKeepBytes = 4U << 20;    // pushed bytes of one file that may still be on their way
@@ -24,8 +24,8 @@ Syncer::Syncer(FileSystem& files, std::chrono::milliseconds interval, Callbacks 
 Syncer::~Syncer() = default;
 
 void Syncer::run() {
-  // Half the interval: what comes right after a pass waits for one whole pass more.
-  const auto period = interval_.count() != 0 ? interval_ / 2 : std::chrono::steady_clock::duration(1s);
+  // What comes right after a pass waits for one whole pass more, which has the rest of the interval.
+  const auto period = interval_.count() != 0 ? interval_ * 7 / 10 : std::chrono::steady_clock::duration(1s);
   auto next = std::chrono::steady_clock::now() + period;
   auto tick = kTick;
   while (true) {
