@@ -1,6 +1,7 @@
 // Headless Chromium with a fake camera and microphone, and a server to open in it.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
+import http from 'node:http';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
 
@@ -52,4 +53,22 @@ export async function recordingOf(url, name, seconds = 20) {
     if (found) return found;
   }
   throw new Error(`no recording ${name}`);
+}
+
+/** A file server with ranges (Chromium seeks only where the server can) and a page with a player. */
+export function serveFiles(folder) {
+  const server = http.createServer((request, response) => {
+    if (request.url === '/') return response.end('<!doctype html><style>body { margin: 0 }</style><video muted></video>');
+    const file = path.join(folder, path.normalize(decodeURIComponent(request.url)));
+    if (!fs.existsSync(file)) return response.writeHead(404).end();
+    const { size } = fs.statSync(file);
+    const [, from, to] = /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? '') ?? [];
+    const first = Number(from ?? 0);
+    const last = to ? Number(to) : size - 1;
+    response.writeHead(from === undefined ? 200 : 206, {
+      'Content-Length': last - first + 1, 'Accept-Ranges': 'bytes', 'Content-Range': `bytes ${first}-${last}/${size}`,
+    });
+    fs.createReadStream(file, { start: first, end: last }).pipe(response);
+  });
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
 }
