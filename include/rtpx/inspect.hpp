@@ -83,7 +83,7 @@ struct TrackReport {
   std::uint64_t unknown_packets = 0;     ///< of payload types that nobody negotiated
   std::uint64_t malformed_packets = 0;   ///< not RTP, or single strays that fit no segment
   std::uint64_t duplicates = 0, reordered = 0;
-  std::uint64_t parallel_packets = 0;    ///< left out: of a source that went on sending beside a newer one
+  std::uint64_t parallel_packets = 0;  ///< left out: of a source that went on sending beside a newer one
   ReportLoss lost;
   std::uint64_t damaged_bytes = 0;  ///< of the record file, skipped while reading
   std::uint64_t torn_bytes = 0;     ///< unfinished record at its end
@@ -92,6 +92,9 @@ struct TrackReport {
   std::uint64_t frames = 0;         ///< complete access units from the first keyframe on
   std::uint64_t keyframes = 0;
   std::uint64_t filled_frames = 0;  ///< written by `gaps fill`, beyond `frames`
+  /// Of audio that was transcoded: lost packets whose sound the decoder guessed, and those that it took from
+  /// the next packet's in-band FEC (RFC 6716 section 2.1.7, `opus_fec`).
+  std::uint64_t concealed_packets = 0, opus_fec_packets = 0;
   std::uint64_t dropped_count = 0, damaged_count = 0;
   std::vector<ReportFrame> dropped, damaged;  ///< the first 10,000 of each
   std::vector<ReportGap> gaps;                ///< in time; the first 10,000

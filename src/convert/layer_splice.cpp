@@ -44,11 +44,15 @@ Result<const PlacedFrame*> LayerSplice::peek() {
       drop(layer);
       continue;
     }
-    if (first != current_ && current_ >= 0)
+    chosen_ = layer.next;
+    if (first != current_ && current_ >= 0) {
       log_.changed(static_cast<double>(layer.next->time_ns) / 1e6, "layer",
                    layers_[static_cast<std::size_t>(current_)].name, layer.name);
+      changed_over_ = *layer.next;
+      changed_over_.after_loss = true;  // this layer's pictures until now are left out
+      chosen_ = &changed_over_;
+    }
     current_ = first;
-    chosen_ = layer.next;
   }
   return chosen_;
 }

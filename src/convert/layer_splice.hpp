@@ -35,6 +35,7 @@ class LayerSplice final : public FrameSource {
   std::ptrdiff_t current_ = -1;  // the layer in use
   std::int64_t last_ns_ = INT64_MIN / 2;
   const PlacedFrame* chosen_ = nullptr;
+  PlacedFrame changed_over_;  // first of a layer
 };
 
 }  // namespace rtpx

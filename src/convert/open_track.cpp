@@ -89,6 +89,10 @@ std::vector<TrackReport> OpenTrack::reports() const {
     for (const std::string& message : layers_[i]->unsupported())
       if (reports.back().refused.empty() && reports.back().frames == 0) reports.back().refused = message;
   }
+  if (transcoded_ != nullptr) {
+    reports.front().concealed_packets = transcoded_->concealed();
+    reports.front().opus_fec_packets = transcoded_->recovered_by_fec();
+  }
   return reports;
 }
 

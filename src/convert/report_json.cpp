@@ -105,6 +105,8 @@ OrderedJson json_of(const TrackReport& track) {
   out["frames"] = track.frames;
   out["keyframes"] = track.keyframes;
   out["filled_frames"] = track.filled_frames;
+  out["concealed_packets"] = track.concealed_packets;
+  out["opus_fec_packets"] = track.opus_fec_packets;
   if (track.kind == MediaKind::video) {
     out["width"] = track.width;
     out["height"] = track.height;

@@ -61,6 +61,8 @@ Result<void> TranscodedAudio::start(const PlacedFrame& frame) {
 
 Result<void> TranscodedAudio::finish() {
   if (!transcoder_) return {};
+  concealed_ += transcoder_->stats().concealed;
+  recovered_by_fec_ += transcoder_->stats().recovered_by_fec;
   return transcoder_->finish([this](const Sample& sample) -> Result<void> {
     keep(sample);
     return {};

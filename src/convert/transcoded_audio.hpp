@@ -21,6 +21,9 @@ class TranscodedAudio final : public FrameSource {
   void pop() override;
   /// Why a codec could not be transcoded; empty: it could.
   [[nodiscard]] const std::string& refused() const noexcept { return refused_; }
+  /// Lost packets whose sound was guessed, and those that came from the next one's in-band FEC.
+  [[nodiscard]] std::uint64_t concealed() const noexcept { return concealed_; }
+  [[nodiscard]] std::uint64_t recovered_by_fec() const noexcept { return recovered_by_fec_; }
 
  private:
   [[nodiscard]] Result<void> take(const PlacedFrame& frame);
@@ -43,6 +46,7 @@ class TranscodedAudio final : public FrameSource {
   std::deque<Encoded> ready_;
   bool ended_ = false;
   std::string refused_;
+  std::uint64_t concealed_ = 0, recovered_by_fec_ = 0;
 };
 
 }  // namespace rtpx

@@ -66,8 +66,9 @@ void lose(const test::RecordingCopy& copy, const std::string& file, double from,
 
 /// The only file of a conversion.
 std::filesystem::path converted(const TempDir& out, const std::filesystem::path& recording,
-                                Incomplete incomplete, GapPolicy gaps) {
+                                Incomplete incomplete, GapPolicy gaps, Layers layers = {}) {
   ConvertOptions options;
+  options.layers = layers;
   options.output_path = out.path();
   options.incomplete = incomplete;
   options.gaps = gaps;
@@ -131,6 +132,35 @@ INSTANTIATE_TEST_SUITE_P(Captures, HeldPicture,
                                            Held{"av1_opus", "video_1.rtpx"},
                                            Held{"h264_opus", "video_1.rtpx", false}),
                          [](const auto& of) { return std::string(of.param.recording); });
+
+TEST(Incomplete, AFrozenPictureStandsUntilAnotherLayerTakesOver) {
+  RTPX_NEEDS_CAPTURE(recording, "browser/vp8_simulcast3");
+  const test::RecordingCopy copy(recording);
+  copy.remove("video_1.rtcpx");
+  // The largest layer ends after 4 s. The next one comes again from its keyframe after 8 s, as of a new
+  // sender.
+  std::optional<std::int64_t> first;
+  std::string again;
+  copy.change("video_1.rtpx", [&](std::string& record) {
+    const RecordHeader header = load_record_header(as_bytes(record).data());
+    if (!first) first = header.receive_time_ms;
+    const std::int64_t ms = header.receive_time_ms - *first;
+    if (header.rid_index == 1 && ms < 8'000) {
+      std::string later = record;
+      store_be(reinterpret_cast<std::byte*>(later.data()) + 1, header.receive_time_ms + 8'000);
+      later[RecordHeader::kBytes + 8] ^= 1;  // SSRC
+      again += later;
+    }
+    return (header.rid_index == 1 && ms < 8'000) || (header.rid_index == 2 && ms < 4'000);
+  });
+  test::write_file(copy.path() / "video_1.rtpx", test::read_file(copy.path() / "video_1.rtpx") + again);
+  const TempDir kept_in, frozen_in;
+  const auto kept = converted(kept_in, copy.path(), Incomplete::keep, GapPolicy::keep, Layers::best);
+  const auto frozen = converted(frozen_in, copy.path(), Incomplete::freeze, GapPolicy::keep, Layers::best);
+  EXPECT_NEAR(longest_step(test::packet_times(kept, "v:0")), 4, 0.3);
+  EXPECT_LT(longest_step(test::packet_times(frozen, "v:0")), 0.45);  // the camera itself paused
+  EXPECT_EQ(test::decode_errors(frozen), "");
+}
 
 TEST(Fill, APictureIsHeldThroughAPauseOnlyOnDemand) {
   RTPX_NEEDS_CAPTURE(recording, "browser/vp8_opus");

@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 
 #include "codec/depacketizer.hpp"
 #include "convert/probe.hpp"
+#include "mux/support/media.hpp"
 #include "rtp/packet.hpp"
 #include "rtpx/converter.hpp"
 #include "support/captures.hpp"
@@ -206,6 +208,72 @@ INSTANTIATE_TEST_SUITE_P(
                   "111 channel_mapping=0,4,1,2,3,5;num_streams=4;coupled_streams=2",
                   {}}}),
     [](const auto& param_info) { return param_info.param.name; });
+
+/// The sound of a file as 16-bit samples of one channel.
+std::vector<double> sound_of(const TempDir& folder, const std::filesystem::path& file) {
+  EXPECT_TRUE(run_in(folder, "ffmpeg -v error -y -i '" + file.string() + "' -ac 1 -ar 48000 -f s16le raw"));
+  const std::string raw = read_file(folder / "raw");
+  std::vector<double> samples;
+  for (std::size_t i = 0; i + 1 < raw.size(); i += 2)
+    samples.push_back(static_cast<std::int16_t>(static_cast<unsigned char>(raw[i]) |
+                                                static_cast<unsigned char>(raw[i + 1]) << 8));
+  return samples;
+}
+
+TEST(Generated, LostOpusPacketsComeBackFromTheNextOnesFec) {
+  const auto stream = encode_audio(
+      {.seconds = 3,
+       .voice = true,
+       .options = {{"application", "voip"}, {"fec", "1"}, {"packet_loss", "30"}, {"b", "24000"}}});
+  ASSERT_GT(stream.packets.size(), 100U);
+  Source source(111);
+  for (const auto& packet : stream.packets)
+    source.add(static_cast<std::uint32_t>(packet.time_ns * 48 / 1'000'000), false,
+               std::string(as_text(packet.data)));
+  std::vector<std::string> lossy;
+  std::size_t lost = 0;
+  for (std::size_t i = 0; i < source.packets().size(); ++i)
+    if (i > 20 && i % 10 == 5)
+      ++lost;
+    else
+      lossy.push_back(source.packets()[i]);
+
+  struct Made {
+    TempDir folder;
+    std::vector<double> sound;
+    std::uint64_t concealed = 0, by_fec = 0;
+  };
+  const auto make = [](Made& made, const std::vector<std::string>& packets, bool opus_fec) {
+    PacketRecording recording(made.folder / "call");
+    recording.add("track", MediaKind::audio, {{111, "audio/opus", 48'000, 2, std::nullopt, {}}}, packets);
+    ConvertOptions options;
+    options.output_path = made.folder / "files";
+    options.audio = AudioCodec::pcm;
+    options.opus_fec = opus_fec;
+    const auto result = convert(recording.path().string(), options);
+    ASSERT_TRUE(result) << result.error().message;
+    made.sound = sound_of(made.folder, result->files.at("call").file);
+    const auto report = nlohmann::json::parse(read_file(*result->files.at("call").report_location));
+    made.concealed = report["tracks"][0]["concealed_packets"];
+    made.by_fec = report["tracks"][0]["opus_fec_packets"];
+  };
+  Made whole, guessed, recovered;
+  make(whole, source.packets(), false);
+  make(guessed, lossy, false);
+  make(recovered, lossy, true);
+  EXPECT_EQ(guessed.concealed, lost);
+  EXPECT_EQ(guessed.by_fec, 0U);
+  EXPECT_GT(recovered.by_fec, lost / 2);
+  EXPECT_EQ(recovered.by_fec + recovered.concealed, lost);
+  const auto error = [&](const Made& other) {
+    EXPECT_EQ(other.sound.size(), whole.sound.size());
+    double sum = 0;
+    for (std::size_t i = 0; i < std::min(whole.sound.size(), other.sound.size()); ++i)
+      sum += (whole.sound[i] - other.sound[i]) * (whole.sound[i] - other.sound[i]);
+    return sum;
+  };
+  EXPECT_LT(error(recovered), error(guessed) / 2);
+}
 
 }  // namespace
 }  // namespace rtpx::test
