@@ -1,5 +1,6 @@
 #include "mux/annexb.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace rtpx {
@@ -97,12 +98,12 @@ std::vector<std::byte> av1c_of_obus(Bytes obus) {
       if (level > 7) tier = bits.bit() ? 1 : 0;
     }
     if (!bits.ok()) break;
-    std::vector<std::byte> out;
-    // Our encoders make 4:2:0 of 8 bits with an unknown chroma position.
-    for (const unsigned octet : {0x81U, profile << 5 | level, tier << 7 | 0x0CU, 0U})
-      out.push_back(static_cast<std::byte>(octet));
     const Bytes whole = obus.subspan(begin, in.position() - begin);
-    out.insert(out.end(), whole.begin(), whole.end());
+    std::vector<std::byte> out(4 + whole.size());
+    out[0] = std::byte{0x81};
+    out[1] = static_cast<std::byte>(profile << 5 | level);
+    out[2] = static_cast<std::byte>(tier << 7 | 0x0CU);  // our encoders make 4:2:0 of 8 bits
+    std::ranges::copy(whole, out.begin() + 4);
     return out;
   }
   return {};

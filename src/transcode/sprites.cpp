@@ -51,11 +51,11 @@ class Walker {
   Result<const AVFrame*> picture_for(std::int64_t begin, std::int64_t end) {
     const std::int64_t middle = begin + (end - begin) / 2;
     const auto keyframe = reader_.keyframe_before(middle);
-    if (!at_ || (keyframe && *keyframe > *at_)) {
+    if (at_ == kNowhere || (keyframe && *keyframe > at_)) {
       if (auto sought = reader_.seek(middle); !sought) return std::unexpected(sought.error());
       if (auto stepped = step(); !stepped) return std::unexpected(stepped.error());
     }
-    while (picture_ != nullptr && *at_ < begin) {
+    while (picture_ != nullptr && at_ < begin) {
       if (stop_.stop_requested()) return fail(Errc::cancelled, "stopped while making the sprite sheet");
       if (auto stepped = step(); !stepped) return std::unexpected(stepped.error());
     }
@@ -74,7 +74,8 @@ class Walker {
   VideoReader& reader_;
   std::stop_token stop_;
   const AVFrame* picture_ = nullptr;
-  std::optional<std::int64_t> at_;
+  static constexpr std::int64_t kNowhere = INT64_MIN;
+  std::int64_t at_ = kNowhere;
 };
 
 Result<void> write_text(const std::filesystem::path& path, const std::string& text) {
