@@ -92,13 +92,16 @@ HttpServer::~HttpServer() {
 Result<void> HttpServer::start() {
   const ServeOptions& options = app_.options();
   const bool tls = !options.tls_cert.empty();
-  if (tls)
-    server_ = std::make_unique<httplib::SSLServer>(options.tls_cert.c_str(), options.tls_key.c_str());
-  else
+  if (tls) {
+    certificate_ = std::make_unique<TlsCertificate>(options.tls_cert, options.tls_key);
+    if (auto read = certificate_->read(); !read) return read;
+    server_ = std::make_unique<httplib::SSLServer>([this](SSL_CTX& context) {
+      certificate_->serve(context);
+      return SSL_CTX_set_min_proto_version(&context, TLS1_2_VERSION) == 1;
+    });
+  } else {
     server_ = std::make_unique<httplib::Server>();
-  if (!server_->is_valid())
-    return fail(Errc::invalid_argument,
-                "Cannot use " + options.tls_cert + " with " + options.tls_key + " for TLS.");
+  }
 
   server_->new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
   server_->set_tcp_nodelay(true);
@@ -155,16 +158,10 @@ Result<void> HttpServer::start() {
   return {};
 }
 
-Result<void> HttpServer::reload_tls() {
-  auto* secure = dynamic_cast<httplib::SSLServer*>(server_.get());
-  if (secure == nullptr) return {};
-  const ServeOptions& options = app_.options();
-  SSL_CTX* context = secure->ssl_context();
-  if (SSL_CTX_use_certificate_chain_file(context, options.tls_cert.c_str()) != 1 ||
-      SSL_CTX_use_PrivateKey_file(context, options.tls_key.c_str(), SSL_FILETYPE_PEM) != 1)
-    return fail(Errc::invalid_argument, "Cannot use " + options.tls_cert + " with " + options.tls_key +
-                                            "; the old certificate may be in use still.");
-  return {};
+Result<bool> HttpServer::reload_tls() {
+  if (!certificate_) return false;
+  if (auto read = certificate_->read(); !read) return std::unexpected(read.error());
+  return true;
 }
 
 void HttpServer::stop() {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app.hpp"
+#include "tls_certificate.hpp"
 
 namespace rtpx::server {
 
@@ -54,14 +55,16 @@ class HttpServer {
   /// Binds and serves on threads of its own. Errors: io (the port is taken), invalid_argument (TLS files).
   [[nodiscard]] Result<void> start();
   [[nodiscard]] const std::string& url() const { return url_; }
-  /// Reads the TLS certificate and key again; connections under way keep theirs.
-  [[nodiscard]] Result<void> reload_tls();
+  /// Reads the TLS certificate and key again; connections under way keep theirs. False: there is no TLS.
+  /// Errors: those of TlsCertificate::read.
+  [[nodiscard]] Result<bool> reload_tls();
   void stop();
 
  private:
   void dispatch(const httplib::Request& request, httplib::Response& response);
 
   App& app_;
+  std::unique_ptr<TlsCertificate> certificate_;
   std::unique_ptr<httplib::Server> server_;
   std::string url_;
   std::thread thread_;

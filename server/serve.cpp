@@ -63,10 +63,10 @@ Result<void> serve(ServeOptions options, std::stop_token stop,
     waiting.wait_for(lock, stop, 500ms, [] { return false; });
     if (reload_asked == 0) continue;
     reload_asked = 0;
-    if (auto reloaded = http.reload_tls(); reloaded)
+    if (auto reloaded = http.reload_tls(); !reloaded)
+      log(LogLevel::error, reloaded.error().message + " The one in use stays.");
+    else if (*reloaded)
       log(LogLevel::info, "TLS certificate read again");
-    else
-      log(LogLevel::error, reloaded.error().message);
   }
   notify_systemd("STOPPING=1");
   log(LogLevel::info, "shutting down: recordings are ended and written");

@@ -300,9 +300,20 @@ class Service(unittest.TestCase):
             certificate()
             server.process.send_signal(signal.SIGHUP)
             until = time.time() + 10
-            while fingerprint(server.port) == before and time.time() < until:
+            while fingerprint(server.port) == before and time.time() < until:  # not one handshake may fail meanwhile
+                pass
+            renewed = fingerprint(server.port)
+            self.assertNotEqual(renewed, before)
+
+            key = (folder / "key.pem").read_bytes()
+            certificate()
+            (folder / "key.pem").write_bytes(key)
+            server.process.send_signal(signal.SIGHUP)
+            until = time.time() + 10
+            while b"The one in use stays" not in (server.folder / "log.txt").read_bytes() and time.time() < until:
                 time.sleep(0.1)
-            self.assertNotEqual(fingerprint(server.port), before)
+            self.assertIn(b"key.pem as the key of", (server.folder / "log.txt").read_bytes())
+            self.assertEqual(fingerprint(server.port), renewed)
         shutil.rmtree(folder)
 
     def test_webhooks_are_signed_and_retried_until_acknowledged(self):

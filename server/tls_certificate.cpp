@@ -1,0 +1,48 @@
+#include "tls_certificate.hpp"
+
+#include <openssl/err.h>
+
+namespace rtpx::server {
+namespace {
+
+std::string last_error() {
+  const unsigned long code = ERR_get_error();
+  ERR_clear_error();
+  const char* reason = ERR_reason_error_string(code);
+  return reason == nullptr ? "unknown" : reason;
+}
+
+}  // namespace
+
+Result<void> TlsCertificate::read() {
+  const Pair pair(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
+  if (!pair || SSL_CTX_use_certificate_chain_file(pair.get(), cert_file_.c_str()) != 1)
+    return fail(Errc::invalid_argument,
+                "Cannot use " + cert_file_ + " as TLS certificate: " + last_error() + ".");
+  if (SSL_CTX_use_PrivateKey_file(pair.get(), key_file_.c_str(), SSL_FILETYPE_PEM) != 1)
+    return fail(Errc::invalid_argument,
+                "Cannot use " + key_file_ + " as the key of " + cert_file_ + ": " + last_error() + ".");
+  const std::lock_guard lock(mutex_);
+  current_ = pair;
+  return {};
+}
+
+void TlsCertificate::serve(SSL_CTX& context) {
+  SSL_CTX_set_cert_cb(&context, &TlsCertificate::choose, this);
+}
+
+int TlsCertificate::choose(SSL* connection, void* self) {
+  auto& certificate = *static_cast<TlsCertificate*>(self);
+  Pair pair;
+  {
+    const std::lock_guard lock(certificate.mutex_);
+    pair = certificate.current_;
+  }
+  if (!pair) return 0;
+  STACK_OF(X509)* chain = nullptr;
+  SSL_CTX_get0_chain_certs(pair.get(), &chain);
+  return SSL_use_cert_and_key(connection, SSL_CTX_get0_certificate(pair.get()),
+                              SSL_CTX_get0_privatekey(pair.get()), chain, 1);
+}
+
+}  // namespace rtpx::server
