@@ -67,14 +67,13 @@ Av1Depacketizer::Start Av1Depacketizer::start_of_first_obu(Bytes payload) const 
 void Av1Depacketizer::begin() {
   obu_at_ = kNone;
   unit_ = {};
-  unit_.described = descriptor_.has_value();
-  unit_numbers_.clear();
+  references_.begin_unit(descriptor_.has_value());
 }
 
 bool Av1Depacketizer::add(const MediaPacket& packet) {
   const AggregationHeader head = aggregation_header(packet.payload[0]);
   if (head.continues != obu_open()) return false;
-  if (descriptor_ && descriptor_->starts_frame) note_descriptor(*descriptor_);
+  if (descriptor_ && descriptor_->starts_frame) references_.frame(*descriptor_);
   Bytes rest = packet.payload.subspan(1);
   for (unsigned i = 1; !rest.empty() || i == 1; ++i) {
     const auto element = next_element(rest, head.elements == 0 || i < head.elements);
@@ -153,7 +152,11 @@ bool Av1Depacketizer::take_obu(const ObuHeader& header, Bytes payload, Bytes who
   if (header.type != ObuType::frame && header.type != ObuType::frame_header) return true;
   ++unit_.frames;
   const auto frame = sequence_ ? parse_av1_frame_header(payload, *sequence_) : std::nullopt;
-  if (frame && frame->keyframe && frame->shown) unit_.keyframe = true;
+  if (frame && frame->keyframe && frame->shown) {
+    unit_.keyframe = true;
+    unit_.width = frame->width;
+    unit_.height = frame->height;
+  }
   return true;
 }
 
@@ -168,6 +171,7 @@ void Av1Depacketizer::finish() {
     if (unit_.layer_dropped) drop(Dropped::Reason::layer, "layer not wanted");
     return;
   }
+  if (sequence_ && unit_.spatial_layer < sequence_->top_spatial_layer) raise_layer();
   Frame frame;
   frame.kind = unit_.keyframe && unit_.has_sequence ? FrameKind::key : FrameKind::delta;
   frame.reference_lost = reference_lost();
@@ -175,13 +179,43 @@ void Av1Depacketizer::finish() {
   frame.spatial_layer = unit_.spatial_layer;
   frame.data = buffer();
   if (frame.kind == FrameKind::key) {
-    StreamConfig next;
-    next.width = sequence_->width;
-    next.height = sequence_->height;
-    next.codec_private = make_av1c(*sequence_, sequence_obu_);
-    set_config(next);
+    set_config(make_config());
   }
   deliver(frame);
+}
+
+// Decoders wait for a picture of the top layer (dav1d with frame threads shows none until one comes), which
+// the sender may have paused or an option taken out: the highest one that is there takes its number. No
+// decoding process depends on it.
+void Av1Depacketizer::raise_layer() {
+  for (std::size_t at = 0; at < buffer().size();) {
+    const Bytes rest = Bytes(buffer()).subspan(at);
+    const auto header = parse_obu_header(rest);
+    const auto size = header ? parse_leb128(rest.subspan(header->size)) : std::nullopt;
+    if (!size) return;
+    if (header->has_extension && header->spatial_layer == unit_.spatial_layer) {
+      std::byte& extension = buffer()[at + 1];
+      extension = (extension & std::byte{0xE7}) | static_cast<std::byte>(sequence_->top_spatial_layer << 3);
+    }
+    at += header->size + size->size + size->value;
+  }
+}
+
+// The sequence header tells the size of the largest layer, which may have been taken out.
+StreamConfig Av1Depacketizer::make_config() const {
+  StreamConfig out;
+  out.width = sequence_->width;
+  out.height = sequence_->height;
+  out.codec_private = make_av1c(*sequence_, sequence_obu_);
+  if (sequence_->top_spatial_layer > 0 && !options().max_spatial_layer) return out;
+  if (unit_.frames == 1 && unit_.width > 0) {
+    out.width = unit_.width;
+    out.height = unit_.height;
+  } else if (const auto layer = descriptors_.resolution(unit_.spatial_layer)) {
+    out.width = layer->width;
+    out.height = layer->height;
+  }
+  return out;
 }
 
 void Av1Depacketizer::lost(std::int64_t) {
@@ -191,26 +225,15 @@ void Av1Depacketizer::lost(std::int64_t) {
 void Av1Depacketizer::restart() {
   damaged_ = true;
   descriptors_.reset();
-  numbered_ = {};
-}
-
-void Av1Depacketizer::note_descriptor(const DependencyDescriptor& descriptor) {
-  for (const std::uint16_t difference : descriptor.differences) {
-    const auto number = static_cast<std::uint16_t>(descriptor.frame_number - difference);
-    const Numbered& referred = numbered_[number % kFrames];
-    const bool within = std::ranges::find(unit_numbers_, number) != unit_numbers_.end();
-    if (!within && (!referred.intact || referred.number != number)) unit_.reference_missing = true;
-  }
-  unit_numbers_.push_back(descriptor.frame_number);
+  references_.reset();
 }
 
 // After a loss, dependency descriptors tell exactly what it damages; without them, everything up to the next
 // keyframe.
 bool Av1Depacketizer::reference_lost() {
   if (unit_.keyframe && unit_.has_sequence) damaged_ = false;
-  const bool exact = unit_.described && !unit_numbers_.empty();
-  const bool lost = damaged_ && (!exact || unit_.reference_missing);
-  for (const std::uint16_t number : unit_numbers_) numbered_[number % kFrames] = {number, !lost};
+  const bool lost = damaged_ && references_.missing().value_or(true);
+  references_.settle(!lost);
   return lost;
 }
 

@@ -4,6 +4,7 @@
 
 #include "codec/av1_dependency_descriptor.hpp"
 #include "codec/av1_obu.hpp"
+#include "codec/described_references.hpp"
 #include "codec/video_depacketizer.hpp"
 
 namespace rtpx {
@@ -11,7 +12,8 @@ namespace rtpx {
 /// AV1 (RTP Payload Format For AV1, AOM). A frame is a temporal unit in the low-overhead format that
 /// containers hold: every OBU with a size field, no temporal delimiter, no padding. All layers stay together,
 /// since the sequence header tells decoders which to show; layers beyond the options' limits are taken out.
-/// Keyframes are units with a sequence header and a shown key frame. codec_private is an av1C.
+/// The highest spatial layer of a unit bears the number of the sequence's top one. Keyframes are units with a
+/// sequence header and a shown key frame. codec_private is an av1C.
 class Av1Depacketizer final : public VideoDepacketizer {
  public:
   Av1Depacketizer(DepacketizerOptions options, OnFrame on_frame, OnDropped on_dropped)
@@ -32,19 +34,18 @@ class Av1Depacketizer final : public VideoDepacketizer {
   bool take_obu(const ObuHeader& header, Bytes payload, Bytes whole);
   [[nodiscard]] bool obu_open() const noexcept { return obu_at_ != kNone; }
   bool reference_lost();
-  void note_descriptor(const DependencyDescriptor& descriptor);
+  [[nodiscard]] StreamConfig make_config() const;
+  void raise_layer();
 
   /// Of the open temporal unit.
   struct Unit {
     unsigned frames = 0;  // frame headers
     bool keyframe = false, has_sequence = false;
     bool layer_dropped = false;
+    int width = 0, height = 0;  // of the shown key frame, where its header was read
     std::uint8_t temporal_layer = 0, spatial_layer = 0;
-    bool described = false;          // each frame so far had a dependency descriptor…
-    bool reference_missing = false;  // …and one of them says that a frame is missing
   };
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
-  static constexpr std::size_t kFrames = 256;
 
   std::size_t obu_at_ = kNone;  // where the open OBU begins in buffer()
   Unit unit_;
@@ -55,12 +56,7 @@ class Av1Depacketizer final : public VideoDepacketizer {
 
   DependencyDescriptorReader descriptors_;
   std::optional<DependencyDescriptor> descriptor_;  // of the packet inspected last
-  struct Numbered {
-    std::uint16_t number = 0;
-    bool intact = false;
-  };
-  std::array<Numbered, kFrames> numbered_{};  // by frame number
-  std::vector<std::uint16_t> unit_numbers_;   // frame numbers in the open unit
+  DescribedReferences references_;
 };
 
 }  // namespace rtpx

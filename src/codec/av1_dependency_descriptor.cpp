@@ -23,6 +23,7 @@ unsigned non_symmetric(BitReader& in, unsigned n) {
 // template_dependency_structure(), appendix A.8.2
 bool DependencyDescriptorReader::read_structure(BitReader& in) {
   templates_.clear();
+  resolutions_.clear();
   template_id_offset_ = static_cast<unsigned>(in.bits(6));
   decode_targets_ = static_cast<unsigned>(in.bits(5)) + 1;
   unsigned spatial = 0, temporal = 0, next_layer = 0;
@@ -45,8 +46,18 @@ bool DependencyDescriptorReader::read_structure(BitReader& in) {
     for (unsigned i = 0; i < decode_targets_; ++i) non_symmetric(in, chains_);  // decode_target_protected_by
     in.skip(4 * templates_.size() * chains_);                                   // template_chain_fdiff
   }
-  if (in.bit()) in.skip(std::size_t{32} * (spatial + 1));  // resolutions
+  if (in.bit())
+    for (unsigned layer = 0; layer <= spatial; ++layer) {
+      const int width = static_cast<int>(in.bits(16)) + 1, height = static_cast<int>(in.bits(16)) + 1;
+      resolutions_.push_back({width, height});
+    }
   return in.ok();
+}
+
+std::optional<DependencyDescriptorReader::Resolution> DependencyDescriptorReader::resolution(
+    std::uint8_t spatial_layer) const {
+  if (spatial_layer >= resolutions_.size()) return std::nullopt;
+  return resolutions_[spatial_layer];
 }
 
 std::optional<DependencyDescriptor> DependencyDescriptorReader::read(Bytes extension) {

@@ -24,6 +24,11 @@ class DependencyDescriptorReader {
   /// In sequence order. nullopt: malformed, or its template has not come.
   std::optional<DependencyDescriptor> read(Bytes extension);
   void reset() { templates_.clear(); }
+  struct Resolution {
+    int width = 0, height = 0;
+  };
+  /// What the last structure says of a spatial layer; nullopt: nothing.
+  [[nodiscard]] std::optional<Resolution> resolution(std::uint8_t spatial_layer) const;
 
  private:
   struct Template {
@@ -32,7 +37,8 @@ class DependencyDescriptorReader {
   };
   bool read_structure(BitReader& in);
 
-  std::vector<Template> templates_;  // at most 64
+  std::vector<Template> templates_;      // at most 64
+  std::vector<Resolution> resolutions_;  // of each spatial layer, or none
   unsigned template_id_offset_ = 0;
   unsigned decode_targets_ = 0;  // 1..32
   unsigned chains_ = 0;          // 0..32

@@ -1,6 +1,9 @@
 #include "codec/av1_obu.hpp"
 
 #include <array>
+#include <bit>
+#include <tuple>
+#include <utility>
 
 namespace rtpx {
 namespace {
@@ -28,7 +31,8 @@ void read_operating_points(BitReader& in, Av1Sequence& out) {
   const bool initial_delay = in.bit();
   const auto points = static_cast<unsigned>(in.bits(5)) + 1;
   for (unsigned i = 0; i < points; ++i) {
-    in.skip(12);  // operating_point_idc
+    const auto spatial_layers = static_cast<unsigned>(in.bits(4));  // operating_point_idc: a bit each
+    in.skip(8);                                                     // temporal layers
     const auto level = static_cast<std::uint8_t>(in.bits(5));
     const auto tier = static_cast<std::uint8_t>(level > 7 && in.bit() ? 1 : 0);
     if (decoder_model && in.bit()) in.skip(2 * delay_bits + 1);
@@ -36,6 +40,8 @@ void read_operating_points(BitReader& in, Av1Sequence& out) {
     if (i > 0) continue;
     out.level = level;
     out.tier = tier;
+    if (spatial_layers != 0)
+      out.top_spatial_layer = static_cast<std::uint8_t>(std::bit_width(spatial_layers) - 1);
   }
 }
 
@@ -120,10 +126,10 @@ std::optional<Av1Sequence> parse_av1_sequence(Bytes payload) noexcept {
     out.level = static_cast<std::uint8_t>(in.bits(5));
   else
     read_operating_points(in, out);
-  const auto width_bits = static_cast<unsigned>(in.bits(4)) + 1;
-  const auto height_bits = static_cast<unsigned>(in.bits(4)) + 1;
-  out.width = static_cast<int>(in.bits(width_bits)) + 1;
-  out.height = static_cast<int>(in.bits(height_bits)) + 1;
+  out.width_bits = static_cast<std::uint8_t>(in.bits(4) + 1);
+  out.height_bits = static_cast<std::uint8_t>(in.bits(4) + 1);
+  out.width = static_cast<int>(in.bits(out.width_bits)) + 1;
+  out.height = static_cast<int>(in.bits(out.height_bits)) + 1;
   if (!out.reduced_still_picture) out.ids_in_frames = in.bit();
   if (out.ids_in_frames) in.skip(4 + 3);
   read_tools(in, out);
@@ -150,11 +156,15 @@ std::optional<Av1FrameHeader> parse_av1_frame_header(Bytes payload, const Av1Seq
   in.skip(1);  // disable_cdf_update
   const bool screen_content = sequence.screen_content_in_frames ? in.bit() : sequence.screen_content;
   if (screen_content && sequence.integer_mv_in_frames) in.skip(1);
-  if (type != kSwitch) in.skip(1);  // frame_size_override_flag
+  const bool own_size = type == kSwitch || in.bit();
   in.skip(sequence.order_hint_bits);
   if (!out.keyframe && type != kIntraOnly && !error_resilient) in.skip(3);  // primary_ref_frame
   const auto refreshes = anew ? std::uint8_t{0xFF} : static_cast<std::uint8_t>(in.bits(8));
   if (in.ok()) out.refreshes = refreshes;
+  if (!out.keyframe || !out.shown) return out;
+  const int width = own_size ? static_cast<int>(in.bits(sequence.width_bits)) + 1 : sequence.width;
+  const int height = own_size ? static_cast<int>(in.bits(sequence.height_bits)) + 1 : sequence.height;
+  if (in.ok()) std::tie(out.width, out.height) = std::pair(width, height);
   return out;
 }
 

@@ -41,8 +41,10 @@ struct Leb128 {
 /// Sequence header, section 5.5.
 struct Av1Sequence {
   std::uint8_t profile = 0, level = 0, tier = 0;  ///< of operating point 0
+  std::uint8_t top_spatial_layer = 0;             ///< of the same
   bool reduced_still_picture = false;
-  int width = 0, height = 0;
+  int width = 0, height = 0;                     ///< of the largest frame
+  std::uint8_t width_bits = 0, height_bits = 0;  ///< of sizes in frame headers
   bool high_bitdepth = false, twelve_bit = false, monochrome = false;
   bool subsampling_x = true, subsampling_y = true;
   std::uint8_t chroma_sample_position = 0;
@@ -59,6 +61,8 @@ struct Av1FrameHeader {
   /// Bit mask of the reference slots that this frame goes to; nullopt: cut, or not read (a decoder model or
   /// frame ids stand before it).
   std::optional<std::uint8_t> refreshes;
+  /// Of a shown keyframe, before superres; 0: not read, as above.
+  int width = 0, height = 0;
 };
 [[nodiscard]] std::optional<Av1FrameHeader> parse_av1_frame_header(Bytes payload,
                                                                    const Av1Sequence& sequence) noexcept;

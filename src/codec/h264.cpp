@@ -24,10 +24,8 @@ void H264Depacketizer::add_parameter_set(Bytes nal) {
 }
 
 H264Depacketizer::Start H264Depacketizer::inspect(const MediaPacket& packet) {
-  described_layer_.reset();
-  if (packet.dependency_descriptor)
-    if (const auto descriptor = descriptors_.read(*packet.dependency_descriptor))
-      described_layer_ = descriptor->temporal_layer;
+  descriptor_.reset();
+  if (packet.dependency_descriptor) descriptor_ = descriptors_.read(*packet.dependency_descriptor);
   Bytes first = packet.payload;  // the first NAL unit in the packet
   H264Nal type = h264_type(first[0]);
   if (type == H264Nal::fu_a) {
@@ -51,7 +49,10 @@ H264Depacketizer::Start H264Depacketizer::inspect(const MediaPacket& packet) {
 void H264Depacketizer::begin() {
   NalDepacketizer::begin();
   unit_ = {};
-  unit_.temporal_layer = described_layer_.value_or(0);
+  references_.begin_unit(descriptor_.has_value());
+  if (!descriptor_) return;
+  unit_.temporal_layer = descriptor_->temporal_layer;
+  references_.frame(*descriptor_);
 }
 
 bool H264Depacketizer::add(const MediaPacket& packet) {
@@ -111,10 +112,19 @@ const H264Sps* H264Depacketizer::sps_of(std::uint32_t pps_id) const {
   return sps ? &*sps : nullptr;
 }
 
-// After a loss: frame_num goes up by one after each reference picture, so it shows whether one is missing.
+void H264Depacketizer::restart() {
+  lost(1 << 16);
+  descriptors_.reset();
+  references_.reset();
+}
+
+// After a loss: dependency descriptors tell exactly what it damages. Else frame_num, which goes up by one
+// after each reference picture, shows whether one is missing.
 bool H264Depacketizer::reference_lost() {
   if (unit_.idr || unit_.recovery_point) {
     damaged_ = false;
+  } else if (references_.missing()) {
+    damaged_ = damaged_ || uncertain_;
   } else if (unit_.sps == nullptr || !unit_.frame_num) {
     damaged_ = true;
   } else if (uncertain_) {
@@ -125,7 +135,9 @@ bool H264Depacketizer::reference_lost() {
   uncertain_ = false;
   missing_packets_ = 0;
   if (unit_.frame_num) reference_frame_num_ = unit_.reference ? *unit_.frame_num : *unit_.frame_num - 1;
-  return damaged_;
+  const bool lost = damaged_ && references_.missing().value_or(true);
+  references_.settle(!lost);
+  return lost;
 }
 
 void H264Depacketizer::finish_sample() {

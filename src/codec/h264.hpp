@@ -3,6 +3,7 @@
 #include <array>
 
 #include "codec/av1_dependency_descriptor.hpp"
+#include "codec/described_references.hpp"
 #include "codec/h264_parameters.hpp"
 #include "codec/nal.hpp"
 
@@ -32,7 +33,7 @@ class H264Depacketizer final : public NalDepacketizer {
     missing_packets_ += packets;
     uncertain_ = true;
   }
-  void restart() override { lost(1 << 16); }
+  void restart() override;
   StreamConfig make_config() const override;
   bool reference_lost();
   const H264Sps* sps_of(std::uint32_t pps_id) const;
@@ -46,12 +47,13 @@ class H264Depacketizer final : public NalDepacketizer {
   };
   Unit unit_;
   DependencyDescriptorReader descriptors_;
-  std::optional<std::uint8_t> described_layer_;  // of the packet being pushed
+  std::optional<DependencyDescriptor> descriptor_;  // of the packet being pushed
+  DescribedReferences references_;
   std::array<std::optional<H264Sps>, 32> sps_;
   std::array<std::optional<std::uint32_t>, 256> sps_of_pps_;
   const H264Sps* active_sps_ = nullptr;
   bool idr_brings_sps_ = false;  // this sender puts the sets before each IDR picture
-  // Loss of references, by frame_num (section 7.4.3)
+  // Loss of references, by dependency descriptors or by frame_num (section 7.4.3)
   bool uncertain_ = false;  // something is missing since the last whole unit
   std::int64_t missing_packets_ = 0;
   std::uint32_t reference_frame_num_ = 0;

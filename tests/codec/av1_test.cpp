@@ -177,6 +177,11 @@ TEST(Av1DependencyDescriptor, ReadsARealSequence) {
   // Frame numbers go up by three a picture, one for each of its spatial layers; some layers were not
   // forwarded.
   EXPECT_THAT(spatial, testing::ElementsAre(0, 1, 1, 0, 1, 1, 0, 0, 1, 1, 2, 2, 2, 0));
+  ASSERT_TRUE(reader.resolution(2));
+  EXPECT_EQ(reader.resolution(2)->width, 480);
+  EXPECT_EQ(reader.resolution(2)->height, 270);
+  EXPECT_EQ(reader.resolution(0)->width, 120);
+  EXPECT_FALSE(reader.resolution(3));
 }
 
 }  // namespace
