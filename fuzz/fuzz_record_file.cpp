@@ -1,39 +1,16 @@
 // Record files: whatever the bytes, every one of them is in a record or in a damaged stretch, once, in order.
 // Input: a byte of options (bit 0: RTCP; bit 1: thorough), then the file.
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <cstring>
-#include <string>
 
-#include "require.hpp"
+#include "memory_file.hpp"
 #include "storage/record_reader.hpp"
 
 using namespace rtpx;
 
-namespace {
-
-/// A file in memory with a path of its own.
-class MemoryFile {
- public:
-  MemoryFile(const std::uint8_t* data, std::size_t size) : fd_(::memfd_create("fuzz", MFD_CLOEXEC)) {
-    require(fd_ >= 0 && ::write(fd_, data, size) == static_cast<ssize_t>(size));
-  }
-  ~MemoryFile() { ::close(fd_); }
-  MemoryFile(const MemoryFile&) = delete;
-  MemoryFile& operator=(const MemoryFile&) = delete;
-  [[nodiscard]] std::string path() const { return "/proc/self/fd/" + std::to_string(fd_); }
-
- private:
-  int fd_;
-};
-
-}  // namespace
-
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::uint8_t options = data[0];
-  const MemoryFile file(data + 1, --size);
+  const fuzz::MemoryFile file(Bytes(reinterpret_cast<const std::byte*>(data) + 1, --size));
   RecordReader::Suspicious suspicious;
   if ((options & 2U) != 0) suspicious = [](const Record&) { return true; };
   const auto content = (options & 1U) != 0 ? RecordReader::Content::rtcp : RecordReader::Content::rtp;

@@ -26,6 +26,31 @@ void read(Bytes bytes) {
   require(rtcp::senders(bytes).size() * 4 <= bytes.size());
 }
 
+/// What a receiver says besides, with the input's numbers.
+void write_all(ByteReader in) {
+  std::vector<rtcp::ReportBlock> blocks;
+  std::vector<std::uint32_t> media;
+  for (; in.remaining() >= 12; media.push_back(blocks.back().ssrc))
+    blocks.push_back(
+        {.ssrc = in.u32(), .cumulative_lost = static_cast<std::int32_t>(in.u32()), .jitter = in.u32()});
+  const std::string name(as_text(in.take(in.remaining())));
+  rtcp::Buffer out;
+  rtcp::write_receiver_report(out, 1, blocks);
+  rtcp::write_cname(out, 1, name);
+  rtcp::write_pli(out, 1, 2);
+  rtcp::write_fir(out, 1, 2, static_cast<std::uint8_t>(blocks.size()));
+  rtcp::write_remb(out, 1, blocks.empty() ? 0 : std::uint64_t{blocks[0].jitter} << blocks.size() % 32, media);
+  rtcp::write_reference_time(out, 1, blocks.size());
+  rtcp::write_bye(out, 1);
+  std::size_t total = 0;
+  const auto packets = rtcp::split(out);
+  for (const rtcp::Block& block : packets) total += 4 + block.body.size();
+  require(packets.size() == 7 && total == out.size());
+  require(packets[0].count == std::min(blocks.size(), rtcp::kMaxReportBlocks));
+  require(rtcp::read_pli(packets[2]) == 2U);
+  require(rtcp::senders(out) == std::vector<std::uint32_t>{1});
+}
+
 /// Repeated { sequence step (2 bytes, signed), milliseconds (1 byte) }.
 void generate(ByteReader in) {
   TransportCc transport_cc;
@@ -71,5 +96,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     read(bytes);
   else
     generate(ByteReader(bytes));
+  write_all(ByteReader(bytes));
   return 0;
 }

@@ -1,13 +1,43 @@
 // An offer from the network: what is taken must give an answer that is a session description of the same
-// shape.
+// shape. Behind a zero byte, packets that come next: { length (1 byte), bytes } repeated.
+#include <set>
+
 #include "ingest/webrtc/demux.hpp"
 #include "ingest/webrtc/negotiation.hpp"
 #include "require.hpp"
 
 using namespace rtpx;
 
+namespace {
+
+void receive(const Negotiation& negotiation, ByteReader in) {
+  constexpr std::size_t kMaxSsrcs = 64;
+  Demux demux(negotiation.tracks, kMaxSsrcs);
+  std::set<std::uint32_t> learned;
+  while (in.remaining() > 0) {
+    const auto packet = parse_rtp(in.take(std::min<std::size_t>(in.u8(), in.remaining())));
+    if (!packet) continue;
+    const Route* route = demux.find(packet->ssrc);
+    if (route == nullptr) {
+      auto result = demux.learn(*packet);
+      if (result == Demux::Learned::rid_later) result = demux.settle(*packet);
+      route = demux.find(packet->ssrc);
+      require((result == Demux::Learned::route) == (route != nullptr));
+      if (route == nullptr) continue;
+    }
+    learned.insert(packet->ssrc);
+    require(learned.size() <= kMaxSsrcs && route->track < negotiation.tracks.size());
+    const auto& rids = negotiation.tracks[route->track].track.rids;
+    require(route->rid_index < std::max<std::size_t>(rids.size(), 1));
+    (void)demux.media_of(route->track, route->rid_index);
+  }
+}
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  const std::string_view input(reinterpret_cast<const char*>(data), size);
+  const std::string_view text = input.substr(0, input.find('\0'));
   (void)read_fragment(text);
   const auto negotiation = negotiate(text, {});
   if (!negotiation) return 0;
@@ -23,8 +53,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const NegotiatedTrack& track : negotiation->tracks)
     require(!track.track.id.empty() && !track.track.codecs.empty() && track.track.rids.size() <= 16);
   require(read_fragment(write_fragment(*negotiation, local)).has_value());
-  const Demux demux(negotiation->tracks, 64);
-  for (const NegotiatedTrack& track : negotiation->tracks)
-    for (const AnnouncedSource& source : track.sources) (void)demux.find(source.ssrc);
+  receive(*negotiation, ByteReader(as_bytes(input.substr(std::min(text.size() + 1, size)))));
   return 0;
 }
