@@ -29,7 +29,7 @@ void depacketize(const Codec& codec, const std::uint8_t* data, std::size_t size,
   std::int64_t sequence = 100, timestamp = 0, done = 0;
   bool first = true;
   const auto hold = make_hold_frame(codec.mime_type);
-  constexpr int kHeldArea = 1 << 20;  // a held picture takes as long as its macroblocks are many
+  constexpr std::int64_t kHeldArea = 1 << 20;  // a held picture takes as long as its macroblocks are many
   const auto in_order = [&](std::int64_t from, std::int64_t to, std::int64_t at) {
     require(from > done && from <= to && to <= sequence);
     require(sent.contains(from) && sent.contains(to));
@@ -55,7 +55,7 @@ void depacketize(const Codec& codec, const std::uint8_t* data, std::size_t size,
         if (!hold) return;
         hold->follow(frame.data);
         const StreamConfig& config = depacketizer->config();
-        if (config.width * config.height < kHeldArea) (void)hold->frame();
+        if (std::int64_t{config.width} * config.height < kHeldArea) (void)hold->frame();
       },
       [&](const Dropped& dropped) {
         in_order(dropped.first_sequence, dropped.last_sequence, dropped.timestamp);

@@ -47,6 +47,9 @@ struct Dropped {
   const char* detail = "";  ///< static text for the report
 };
 
+/// Detail of a keyframe of H.264 or H.265 that was dropped for want of its parameter sets.
+inline constexpr char kSetsMissing[] = "the parameter sets of this keyframe are missing";
+
 /// What a container must know of a stream.
 struct StreamConfig {
   int width = 0, height = 0;  ///< 0: not known yet

@@ -144,7 +144,7 @@ void H264Depacketizer::finish_sample() {
   if (!unit_.has_slice) return;  // parameter sets alone
   Frame frame;
   if (unit_.idr && uncertain_ && idr_brings_sps_ && !unit_.has_sps) {
-    drop(Dropped::Reason::incomplete, "the parameter sets of this keyframe are missing");
+    drop(Dropped::Reason::incomplete, kSetsMissing);
     damaged_ = true;
     return;
   }
@@ -159,7 +159,7 @@ void H264Depacketizer::finish_sample() {
   if (unit_.idr) idr_brings_sps_ = unit_.has_sps;
   if (unit_.sps != nullptr) active_sps_ = unit_.sps;
   if (frame.kind == FrameKind::key && active_sps_ == nullptr) {
-    drop(Dropped::Reason::before_keyframe, "the parameter sets of this keyframe are missing");
+    drop(Dropped::Reason::before_keyframe, kSetsMissing);
     damaged_ = true;
     return;
   }

@@ -111,13 +111,13 @@ void H265Depacketizer::finish_sample() {
   }
   if (frame.kind == FrameKind::key) {
     if (uncertain_ && irap_brings_sps_ && !unit_.has_sps) {
-      drop(Dropped::Reason::incomplete, "the parameter sets of this keyframe are missing");
+      drop(Dropped::Reason::incomplete, kSetsMissing);
       damaged_ = true;
       return;
     }
     irap_brings_sps_ = unit_.has_sps;
     if (active_sps_ == nullptr) {
-      drop(Dropped::Reason::before_keyframe, "the parameter sets of this keyframe are missing");
+      drop(Dropped::Reason::before_keyframe, kSetsMissing);
       return;
     }
     leading_at_start_ = !seen_keyframe();

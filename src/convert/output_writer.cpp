@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "mux/presentation_end.hpp"
 #include "util/utc_time.hpp"
 
 namespace rtpx {
@@ -65,7 +66,7 @@ class Writer {
     const Codec* codec = nullptr;  // as in the open file
     const StreamConfig* config = nullptr;
     PictureTurn orientation;
-    std::int64_t last_ns = -1, step_ns = 0;
+    PresentationEnd end;
   };
 
   /// The lane whose frame comes next; nullptr when all have ended.
@@ -132,10 +133,7 @@ class Writer {
     if (auto written = muxer_->write(sample); !written) return written;
     lane.config = placed.config;
     lane.codec = placed.codec;
-    if (lane.last_ns >= 0 && placed.time_ns > lane.last_ns) lane.step_ns = placed.time_ns - lane.last_ns;
-    lane.last_ns = placed.time_ns;
-    const std::int64_t length = placed.duration_ns > 0 ? placed.duration_ns : lane.step_ns;
-    end_ns_ = std::max(end_ns_, placed.time_ns + length);
+    lane.end.add(sample.time_ns, sample.duration_ns);
     return {};
   }
 
@@ -171,6 +169,7 @@ class Writer {
       const PlacedFrame& first = *lane.next;
       zero_ns_ = std::min(zero_ns_, first.time_ns);
       lane.in_file = true;
+      lane.end = {};
       lane.codec = first.codec;
       lane.config = first.config;
       lane.orientation = first.orientation;
@@ -178,7 +177,6 @@ class Writer {
       tracks.push_back(describe(lane.input, first));
       if (lane.input.kind == MediaKind::video) hints.cue_points += lane.input.keyframe_bound;
     }
-    end_ns_ = zero_ns_;
     for (const Lane& lane : lanes_)
       if (lane.in_file) hints.duration_ns = std::max(hints.duration_ns, lane.input.end_ns - zero_ns_);
   }
@@ -219,7 +217,9 @@ class Writer {
     auto finished = muxer_->finish();
     muxer_.reset();
     unfinished_ = !finished;
-    output_.parts.back().end_ns = end_ns_;
+    for (const Lane& lane : lanes_)
+      if (lane.in_file)
+        output_.parts.back().end_ns = std::max(output_.parts.back().end_ns, zero_ns_ + lane.end.end_ns());
     return finished;
   }
 
@@ -229,7 +229,7 @@ class Writer {
   Format format_ = Format::automatic;  // of the open file
   WrittenOutput output_;
   bool unfinished_ = false;  // the last part is not under its name
-  std::int64_t zero_ns_ = 0, end_ns_ = 0, now_ns_ = 0;
+  std::int64_t zero_ns_ = 0, now_ns_ = 0;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "codec/depacketizer.hpp"
 #include "convert/limits.hpp"
 #include "convert/plan.hpp"
 #include "convert/scanned_recording.hpp"
@@ -186,8 +187,10 @@ std::vector<ConvertNote> notes_of(const TrackReport& report) {
     add(Severity::loss, text);
   }
   std::uint64_t waiting = 0;
+  bool sets_missing = false;
   const ReportFrame* cut = nullptr;
   for (const ReportFrame& frame : report.dropped) {
+    sets_missing = sets_missing || frame.detail == kSetsMissing;
     if (frame.reason == "before_keyframe")
       ++waiting;
     else if (frame.reason != "layer" && cut == nullptr)
@@ -208,8 +211,11 @@ std::vector<ConvertNote> notes_of(const TrackReport& report) {
                                " of a source that went on sending beside a newer one are left out");
   if (report.frames == 0 && report.packets > 0)
     add(Severity::skipped, !report.refused.empty() ? report.refused
-                           : waiting > 0           ? "it holds no keyframe, so nothing in it can be decoded"
-                                                   : "nothing in it can be decoded");
+                           : sets_missing
+                               ? "its keyframes need parameter sets that are neither in the packets nor "
+                                 "in the manifest (sprop-… of sdp_fmtp_line)"
+                           : waiting > 0 ? "it holds no keyframe, so nothing in it can be decoded"
+                                         : "nothing in it can be decoded");
   return notes;
 }
 

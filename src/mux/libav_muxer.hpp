@@ -34,6 +34,7 @@ class LibavMuxer final : public Muxer {
     bool sets_in_band = false;  // avc3, hev1
     DecodeTimes decode_times;
     std::uint64_t samples = 0;
+    std::int64_t last_dts = 0, step = 1;  // in the stream's time base: how long a picture is shown
   };
 
   static int on_write(void* self, std::uint8_t* data, int size);

@@ -166,12 +166,10 @@ void MatroskaWriter::note_cue(const Sample& sample, std::int64_t time_ms) {
   cues_.push_back({time_ms, (cluster_at_ - segment_at_) << 8 | (sample.track + 1)});
 }
 
-void MatroskaWriter::note_time(const Sample& sample) {
-  Track& track = tracks_[sample.track];
-  if (track.last_ns >= 0 && sample.time_ns > track.last_ns) track.step_ns = sample.time_ns - track.last_ns;
-  track.last_ns = sample.time_ns;
-  const std::int64_t length = sample.duration_ns > 0 ? sample.duration_ns : track.step_ns;
-  end_ns_ = std::max(end_ns_, sample.time_ns + length - sample.discard_ns - track.codec_delay_ns);
+std::int64_t MatroskaWriter::end_ns() const {
+  std::int64_t end = 0;
+  for (const Track& track : tracks_) end = std::max(end, track.end.end_ns() - track.codec_delay_ns);
+  return end;
 }
 
 Result<void> MatroskaWriter::write_block(const Sample& sample, Bytes prefix, Bytes data) {
@@ -190,7 +188,7 @@ Result<void> MatroskaWriter::write_block(const Sample& sample, Bytes prefix, Byt
     ebml::Writer head, tail;
     if (sample.duration_ns > 0)
       tail.uint(kBlockDuration, static_cast<std::uint64_t>(to_ms(sample.duration_ns)));
-    if (!key) tail.sint(kReferenceBlock, -to_ms(std::max<std::int64_t>(track.step_ns, kMillisecond)));
+    if (!key) tail.sint(kReferenceBlock, -to_ms(std::max<std::int64_t>(track.end.step_ns(), kMillisecond)));
     tail.sint(kDiscardPadding, sample.discard_ns);
     head.id(kBlockGroup);
     head.data_size(1 + ebml::size_width(block) + block + tail.size());
@@ -237,7 +235,9 @@ Result<void> MatroskaWriter::write(const Sample& sample) {
     if (auto begun = begin_cluster(time_ms); !begun) return begun;
   }
   note_cue(sample, time_ms);
-  note_time(sample);
+  tracks_[sample.track].end.add(
+      sample.time_ns,
+      sample.duration_ns > 0 ? std::max<std::int64_t>(sample.duration_ns - sample.discard_ns, 1) : 0);
   cluster_has_blocks_ = true;
   return write_block(sample, prefix, data);
 }
@@ -285,7 +285,7 @@ Result<void> MatroskaWriter::finish() {
   end_cluster();
   if (auto written = write_cues(); !written) return written;
   std::array<std::byte, 8> field;
-  store_be(field.data(), std::bit_cast<std::uint64_t>(static_cast<double>(end_ns_) / kMillisecond));
+  store_be(field.data(), std::bit_cast<std::uint64_t>(static_cast<double>(end_ns()) / kMillisecond));
   if (auto written = out_->patch(duration_at_, field); !written) return written;
   ebml::store_size(field.data(), out_->position() - segment_at_, 8);
   if (auto written = out_->patch(segment_at_ - 8, field); !written) return written;

@@ -7,6 +7,7 @@
 #include "mux/ebml.hpp"
 #include "mux/matroska_tracks.hpp"
 #include "mux/muxer.hpp"
+#include "mux/presentation_end.hpp"
 #include "mux/published_file.hpp"
 
 namespace rtpx {
@@ -24,8 +25,7 @@ class MatroskaWriter final : public Muxer {
 
  private:
   struct Track : MatroskaTrack {
-    std::int64_t last_ns = -1;
-    std::int64_t step_ns = 0;  // between the last two samples: the last one's length where it says none
+    PresentationEnd end;
     std::int64_t last_cue_ms = INT64_MIN / 2;
   };
   struct Cue {
@@ -39,7 +39,7 @@ class MatroskaWriter final : public Muxer {
   void end_cluster();
   [[nodiscard]] bool needs_cluster(const Sample& sample, std::int64_t time_ms, std::size_t size) const;
   void note_cue(const Sample& sample, std::int64_t time_ms);
-  void note_time(const Sample& sample);
+  [[nodiscard]] std::int64_t end_ns() const;
   Result<void> write_block(const Sample& sample, Bytes prefix, Bytes data);
   Result<void> write_cues();
   Result<void> patch_seek(std::uint64_t cues_at);
@@ -56,7 +56,6 @@ class MatroskaWriter final : public Muxer {
   std::uint64_t cluster_at_ = 0;
   std::int64_t cluster_ms_ = 0;
   bool cluster_has_blocks_ = false;
-  std::int64_t end_ns_ = 0;
   std::vector<Cue> cues_;
   std::vector<std::byte> scratch_;
 };

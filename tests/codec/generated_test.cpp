@@ -149,21 +149,6 @@ TEST(GeneratedVp9, BothDecodersShowOnePictureForEachUnitOfKSvc) {
   EXPECT_EQ(picture_hashes(folder, "out.ivf", "-c:v libvpx-vp9"), pictures);
 }
 
-// The OBUs of a temporal unit in the low-overhead format.
-std::vector<std::string> obus_of(const std::string& unit) {
-  std::vector<std::string> out;
-  for (std::size_t at = 0; at < unit.size();) {
-    const std::size_t header = (static_cast<int>(unit[at]) & 4) != 0 ? 2 : 1;
-    std::size_t size = 0, field = 0;
-    do size |= (static_cast<std::size_t>(unit[at + header + field]) & 0x7F) << (7 * field);
-    while ((static_cast<int>(unit[at + header + field++]) & 0x80) != 0);
-    out.push_back(std::string(1, static_cast<char>(unit[at] & ~2)) + unit.substr(at + 1, header - 1) +
-                  unit.substr(at + header + field, size));
-    at += header + field + size;
-  }
-  return out;
-}
-
 // AV1 across many OBUs: a real encoder's tiles in OBUs of their own, packed into packets of 300 bytes with W
 // = 0.
 TEST(GeneratedAv1, UnitsOfManyObusComeOutAsTheEncoderWroteThem) {
@@ -179,29 +164,8 @@ TEST(GeneratedAv1, UnitsOfManyObusComeOutAsTheEncoderWroteThem) {
   std::vector<std::string> expected;
   std::size_t most = 0;
   for (std::size_t u = 0; u < units.size(); ++u) {
-    std::string container;
-    std::vector<std::string> packets{std::string(1, '\0')};
-    std::size_t count = 0;
-    for (const std::string& obu : obus_of(units[u])) {
-      const int type = static_cast<int>(obu[0]) >> 3 & 15;
-      if (type == 2) continue;  // temporal delimiter
-      ++count;
-      for (std::size_t at = 0; at < obu.size();) {
-        if (packets.back().size() > 250) {
-          packets.emplace_back(1, static_cast<char>(at > 0 ? 0x80 : 0));
-          if (at > 0) packets[packets.size() - 2][0] |= 0x40;
-        }
-        const std::size_t size = std::min(obu.size() - at, 300 - packets.back().size());
-        if (size > 127)
-          packets.back() += {static_cast<char>(0x80 | (size & 0x7F)), static_cast<char>(size >> 7)};
-        else
-          packets.back() += static_cast<char>(size);
-        packets.back() += obu.substr(at, size);
-        at += size;
-      }
-    }
-    most = std::max(most, count);
-    if (u == 0) packets[0][0] |= 8;
+    most = std::max(most, obus_of(units[u]).size() - 1);
+    const auto packets = av1_payloads(units[u], u == 0);
     for (std::size_t i = 0; i < packets.size(); ++i) {
       const Bytes bytes = as_bytes(packets[i]);
       out.packet(static_cast<std::int64_t>(u) * 6000, i + 1 == packets.size(), {bytes.begin(), bytes.end()});

@@ -36,17 +36,6 @@ std::size_t Depacketized::dropped_as(Dropped::Reason reason) const {
   return static_cast<std::size_t>(std::ranges::count(dropped, reason, &Dropped::reason));
 }
 
-std::vector<std::string> read_ivf(const std::filesystem::path& file) {
-  const std::string b = read_file(file);
-  std::vector<std::string> out;
-  for (std::size_t at = 32; at + 12 <= b.size();) {
-    const std::uint32_t size = __builtin_bswap32(load_be<std::uint32_t>(as_bytes(b).data() + at));
-    out.push_back(b.substr(at + 12, size));
-    at += 12 + size;
-  }
-  return out;
-}
-
 std::string ivf_of(const std::string& codec, const std::vector<std::string>& frames) {
   std::string out = "DKIF" + text({0, 0, 32, 0}) + codec + text({0, 5, 0xD0, 2, 30, 0, 0, 0, 1, 0, 0, 0});
   out.resize(32);
@@ -56,14 +45,6 @@ std::string ivf_of(const std::string& codec, const std::vector<std::string>& fra
     out += frames[i];
   }
   return out;
-}
-
-bool run(const TempDir& folder, const std::string& command) {
-  const std::string line =
-      "cd '" + folder.path().string() + "' && (" + command + ") >log.txt 2>&1 </dev/null";
-  if (std::system(line.c_str()) == 0) return true;
-  ADD_FAILURE() << command << "\n" << read_file(folder / "log.txt");
-  return false;
 }
 
 std::vector<std::string> picture_hashes(const TempDir& folder, const std::string& file,

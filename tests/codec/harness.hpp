@@ -2,14 +2,15 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "codec/depacketizer.hpp"
 #include "support/bytes.hpp"
 #include "support/captures.hpp"
+#include "support/payloader.hpp"
 #include "support/rtp_files.hpp"
+#include "support/tools.hpp"
 
 namespace rtpx::test {
 
@@ -47,15 +48,9 @@ class Depacketized {
   std::unique_ptr<Depacketizer> depacketizer_;
 };
 
-/// The frames of an .ivf file, and such a file of frames ("VP90").
-[[nodiscard]] std::vector<std::string> read_ivf(const std::filesystem::path& file);
+/// An .ivf file of frames ("VP90").
 [[nodiscard]] std::string ivf_of(const std::string& codec, const std::vector<std::string>& frames);
 
-#define RTPX_NEEDS(tool) \
-  if (std::system("command -v " tool " >/dev/null 2>&1") != 0) GTEST_SKIP() << "needs " tool
-
-/// Runs a shell command in `folder`, where its output is in log.txt. A failure is the test's.
-bool run(const TempDir& folder, const std::string& command);
 /// MD5 of each picture that ffmpeg decodes.
 [[nodiscard]] std::vector<std::string> picture_hashes(const TempDir& folder, const std::string& file,
                                                       const std::string& options = "");

@@ -4,79 +4,31 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "codec/depacketizer.hpp"
+#include "convert/converted.hpp"
 #include "convert/probe.hpp"
 #include "mux/support/media.hpp"
 #include "rtp/packet.hpp"
-#include "rtpx/converter.hpp"
-#include "support/captures.hpp"
 #include "support/packet_recording.hpp"
-#include "support/rtp_files.hpp"
+#include "support/payloader.hpp"
+#include "support/tools.hpp"
 
 namespace rtpx::test {
 namespace {
-
-#define RTPX_NEEDS(tool) \
-  if (std::system("command -v " tool " >/dev/null 2>&1") != 0) GTEST_SKIP() << "needs " tool
-
-// Runs in `folder`.
-bool run_in(const TempDir& folder, const std::string& command) {
-  return std::system(("cd '" + folder.path().string() + "' && " + command + " </dev/null").c_str()) == 0;
-}
-
-/// Packets of one source with the numbers 0, 1, 2, ….
-class Source {
- public:
-  explicit Source(std::uint8_t payload_type) : payload_type_(payload_type) {}
-  void add(std::uint32_t timestamp, bool marker, const std::string& payload) {
-    std::string packet(12, '\0');
-    auto* header = reinterpret_cast<std::byte*>(packet.data());
-    header[0] = std::byte{0x80};
-    header[1] = static_cast<std::byte>(payload_type_ | (marker ? 0x80 : 0));
-    store_be(header + 2, static_cast<std::uint16_t>(packets_.size()));
-    store_be(header + 4, timestamp);
-    header[11] = std::byte{1};
-    packets_.push_back(packet + payload);
-  }
-  [[nodiscard]] const std::vector<std::string>& packets() const { return packets_; }
-
- private:
-  std::uint8_t payload_type_;
-  std::vector<std::string> packets_;
-};
-
-/// The one file that a recording of `packets` converts into.
-std::filesystem::path converted(const TempDir& folder, const Codec& codec, MediaKind kind,
-                                const std::vector<std::string>& packets, ConvertOptions options = {}) {
-  PacketRecording recording(folder / "call");
-  recording.add("track", kind, {codec}, packets);
-  options.output_path = folder / "files";
-  const auto result = convert(recording.path().string(), options);
-  if (!result) {
-    ADD_FAILURE() << result.error().message;
-    return {};
-  }
-  EXPECT_FALSE(result->lost_media) << serialize_result(*result);
-  return result->files.at("call").file;
-}
 
 // A hierarchy of two temporal layers: B-pictures that nobody refers to. Real SVC encoders announce each slice
 // with a prefix NAL unit (H.264 section G.7.3.1.1), which is added here.
 TEST(Generated, TheLowerTemporalLayerOfH264IsWhatADecoderShowsWithoutTheHigherOne) {
   RTPX_NEEDS("gst-launch-1.0");
   const TempDir folder;
-  ASSERT_TRUE(
-      run_in(folder,
-             "ffmpeg -v error -f lavfi -i testsrc2=s=320x180:r=30:d=1.5 -pix_fmt yuv420p -c:v libx264 "
-             "-x264-params bframes=1:b-adapt=0:b-pyramid=none:keyint=20:scenecut=0 -f matroska in.mkv"));
-  ASSERT_TRUE(run_in(folder,
-                     "timeout 20 gst-launch-1.0 -q filesrc location=in.mkv ! matroskademux ! h264parse ! "
-                     "rtph264pay mtu=600 config-interval=-1 ! rtpstreampay ! filesink location=out.rtp"));
-  Source source(96);
-  for (const std::string& bytes : read_rtp_packets(folder / "out.rtp")) {
+  ASSERT_TRUE(run(folder,
+                  "ffmpeg -v error -f lavfi -i testsrc2=s=320x180:r=30:d=1.5 -pix_fmt yuv420p -c:v libx264 "
+                  "-x264-params bframes=1:b-adapt=0:b-pyramid=none:keyint=20:scenecut=0 -f matroska in.mkv"));
+  const auto payloaded =
+      payload_with_gstreamer(folder, "in.mkv", "h264parse ! rtph264pay mtu=600 config-interval=-1");
+  RtpSource source(96);
+  for (const std::string& bytes : payloaded) {
     const RtpPacket packet = *parse_rtp(as_bytes(bytes));
     const int head = static_cast<int>(packet.payload[0]), type = head & 31;
     const int unit = type == 28 ? static_cast<int>(packet.payload[1]) & 31 : type;
@@ -92,12 +44,12 @@ TEST(Generated, TheLowerTemporalLayerOfH264IsWhatADecoderShowsWithoutTheHigherOn
   const Codec codec{.payload_type = 96, .mime_type = "video/H264", .clock_rate = 90'000};
   ConvertOptions options;
   options.max_temporal_layer = 0;
-  const auto lower = converted(folder, codec, MediaKind::video, source.packets(), options);
+  const auto lower = converted_track(folder, codec, MediaKind::video, source.packets(), options).file;
   const auto expected = frame_hashes(folder / "in.mkv", "v:0", "-skip_frame noref");
   EXPECT_GT(expected.size(), 20U);
   EXPECT_LT(expected.size(), 30U);
   EXPECT_EQ(frame_hashes(lower, "v:0"), expected);
-  const auto all = converted(folder, codec, MediaKind::video, source.packets());
+  const auto all = converted_track(folder, codec, MediaKind::video, source.packets()).file;
   EXPECT_EQ(frame_hashes(all, "v:0"), frame_hashes(folder / "in.mkv", "v:0"));
 }
 
@@ -106,16 +58,12 @@ TEST(Generated, Vp9InFlexibleModeDecodesToTheEncodersOwnPictures) {
   RTPX_NEEDS("ffmpeg");
   const TempDir folder;
   ASSERT_TRUE(
-      run_in(folder,
-             "ffmpeg -v error -f lavfi -i testsrc2=s=320x180:r=30:d=1.5 -pix_fmt yuv420p -c:v libvpx-vp9 "
-             "-deadline realtime -cpu-used 8 -lag-in-frames 0 -g 20 -f ivf in.ivf"));
-  const std::string ivf = read_file(folder / "in.ivf");
-  Source source(98);
+      run(folder,
+          "ffmpeg -v error -f lavfi -i testsrc2=s=320x180:r=30:d=1.5 -pix_fmt yuv420p -c:v libvpx-vp9 "
+          "-deadline realtime -cpu-used 8 -lag-in-frames 0 -g 20 -f ivf in.ivf"));
+  RtpSource source(98);
   std::uint32_t picture = 0;
-  for (std::size_t at = 32; at + 12 <= ivf.size(); ++picture) {
-    const auto size = __builtin_bswap32(load_be<std::uint32_t>(as_bytes(ivf).data() + at));
-    const std::string frame = ivf.substr(at + 12, size);
-    at += 12 + size;
+  for (const std::string& frame : read_ivf(folder / "in.ivf")) {
     const bool key = (static_cast<int>(frame[0]) & 0x04) == 0;  // frame_type of profile 0
     for (std::size_t done = 0; done < frame.size(); done += 1000) {
       const bool last = done + 1000 >= frame.size();
@@ -125,9 +73,10 @@ TEST(Generated, Vp9InFlexibleModeDecodesToTheEncodersOwnPictures) {
       if (!key) payload += static_cast<char>(1 << 1);  // P_DIFF 1, and no more
       source.add(picture * 3000, last, payload + frame.substr(done, 1000));
     }
+    ++picture;
   }
   const Codec codec{.payload_type = 98, .mime_type = "video/VP9", .clock_rate = 90'000};
-  const auto file = converted(folder, codec, MediaKind::video, source.packets());
+  const auto file = converted_track(folder, codec, MediaKind::video, source.packets()).file;
   const auto expected = frame_hashes(folder / "in.ivf", "v:0");
   EXPECT_EQ(expected.size(), 45U);
   EXPECT_EQ(frame_hashes(file, "v:0"), expected);
@@ -169,14 +118,14 @@ class GeneratedSound : public testing::TestWithParam<OpusCase> {};
 TEST_P(GeneratedSound, DecodesToTheEncodersOwnSamples) {
   RTPX_NEEDS("ffmpeg");
   const TempDir folder;
-  ASSERT_TRUE(run_in(folder, "ffmpeg -v error -f lavfi -i " + std::string(GetParam().encode) + " in.ogg"));
-  Source source(111);
+  ASSERT_TRUE(run(folder, "ffmpeg -v error -f lavfi -i " + std::string(GetParam().encode) + " in.ogg"));
+  RtpSource source(111);
   std::uint32_t time = 0;
   for (const std::string& packet : ogg_packets(read_file(folder / "in.ogg"))) {
     source.add(time, false, packet);
     time += GetParam().ticks;
   }
-  const auto file = converted(folder, GetParam().codec, MediaKind::audio, source.packets());
+  const auto file = converted_track(folder, GetParam().codec, MediaKind::audio, source.packets()).file;
   const auto expected = frame_hashes(folder / "in.ogg", "a:0"), ours = frame_hashes(file, "a:0");
   ASSERT_GE(ours.size(), 8U);
   const auto first = std::ranges::find(expected, ours[1]);
@@ -211,7 +160,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 /// The sound of a file as 16-bit samples of one channel.
 std::vector<double> sound_of(const TempDir& folder, const std::filesystem::path& file) {
-  EXPECT_TRUE(run_in(folder, "ffmpeg -v error -y -i '" + file.string() + "' -ac 1 -ar 48000 -f s16le raw"));
+  EXPECT_TRUE(run(folder, "ffmpeg -v error -y -i '" + file.string() + "' -ac 1 -ar 48000 -f s16le raw"));
   const std::string raw = read_file(folder / "raw");
   std::vector<double> samples;
   for (std::size_t i = 0; i + 1 < raw.size(); i += 2)
@@ -226,7 +175,7 @@ TEST(Generated, LostOpusPacketsComeBackFromTheNextOnesFec) {
        .voice = true,
        .options = {{"application", "voip"}, {"fec", "1"}, {"packet_loss", "30"}, {"b", "24000"}}});
   ASSERT_GT(stream.packets.size(), 100U);
-  Source source(111);
+  RtpSource source(111);
   for (const auto& packet : stream.packets)
     source.add(static_cast<std::uint32_t>(packet.time_ns * 48 / 1'000'000), false,
                std::string(as_text(packet.data)));

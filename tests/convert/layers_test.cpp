@@ -6,12 +6,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
 
+#include "convert/converted.hpp"
 #include "convert/probe.hpp"
 #include "rtp/packet.hpp"
-#include "rtpx/converter.hpp"
 #include "support/captures.hpp"
 #include "support/packet_recording.hpp"
 #include "support/rtp_files.hpp"
@@ -19,22 +18,11 @@
 namespace rtpx {
 namespace {
 
+using test::converted;
 using test::TempDir;
+using test::track_report;
 
 const std::filesystem::path kData = RTPX_TEST_DATA;
-
-ConvertedFile converted(const std::filesystem::path& recording, const TempDir& out,
-                        ConvertOptions options = {}) {
-  options.output_path = out.path();
-  const auto result = convert(recording.string(), options);
-  if (result) return result->files.begin()->second;
-  ADD_FAILURE() << result.error().message;
-  return {};
-}
-
-nlohmann::json track_report(const ConvertedFile& file) {
-  return nlohmann::json::parse(test::read_file(*file.report_location))["tracks"][0];
-}
 
 TEST(Layers, OfAv1AreThoseOfTheOperatingPoint) {
   const TempDir folder, all_out;
