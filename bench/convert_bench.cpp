@@ -7,7 +7,7 @@
 //   codecs  CPU a GB of each video codec against VP8's
 //
 // usage: convert_bench [--dir DIR] [--minutes N] [--rounds N] [PART...]
-//        convert_bench --generate FOLDER [--minutes N]     only writes the call
+//        convert_bench --generate FOLDER [--minutes N] [lossy]     only writes the call
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -217,10 +217,15 @@ int main(int count, char** arguments) {
     else
       die("unknown option " + option);
   }
-  if (!generate.empty()) return rtpx::bench::generate_call(generate, minutes), 0;
   const auto wanted = [&](const char* part) {
     return parts.empty() || std::ranges::find(parts, part) != parts.end();
   };
+  if (!generate.empty()) {
+    const bool lossy = !parts.empty() && wanted("lossy");
+    (lossy ? rtpx::bench::generate_lossy_call(generate, minutes)
+           : rtpx::bench::generate_call(generate, minutes));
+    return 0;
+  }
   Bench bench(base, minutes, rounds);
   if (wanted("cp")) bench.against_cp();
   if (wanted("lossy")) bench.against_cp_with_losses();

@@ -11,7 +11,7 @@
 #include "recorder/live_track.hpp"
 #include "recorder/space_watch.hpp"
 #include "recorder/syncer.hpp"
-#include "recorder/task_thread.hpp"
+#include "util/task_thread.hpp"
 #include "recorder/unknown_targets.hpp"
 #include "recorder/writer.hpp"
 #include "rtpx/recorder.hpp"

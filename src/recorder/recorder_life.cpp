@@ -5,7 +5,7 @@
 
 #include "recorder/block_index.hpp"
 #include "recorder/recorder_impl.hpp"
-#include "recorder/thread.hpp"
+#include "util/thread.hpp"
 #include "storage/recording_file.hpp"
 #include "util/utc_time.hpp"
 

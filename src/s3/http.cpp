@@ -12,7 +12,7 @@
 #include <set>
 #include <thread>
 
-#include "recorder/thread.hpp"
+#include "util/thread.hpp"
 #include "util/ascii.hpp"
 
 namespace rtpx::s3 {

@@ -5,7 +5,7 @@
 #include <mutex>
 #include <thread>
 
-#include "recorder/thread.hpp"
+#include "util/thread.hpp"
 #include "rtpx/s3.hpp"
 #include "s3/names.hpp"
 #include "s3/task_run.hpp"

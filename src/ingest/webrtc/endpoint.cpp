@@ -1,7 +1,5 @@
 #include "ingest/webrtc/endpoint.hpp"
 
-#include <pthread.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -9,9 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <cstring>
-#include <deque>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -21,6 +17,8 @@
 #include "ingest/net/udp_socket.hpp"
 #include "ingest/webrtc/ice_lite.hpp"
 #include "ingest/webrtc/session.hpp"
+#include "util/task_thread.hpp"
+#include "util/thread.hpp"
 
 namespace rtpx {
 namespace {
@@ -40,56 +38,6 @@ constexpr std::size_t kBehind = UdpSocket::kBatch;  // datagrams in one wake-up:
 void raise_priority() {
   (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), -10);
 }
-
-void block_all_signals() {
-  sigset_t all;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, nullptr);
-}
-
-/// Runs callbacks one after the other, on a thread of its own.
-class Notifier {
- public:
-  Notifier() : thread_([this] { run(); }) {}
-  ~Notifier() {
-    {
-      const std::lock_guard lock(mutex_);
-      stop_ = true;
-    }
-    ready_.notify_one();
-    thread_.join();
-  }
-  void post(std::function<void()> call) {
-    {
-      const std::lock_guard lock(mutex_);
-      calls_.push_back(std::move(call));
-    }
-    ready_.notify_one();
-  }
-
- private:
-  void run() {
-    block_all_signals();
-    std::unique_lock lock(mutex_);
-    while (true) {
-      ready_.wait(lock, [this] { return stop_ || !calls_.empty(); });
-      if (calls_.empty()) return;
-      const auto call = std::move(calls_.front());
-      calls_.pop_front();
-      lock.unlock();
-      try {
-        call();
-      } catch (...) {  // a handler's own failure must not end the endpoint
-      }
-      lock.lock();
-    }
-  }
-  std::mutex mutex_;
-  std::condition_variable ready_;
-  std::deque<std::function<void()>> calls_;
-  bool stop_ = false;
-  std::thread thread_;
-};
 
 Result<std::vector<SocketAddress>> parse_addresses(const std::vector<std::string>& texts,
                                                    std::uint16_t port) {
@@ -122,28 +70,6 @@ Result<std::vector<UdpSocket>> bind_sockets(const WebRtcEndpoint::Options& optio
 }
 
 }  // namespace
-
-const char* to_string(SessionEnd reason) noexcept {
-  switch (reason) {
-    case SessionEnd::closed:
-      return "closed";
-    case SessionEnd::close_notify:
-      return "close_notify";
-    case SessionEnd::bye:
-      return "bye";
-    case SessionEnd::silence:
-      return "silence";
-    case SessionEnd::never_connected:
-      return "never_connected";
-    case SessionEnd::dtls_failed:
-      return "dtls_failed";
-    case SessionEnd::wrong_fingerprint:
-      return "wrong_fingerprint";
-    case SessionEnd::shutdown:
-      return "shutdown";
-  }
-  return "unknown";
-}
 
 class WebRtcEndpoint::Impl {
  public:
@@ -212,8 +138,8 @@ class WebRtcEndpoint::Impl {
   Time last_tick_{};
   std::uint64_t next_session_number_ = 1;
 
-  Notifier notifier_;
-  std::thread media_thread_;
+  TaskThread handlers_;  // runs what the session's owner wants to hear
+  std::thread handlers_thread_, media_thread_;
 };
 
 Result<void> WebRtcEndpoint::Impl::run() {
@@ -227,7 +153,8 @@ Result<void> WebRtcEndpoint::Impl::run() {
   for (std::size_t i = 0; i < sockets_.size(); ++i) watched = watched && watch(sockets_[i].fd(), i);
   if (!watched)
     return fail(Errc::io, std::string("Cannot wait for datagrams: ") + std::strerror(errno) + ".");
-  media_thread_ = std::thread([this] { media_loop(); });
+  handlers_thread_ = start_thread("rtpx-handlers", [this] { handlers_.run(); });
+  media_thread_ = start_thread("rtpx-media", [this] { media_loop(); });
   return {};
 }
 
@@ -242,14 +169,14 @@ WebRtcEndpoint::Impl::~Impl() {
     for (auto& [id, peer] : peers_) peer->session->close(SessionEnd::shutdown);
     while (!peers_.empty()) remove(peers_.begin(), now);
   }
+  handlers_.stop();
+  if (handlers_thread_.joinable()) handlers_thread_.join();
   if (epoll_ >= 0) ::close(epoll_);
   if (wake_ >= 0) ::close(wake_);
 }
 
 void WebRtcEndpoint::Impl::media_loop() {
-  block_all_signals();
   raise_priority();
-  pthread_setname_np(pthread_self(), "rtpx-media");
   std::array<epoll_event, 8> events{};
   Time last_read{};
   while (!stop_) {
@@ -349,7 +276,7 @@ void WebRtcEndpoint::Impl::announce(Peer& peer) {
   if (peer.announced || !peer.session->connected()) return;
   peer.announced = true;
   if (peer.handlers.connected)
-    notifier_.post([call = peer.handlers.connected, id = peer.session->id()] { call(id); });
+    handlers_.post([call = peer.handlers.connected, id = peer.session->id()] { call(id); });
 }
 
 void WebRtcEndpoint::Impl::tick(Time now) {
@@ -371,7 +298,7 @@ void WebRtcEndpoint::Impl::remove(std::map<std::string, std::unique_ptr<Peer>, s
   count(totals_, last);
   totals_.feedback_sent += peer.session->feedback_sent();
   ++totals_.sessions_ended;
-  notifier_.post([sink = peer.session->take_sink(), call = std::move(peer.handlers.ended), id = at->first,
+  handlers_.post([sink = peer.session->take_sink(), call = std::move(peer.handlers.ended), id = at->first,
                   reason = *peer.session->ended(), last = std::move(last)]() mutable {
     sink.reset();
     if (call) call(id, reason, last);

@@ -29,6 +29,28 @@ std::string codec_name(const std::vector<Codec>& codecs, std::uint8_t payload_ty
 
 }  // namespace
 
+const char* to_string(SessionEnd reason) noexcept {
+  switch (reason) {
+    case SessionEnd::closed:
+      return "closed";
+    case SessionEnd::close_notify:
+      return "close_notify";
+    case SessionEnd::bye:
+      return "bye";
+    case SessionEnd::silence:
+      return "silence";
+    case SessionEnd::never_connected:
+      return "never_connected";
+    case SessionEnd::dtls_failed:
+      return "dtls_failed";
+    case SessionEnd::wrong_fingerprint:
+      return "wrong_fingerprint";
+    case SessionEnd::shutdown:
+      return "shutdown";
+  }
+  return "unknown";
+}
+
 Session::Session(Config config, Negotiation negotiation, std::shared_ptr<DtlsContext> dtls,
                  std::shared_ptr<PacketSink> sink, std::function<void(Bytes)> send, Time now)
     : config_(std::move(config)),

@@ -46,6 +46,8 @@ async function send(page, name, codecs, pictures) {
     const timer = setInterval(() => {
       paint.fillStyle = picture.color;
       paint.fillRect(0, 0, picture.width, picture.height);
+      paint.fillStyle = picture.right ?? picture.color;
+      paint.fillRect(picture.width / 2, 0, picture.width / 2, picture.height);
       paint.fillStyle = 'white';
       place = (place + 4) % 100;
       paint.fillRect(place, picture.height - 40, 20, 20);
@@ -81,6 +83,46 @@ async function send(page, name, codecs, pictures) {
   const entry = await stateOf(server.url, id, ['ready', 'failed']);
   assert.equal(entry.state, 'ready', entry.error);
   return path.join(server.recordings, id);
+}
+
+/** A copy of `recording` as a phone sends it that is held upright: each picture's last packet says that it is to be turned
+ * by 90 degrees (3GPP TS 26.114 section 7.4.5), in an element more of its header extension (RFC 8285). */
+function upright(recording) {
+  const copy = `${recording}-upright`;
+  fs.cpSync(recording, copy, { recursive: true });
+  const manifest = JSON.parse(fs.readFileSync(path.join(copy, 'manifest.json'), 'utf8'));
+  const video = Object.values(manifest).find((track) => track.kind === 'video');
+  const id = video.header_extensions['urn:3gpp:video-orientation'];
+  assert.ok(id > 0, 'the orientation was negotiated');
+  video.location = path.basename(video.location); // the copy's own, not that of the original
+  fs.writeFileSync(path.join(copy, 'manifest.json'), JSON.stringify(manifest));
+  const file = path.join(copy, video.location);
+  const records = fs.readFileSync(file);
+  const out = [];
+  for (let at = 0, next; at < records.length; at = next) {
+    next = at + 13 + records.readUInt32BE(at + 9);
+    const record = Buffer.from(records.subarray(at, next));
+    const extension = 13 + 12 + 4 * (record[13] & 0x0f);
+    const last = (record[14] & 0x80) !== 0 && (record[13] & 0x10) !== 0;
+    if (!last) {
+      out.push(record);
+      continue;
+    }
+    assert.equal(record.readUInt16BE(extension), 0xbede, 'elements have one-byte headers');
+    const end = extension + 4 + 4 * record.readUInt16BE(extension + 2);
+    let element = extension + 4;
+    while (element < end && record[element] >> 4 !== id) element += record[element] === 0 ? 1 : (record[element] & 0x0f) + 2;
+    if (element < end) {
+      record[element + 1] = 1; // Chromium's own says that nothing is turned
+      out.push(record);
+      continue;
+    }
+    record.writeUInt16BE(record.readUInt16BE(extension + 2) + 1, extension + 2);
+    record.writeUInt32BE(record.length - 13 + 4, 9);
+    out.push(record.subarray(0, end), Buffer.from([id << 4, 1, 0, 0]), record.subarray(end));
+  }
+  fs.writeFileSync(file, Buffer.concat(out));
+  return copy;
 }
 
 /** Converts again: { parts: [{ file, duration }], changes }. Status 1 is a conversion with losses. */
@@ -198,6 +240,25 @@ for (const codec of codecs) {
     }
     const name = `${codec}-split`;
     await playsInParts(page, name, convert(recording, name, '--on-change', 'split'), [RED, BLUE]);
+    await page.close();
+  });
+}
+
+for (const codec of codecs) {
+  test(`${codec} of a phone that is held upright stands upright`, async () => {
+    const page = await browser.newPage({ viewport: { width: 400, height: 380 } });
+    await page.goto(server.url);
+    const recording = upright(await send(page, `${codec}-upright`, [codec], [{ ...RED, right: 'blue' }]));
+    for (const format of FORMATS[codec]) {
+      const name = `${codec}-upright-${format}`;
+      const { parts } = convert(recording, name, '--format', format);
+      assert.equal(parts.length, 1, `${name} is one file`);
+      const seen = await play(page, parts[0].file, [parts[0].duration / 2]);
+      console.log(`${name}: ${seen.end.width}x${seen.end.height}, ${seen.end.color} above`);
+      const standing = { width: RED.height, height: RED.width, color: 'red' };
+      assert.deepEqual([seen.end, ...seen.places], [standing, standing], `${name} stands upright, its left side above`);
+      await shot(page, name);
+    }
     await page.close();
   });
 }

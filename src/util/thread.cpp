@@ -1,4 +1,4 @@
-#include "recorder/thread.hpp"
+#include "util/thread.hpp"
 
 #include <pthread.h>
 

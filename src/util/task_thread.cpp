@@ -1,4 +1,4 @@
-#include "recorder/task_thread.hpp"
+#include "util/task_thread.hpp"
 
 namespace rtpx {
 
