@@ -18,7 +18,9 @@ bench: build ## ratios against peers and the floor
 	tools/bench
 fuzz: deps ## each target for a minute
 	tools/fuzz 60
+coverage: deps ## the lines of the parsers that the fuzz corpora reach
+	tools/coverage
 deps:
 	@tools/install-deps
 
-.PHONY: build demo test test-s3-ceph soak bench fuzz deps
+.PHONY: build demo test test-s3-ceph soak bench fuzz coverage deps

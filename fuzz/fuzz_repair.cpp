@@ -51,11 +51,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                             {.payload_type = 111, .mime_type = "audio/opus"},
                             {.payload_type = 63, .mime_type = "audio/red"}});
   std::size_t given = 0;
-  Repairer repairer(types, {{"urn:ietf:params:rtp-hdrext:toffset", 14}}, [&](const Repaired& repaired) {
-    require(types.role(repaired.packet.payload_type) == PayloadRole::media);
-    require(parse_rtp(repaired.packet.whole).has_value());
-    ++given;
-  });
+  Repairer repairer(types,
+                    {{"urn:ietf:params:rtp-hdrext:toffset", 14},
+                     {"http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time", 3},
+                     {"http://www.webrtc.org/experiments/rtp-hdrext/video-timing", 7},
+                     {"http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01", 5}},
+                    [&](const Repaired& repaired) {
+                      require(types.role(repaired.packet.payload_type) == PayloadRole::media);
+                      require(parse_rtp(repaired.packet.whole).has_value());
+                      ++given;
+                    });
   ByteReader in(bytes);
   std::size_t pushed = 0;
   for (std::uint16_t number = 0; in.remaining() >= 2; ++number) {

@@ -13,7 +13,7 @@ PARSERS = [
     "src/util/json.cpp",
 ]
 # These write, or hand what was read to the recorder.
-OTHERS = ["src/ingest/capture/import.cpp", "src/ingest/capture/new_recording.cpp", "src/ingest/capture/writer.cpp"]
+OTHERS = ["src/ingest/capture/import.cpp", "src/ingest/capture/input.cpp", "src/ingest/capture/new_recording.cpp", "src/ingest/capture/writer.cpp"]
 
 
 def matches(name, patterns):
