@@ -207,6 +207,31 @@ test('two tabs record at once', async () => {
   for (const page of pages) await page.close();
 });
 
+test('eight browsers record at once, and nothing of theirs is lost', { skip: !process.env.RTPX_SOAK && 'set RTPX_SOAK to run' }, async () => {
+  const names = Array.from({ length: 8 }, (_, index) => `browser ${index}`);
+  const browsers = await Promise.all(names.map(launch));
+  const pages = await Promise.all(browsers.map((own) => own.newPage()));
+  for (const [index, page] of pages.entries()) {
+    await page.goto(url);
+    await page.fill('#name', names[index]);
+    await page.click('#record');
+    await page.getByText('Stop', { exact: true }).waitFor();
+  }
+  await sleep(15000);
+  const metrics = await (await fetch(new URL('/metrics', url))).text();
+  const value = (name) => Number(new RegExp(`^${name}(?:{[^}]*})? (.*)$`, 'm').exec(metrics)[1]);
+  assert.equal(value('rtpx_sessions_connected'), 8);
+  for (const name of ['rtpx_packets_refused_total', 'rtpx_socket_drops_total', 'rtpx_packets_lost_total']) assert.equal(value(name), 0, name);
+  for (const page of pages) await page.click('#record');
+  for (const name of names) {
+    const { id } = await recordingOf(url, name);
+    const entry = await stateOf(url, id, ['ready', 'failed']);
+    assert.equal(entry.state, 'ready', entry.error);
+    assert.ok(entry.files[0].duration_ms > 14000, `${name}: ${entry.files[0].duration_ms} ms`);
+  }
+  await Promise.all(browsers.map((own) => own.close()));
+});
+
 test('a recording is deleted after a confirmation, by keyboard alone', async () => {
   const page = await openPage();
   const { id } = await recordingOf(url, 'tab 0');
