@@ -8,17 +8,32 @@
 namespace rtpx {
 namespace {
 
+/// A bit for each codec.
+class CodecSet {
+ public:
+  constexpr CodecSet(std::initializer_list<CodecId> codecs) {
+    for (const CodecId codec : codecs) bits_ |= bit(codec);
+  }
+  [[nodiscard]] constexpr bool contains(CodecId codec) const { return (bits_ & bit(codec)) != 0; }
+
+ private:
+  static constexpr std::uint32_t bit(CodecId codec) {
+    return std::uint32_t{1} << static_cast<unsigned>(codec);
+  }
+  std::uint32_t bits_ = 0;
+};
+
 struct Row {
   Format format;
   const char* name;
   const char* extension;
-  std::initializer_list<CodecId> codecs;
+  CodecSet codecs;
 };
 
 using enum CodecId;
 
 // docs/containers.md says why.
-const std::array kRows{
+constexpr std::array kRows{
     Row{Format::webm, "WebM", ".webm", {vp8, vp9, av1, opus}},
     Row{Format::mkv, "Matroska", ".mkv", {vp8, vp9, av1, h264, h265, opus, pcmu, pcma, g722, l16, aac, flac}},
     Row{Format::mp4, "MP4", ".mp4", {vp9, av1, h264, h265, opus, aac, flac}},
@@ -50,7 +65,7 @@ const char* extension_of(Format format) noexcept {
 bool format_holds(Format format, std::string_view mime_type) noexcept {
   const auto codec = codec_of(mime_type);
   const Row* row = row_of(format);
-  return codec && row != nullptr && std::ranges::find(row->codecs, *codec) != row->codecs.end();
+  return codec && row != nullptr && row->codecs.contains(*codec);
 }
 
 std::size_t most_tracks(Format format) noexcept {

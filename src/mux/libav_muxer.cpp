@@ -22,6 +22,7 @@ namespace {
 
 constexpr int kIoBuffer = 64 << 10;
 constexpr AVRational kNanoseconds{1, 1'000'000'000};
+constexpr std::int64_t kMostDecodedAheadNs = 1'000'000;  // 16 pictures, a tick of 1/90,000 s each, and more
 
 AVCodecID libav_codec(CodecId codec) {
   switch (codec) {
@@ -122,6 +123,7 @@ LibavMuxer::~LibavMuxer() {
   }
   avformat_free_context(context_);
   av_packet_free(&packet_);
+  for (Track& track : tracks_) av_packet_free(&track.held);
 }
 
 int LibavMuxer::on_write(void* opaque, std::uint8_t* data, int size) {
@@ -289,8 +291,13 @@ Result<void> LibavMuxer::set_up(const std::vector<OutputTrack>& tracks, const Mu
   AVDictionary* options = nullptr;
   if (format_ == Format::mp4) av_dict_set(&options, "movflags", "faststart", 0);
   if (format_ == Format::fmp4) {
+    const bool several = tracks_.size() > 1;  // libavformat shifts one by itself
+    for (const Track& track : tracks_)
+      shift_ns_ = std::max(
+          {shift_ns_, track.delay_ns, several && has_parameter_sets(track.codec) ? kMostDecodedAheadNs : 0});
     av_dict_set(&options, "movflags",
-                "frag_keyframe+empty_moov+default_base_moof+negative_cts_offsets+global_sidx", 0);
+                "frag_keyframe+empty_moov+default_base_moof+negative_cts_offsets+global_sidx+frag_discont",
+                0);
     av_dict_set(&options, "frag_duration", "5000000", 0);  // keyframes may be minutes apart
   }
   const int begun = avformat_write_header(context_, &options);
@@ -324,7 +331,7 @@ Result<void> LibavMuxer::write(const Sample& sample) {
   }
   const AVRational base = context_->streams[sample.track]->time_base;
   packet_->stream_index = static_cast<int>(sample.track);
-  packet_->pts = av_rescale_q(sample.time_ns - track.delay_ns, kNanoseconds, base);
+  packet_->pts = av_rescale_q(sample.time_ns - track.delay_ns + shift_ns_, kNanoseconds, base);
   packet_->duration =
       av_rescale_q(std::max<std::int64_t>(sample.duration_ns - sample.discard_ns, 0), kNanoseconds, base);
   packet_->flags = (sample.keyframe || !is_video(track.codec) ? AV_PKT_FLAG_KEY : 0) |
@@ -340,14 +347,31 @@ Result<void> LibavMuxer::write(const Sample& sample) {
   track.last_dts = packet_->dts;
   // MP4 ends a track with its last sample's end: one of no length would not be shown.
   if (packet_->duration == 0) packet_->duration = track.step;
-  const int written = av_write_frame(context_, packet_);
+  const int written = format_ == Format::fmp4 ? hold(track) : av_write_frame(context_, packet_);
   av_packet_unref(packet_);
   if (written < 0 || file_error_) return std::unexpected(failure("write", written));
   return {};
 }
 
+/// Where a fragment begins, libavformat lets a track go on at the end of its sample before. So that this is
+/// the true time, a sample is written when the next one has told how long it lasts.
+int LibavMuxer::hold(Track& track) {
+  if (track.held == nullptr && (track.held = av_packet_alloc()) == nullptr) return AVERROR(ENOMEM);
+  int written = 0;
+  if (track.held->data != nullptr) {
+    track.held->duration = packet_->dts - track.held->dts;
+    written = av_write_frame(context_, track.held);
+    av_packet_unref(track.held);
+  }
+  const int copied = av_packet_ref(track.held, packet_);
+  return written < 0 ? written : copied;
+}
+
 Result<void> LibavMuxer::finish() {
-  const int ended = av_write_trailer(context_);
+  int ended = 0;
+  for (const Track& track : tracks_)
+    if (track.held != nullptr && ended >= 0) ended = av_write_frame(context_, track.held);
+  if (ended >= 0) ended = av_write_trailer(context_);
   avio_flush(context_->pb);
   if (ended < 0 || file_error_) return std::unexpected(failure("finish", ended));
   return out_->publish();

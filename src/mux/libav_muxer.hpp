@@ -35,6 +35,7 @@ class LibavMuxer final : public Muxer {
     DecodeTimes decode_times;
     std::uint64_t samples = 0;
     std::int64_t last_dts = 0, step = 1;  // in the stream's time base: how long a picture is shown
+    AVPacket* held = nullptr;             // of a fragmented file
   };
 
   static int on_write(void* self, std::uint8_t* data, int size);
@@ -44,9 +45,11 @@ class LibavMuxer final : public Muxer {
 
   Result<void> set_up(const std::vector<OutputTrack>& tracks, const MuxHints& hints);
   Result<void> add_stream(const OutputTrack& track);
+  int hold(Track& track);
   [[nodiscard]] Error failure(const char* doing, int code);
 
   Format format_;
+  std::int64_t shift_ns_ = 0;  // of all tracks: fragments have no times before 0
   std::unique_ptr<PublishedFile> out_;
   AVFormatContext* context_ = nullptr;
   AVPacket* packet_ = nullptr;

@@ -10,6 +10,7 @@
 #include "convert/probe.hpp"
 #include "convert/recording_copy.hpp"
 #include "convert/synthetic_call.hpp"
+#include "mux/muxer.hpp"
 #include "rtp/packet.hpp"
 #include "rtpx/converter.hpp"
 #include "rtpx/inspect.hpp"
@@ -41,6 +42,42 @@ TEST(ConvertOptions, BestLayersMakeOneFileOfTheLargestPictures) {
   EXPECT_LE(pictures, 596);
   const std::string report = test::read_file(*file.report_location);
   EXPECT_TRUE(report.contains("\"what\": \"layer\""));
+}
+
+/// Seconds of all pictures and sounds after the first sound. What an encoder of sound puts before its first
+/// sample (at most 0.13 s) makes no difference.
+std::vector<double> times_after_first_sound(const std::filesystem::path& file) {
+  const auto sounds = test::packet_times(file, "a:0");
+  auto times = test::packet_times(file, "v:0");
+  std::ranges::sort(times);
+  EXPECT_GE(sounds.front(), -0.13);
+  times.insert(times.end(), sounds.begin(), sounds.end());
+  for (double& time : times) time -= sounds.front();
+  return times;
+}
+
+TEST(ConvertOptions, EveryContainerTellsTheSameTimes) {
+  for (const char* name :
+       {"vp9_opus", "vp9svc_opus", "av1_opus", "firefox_av1_opus", "h264_opus", "h264_pcmu"}) {
+    RTPX_NEEDS_CAPTURE(recording, std::string("browser/") + name);
+    const auto audio = std::string_view(name).contains("pcmu") ? AudioCodec::aac : AudioCodec::copy;
+    const auto times_in = [&](Format format) {
+      const TempDir out;
+      const auto result = convert_into(out, recording, {.format = format, .audio = audio});
+      EXPECT_TRUE(result) << result.error().message;
+      return times_after_first_sound(result->files.begin()->second.file);
+    };
+    const auto expected = times_in(Format::mkv);
+    EXPECT_GT(expected.size(), 400U);
+    std::vector<Format> formats{Format::mp4, Format::fmp4};
+    if (!std::string_view(name).contains("h264")) formats.push_back(Format::webm);
+    for (const Format format : formats) {
+      const auto times = times_in(format);
+      ASSERT_EQ(times.size(), expected.size()) << name << " " << name_of(format);
+      for (std::size_t i = 0; i < times.size(); ++i)
+        ASSERT_NEAR(times[i], expected[i], 0.0011) << name << " " << name_of(format) << " packet " << i;
+    }
+  }
 }
 
 TEST(ConvertOptions, OnlyRidsChoosesLayers) {

@@ -73,7 +73,8 @@ std::vector<double> packet_times(const std::filesystem::path& file, const std::s
   std::vector<double> out;
   std::istringstream lines(run("ffprobe -v error -select_streams " + stream +
                                " -show_entries packet=pts_time -of csv=p=0 " + quoted(file)));
-  for (std::string line; std::getline(lines, line);) out.push_back(std::atof(line.c_str()));
+  for (std::string line; std::getline(lines, line);)
+    if (!line.empty()) out.push_back(std::atof(line.c_str()));  // side data leaves an empty line
   return out;
 }
 
