@@ -14,8 +14,9 @@ namespace rtpx::fuzz {
 constexpr std::size_t kMaxUnit = 512;  // small enough for a fuzzer to reach
 
 /// Input: repeated { control, length, payload }. Control bits: 0 a packet was lost before this one, 1 a new
-/// timestamp, 2 marker, 3 flush first, 4 { length, dependency descriptor } comes before the payload. What
-/// must hold of all that comes out, whatever goes in:
+/// timestamp, 2 marker, 3 flush first, 4 { length, dependency descriptor } comes before the payload. Inputs
+/// of odd length leave out upper layers, every other one of them all but the lowest. What must hold of all
+/// that comes out, whatever goes in:
 /// - frames and drops come in order, none overlaps another, none holds a packet of another timestamp;
 /// - a frame has bytes, all its packets, and not more bytes than `grows(bytes of its packets)`;
 /// - the first frame of video is a keyframe.
@@ -37,8 +38,10 @@ void depacketize(const Codec& codec, const std::uint8_t* data, std::size_t size,
     done = to;
   };
   std::unique_ptr<Depacketizer> depacketizer;
+  DepacketizerOptions options{.max_unit_bytes = kMaxUnit};
+  if (size % 2 == 1) options.max_spatial_layer = options.max_temporal_layer = size % 4 == 1 ? 0 : 1;
   auto made = make_depacketizer(
-      codec, {.max_unit_bytes = kMaxUnit},
+      codec, options,
       [&](const Frame& frame) {
         in_order(frame.first_sequence, frame.last_sequence, frame.timestamp);
         require(!frame.data.empty());
