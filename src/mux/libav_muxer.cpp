@@ -16,6 +16,7 @@ extern "C" {
 #include "mux/opus_head.hpp"
 #include "mux/parameter_sets.hpp"
 #include "mux/payload.hpp"
+#include "mux/presentation_end.hpp"
 
 namespace rtpx {
 namespace {
@@ -346,7 +347,8 @@ Result<void> LibavMuxer::write(const Sample& sample) {
   if (track.samples > 1) track.step = packet_->dts - track.last_dts;
   track.last_dts = packet_->dts;
   // MP4 ends a track with its last sample's end: one of no length would not be shown.
-  if (packet_->duration == 0) packet_->duration = track.step;
+  if (packet_->duration == 0)
+    packet_->duration = std::min(track.step, av_rescale_q(kLongestLastPictureNs, kNanoseconds, base));
   const int written = format_ == Format::fmp4 ? hold(track) : av_write_frame(context_, packet_);
   av_packet_unref(packet_);
   if (written < 0 || file_error_) return std::unexpected(failure("write", written));

@@ -5,8 +5,11 @@
 
 namespace rtpx {
 
+/// The last picture may be the first one after a pause of minutes, which says nothing of how long it lasts.
+inline constexpr std::int64_t kLongestLastPictureNs = 1'000'000'000;
+
 /// When a track ends whose samples come in decode order and may say no duration: the last one then lasts as
-/// long as the one that is shown before it. Nanoseconds.
+/// long as the one that is shown before it, but kLongestLastPictureNs at most. Nanoseconds.
 class PresentationEnd {
  public:
   /// `duration_ns` 0: unknown.
@@ -22,7 +25,9 @@ class PresentationEnd {
   }
   /// Between the two samples that are shown last.
   [[nodiscard]] std::int64_t step_ns() const { return step_ns_; }
-  [[nodiscard]] std::int64_t end_ns() const { return std::max(known_end_ns_, latest_ns_ + step_ns_); }
+  [[nodiscard]] std::int64_t end_ns() const {
+    return std::max(known_end_ns_, latest_ns_ + std::min(step_ns_, kLongestLastPictureNs));
+  }
 
  private:
   std::int64_t known_end_ns_ = 0, latest_ns_ = -1, step_ns_ = 0;
