@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 
+#include "libav_leaks.hpp"
 #include "require.hpp"
 #include "rtpx/converter.hpp"
 #include "support/captures.hpp"

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "libav_leaks.hpp"
 #include "mux/annexb.hpp"
 #include "mux/codec_id.hpp"
 #include "mux/muxer.hpp"
