@@ -344,11 +344,14 @@ Result<void> LibavMuxer::write(const Sample& sample) {
     track.decode_times = DecodeTimes(reorder_depth(*context_->streams[sample.track]->codecpar, *packet_));
   packet_->dts = track.decode_times.next(packet_->pts);
   packet_->pts = std::max(packet_->pts, packet_->dts);
-  if (track.samples > 1) track.step = packet_->dts - track.last_dts;
+  if (track.samples > 1) {
+    track.step_before = track.samples > 2 ? track.step : 0;
+    track.step = packet_->dts - track.last_dts;
+  }
   track.last_dts = packet_->dts;
   // MP4 ends a track with its last sample's end: one of no length would not be shown.
   if (packet_->duration == 0)
-    packet_->duration = std::min(track.step, av_rescale_q(kLongestLastPictureNs, kNanoseconds, base));
+    packet_->duration = last_length(track.step, track.step_before, av_rescale_q(1, {1, 1}, base));
   const int written = format_ == Format::fmp4 ? hold(track) : av_write_frame(context_, packet_);
   av_packet_unref(packet_);
   if (written < 0 || file_error_) return std::unexpected(failure("write", written));

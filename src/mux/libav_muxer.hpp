@@ -34,8 +34,8 @@ class LibavMuxer final : public Muxer {
     bool sets_in_band = false;  // avc3, hev1
     DecodeTimes decode_times;
     std::uint64_t samples = 0;
-    std::int64_t last_dts = 0, step = 1;  // in the stream's time base: how long a picture is shown
-    AVPacket* held = nullptr;             // of a fragmented file
+    std::int64_t last_dts = 0, step = 1, step_before = 0;  // in the stream's time base
+    AVPacket* held = nullptr;                              // of a fragmented file
   };
 
   static int on_write(void* self, std::uint8_t* data, int size);

@@ -23,7 +23,9 @@ TEST(PresentationEnd, PicturesThatComeBeforeTheyAreShownChangeNothing) {
 TEST(PresentationEnd, APauseBeforeTheLastPictureIsNotItsLength) {
   const auto end = ending({0, 33, 600'033});
   EXPECT_EQ(end.step_ns(), 600'000'000'000);
-  EXPECT_EQ(end.end_ns(), 601'033'000'000);
+  EXPECT_EQ(end.end_ns(), 600'066'000'000);
+  EXPECT_EQ(ending({0, 600'000}).end_ns(), 601'000'000'000) << "of two pictures nobody knows";
+  EXPECT_EQ(ending({0, 10'000, 20'000}).end_ns(), 30'000'000'000) << "a slow camera";
 }
 
 TEST(PresentationEnd, WhatSaysItsLengthEndsThere) {
