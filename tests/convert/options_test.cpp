@@ -223,13 +223,20 @@ TEST(ConvertOptions, ProgressRisesToOne) {
   const TempDir folder;
   const test::SyntheticCall call(folder / "call", 1, {});
   std::vector<double> told;
+  std::optional<double> left;
   ConvertOptions options;
   options.output_path = folder / "out";
-  options.progress = [&](const ConvertProgress& progress) { told.push_back(progress.fraction); };
+  options.progress = [&](const ConvertProgress& progress) {
+    told.push_back(progress.fraction);
+    left = progress.seconds_left;
+    EXPECT_EQ(left.has_value(), progress.fraction > 0.01);
+    EXPECT_GE(left.value_or(0), 0);
+  };
   ASSERT_TRUE(convert((folder / "call").string(), options));
   ASSERT_FALSE(told.empty());
   EXPECT_TRUE(std::ranges::is_sorted(told));
   EXPECT_EQ(told.back(), 1);
+  EXPECT_EQ(left, 0) << "nothing is left to do";
 }
 
 TEST(ConvertOptions, TwoPicturesOfOneStreamAreAFileEach) {

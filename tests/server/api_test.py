@@ -254,6 +254,22 @@ class Service(unittest.TestCase):
             server.request("POST", "/whip", OFFER, SDP)
             self.assertEqual(server.stop(), 0)
 
+    def test_systemd_is_told_when_it_is_ready_and_when_it_stops(self):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="rtpx-api-"))
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+            systemd.bind(str(folder / "notify"))
+            systemd.settimeout(30)
+            os.environ["NOTIFY_SOCKET"] = str(folder / "notify")
+            try:
+                with Server() as server:
+                    self.assertEqual(systemd.recv(100), b"READY=1")
+                    self.assertEqual(server.request("GET", "/readyz").status, 200)
+                    self.assertEqual(server.stop(), 0)
+            finally:
+                del os.environ["NOTIFY_SOCKET"]
+            self.assertEqual(systemd.recv(100), b"STOPPING=1")
+        shutil.rmtree(folder)
+
     def test_a_taken_port_is_an_error_that_says_so(self):
         with Server() as server:
             run = subprocess.run([RTPX, "serve", "--listen", f"127.0.0.1:{server.port}", "--udp-port", "0",
