@@ -37,7 +37,19 @@ Examples:
 
 template <typename Enum>
 CLI::Validator names(std::vector<std::pair<std::string, Enum>> mapping) {
-  return CLI::CheckedTransformer(std::move(mapping), CLI::ignore_case).description("");
+  return CLI::Validator(
+      [mapping = std::move(mapping)](std::string& text) {
+        std::string known;
+        for (const auto& [name, value] : mapping) {
+          if (CLI::detail::to_lower(text) == name) {
+            text = std::to_string(static_cast<int>(value));
+            return std::string();
+          }
+          known += (known.empty() ? "" : ", ") + name;
+        }
+        return "\"" + text + "\" is none of " + known;
+      },
+      "");
 }
 
 std::string choices(std::initializer_list<const char*> words) {

@@ -35,6 +35,15 @@ Examples:
 Exit status: 0 done, 1 done with losses that are reported, 2 wrong usage, 3 input unusable, 4 failed.
 `rtpx COMMAND --help` says more about each command.)";
 
+/// What is wrong, and where help is: a command's page of options would hide it.
+std::string usage_error(const CLI::App* app, const CLI::Error& error) {
+  std::string name = app->get_name();
+  for (const CLI::App* command : app->get_subcommands()) name += " " + command->get_name();
+  const std::string what = name + ": " + error.what() + "\n";
+  if (app->get_subcommands().empty()) return what + app->help();
+  return what + "`" + name + " --help` says how it is used.\n";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -44,7 +53,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("rtpx ") + version());
   app.footer(kFooter);
   app.require_subcommand(1);
-  app.failure_message(CLI::FailureMessage::help);
+  app.failure_message(usage_error);
   app.get_formatter()->column_width(28);
   for (const AddCommand add : kCommands) add(app, program);
   try {

@@ -37,6 +37,10 @@ TEST(Command, WrongUsageIsStatusTwo) {
   EXPECT_EQ(rtpx({"import", "x", "-o", "y", "--nonsense"}).status, 2);
   EXPECT_EQ(rtpx({"import", "x", "-o", "y", "--map", "96=what"}).status, 2);
   EXPECT_THAT(rtpx({"import"}).err, HasSubstr("CAPTURE"));
+  EXPECT_EQ(
+      rtpx({"convert", "x", "--format", "avi"}).err,
+      "rtpx convert: --format: \"avi\" is none of auto, webm, mkv, mp4, fmp4, ogg, wav, ivf, h264, h265\n"
+      "`rtpx convert --help` says how it is used.\n");
 }
 
 }  // namespace
