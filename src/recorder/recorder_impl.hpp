@@ -11,10 +11,10 @@
 #include "recorder/live_track.hpp"
 #include "recorder/space_watch.hpp"
 #include "recorder/syncer.hpp"
-#include "util/task_thread.hpp"
 #include "recorder/unknown_targets.hpp"
 #include "recorder/writer.hpp"
 #include "rtpx/recorder.hpp"
+#include "util/task_thread.hpp"
 
 namespace rtpx {
 

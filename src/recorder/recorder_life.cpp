@@ -5,8 +5,8 @@
 
 #include "recorder/block_index.hpp"
 #include "recorder/recorder_impl.hpp"
-#include "util/thread.hpp"
 #include "storage/recording_file.hpp"
+#include "util/thread.hpp"
 #include "util/utc_time.hpp"
 
 namespace rtpx {

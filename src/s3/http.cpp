@@ -12,8 +12,8 @@
 #include <set>
 #include <thread>
 
-#include "util/thread.hpp"
 #include "util/ascii.hpp"
+#include "util/thread.hpp"
 
 namespace rtpx::s3 {
 namespace {

@@ -3,8 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
+#include "convert/converted.hpp"
 #include "convert/probe.hpp"
 #include "mux/muxer.hpp"
 #include "rtp/packet.hpp"
@@ -16,8 +15,9 @@
 namespace rtpx {
 namespace {
 
-using nlohmann::json;
+using test::report_of;
 using test::TempDir;
+using test::track_report;
 using testing::ElementsAre;
 
 constexpr std::uint8_t kTurn = 13;  // extension id
@@ -28,15 +28,11 @@ std::vector<std::filesystem::path> files_of(const ConvertedFile& converted) {
   return out;
 }
 
-json report_of(const ConvertedFile& converted) {
-  return json::parse(test::read_file(*converted.report_location));
-}
-
 /// What the report says changed in its first track, "resolution 320x240 480x360".
 std::vector<std::string> changes_of(const ConvertedFile& converted) {
   std::vector<std::string> out;
-  const json report = report_of(converted);
-  for (const auto& change : report["tracks"][0]["changes"])
+  const auto report = track_report(converted);
+  for (const auto& change : report["changes"])
     out.push_back(change["what"].get<std::string>() + " " + change["from"].get<std::string>() + " " +
                   change["to"].get<std::string>());
   return out;
@@ -88,7 +84,7 @@ TEST(Changes, H264OfAnotherSizePlaysThroughInEveryContainer) {
     if (pictures.empty()) pictures = hashes;
     EXPECT_EQ(hashes, pictures);
     EXPECT_THAT(changes_of(file), ElementsAre("resolution 320x240 480x360", "resolution 480x360 640x480"));
-    EXPECT_NEAR(report_of(file)["tracks"][0]["changes"][0]["time_ms"].get<double>(), 8116, 1);
+    EXPECT_NEAR(track_report(file)["changes"][0]["time_ms"].get<double>(), 8116, 1);
   }
 }
 

@@ -33,8 +33,12 @@ ConvertedFile converted_track(const TempDir& folder, const Codec& codec, MediaKi
   return first_file(recording.path(), options, false);
 }
 
+nlohmann::json report_of(const ConvertedFile& file) {
+  return nlohmann::json::parse(read_file(*file.report_location));
+}
+
 nlohmann::json track_report(const ConvertedFile& file) {
-  return nlohmann::json::parse(read_file(*file.report_location))["tracks"][0];
+  return report_of(file)["tracks"][0];
 }
 
 }  // namespace rtpx::test

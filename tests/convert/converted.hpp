@@ -19,7 +19,8 @@ namespace rtpx::test {
                                             const std::vector<std::string>& packets,
                                             ConvertOptions options = {});
 
-/// What the file's report says of its first track.
+/// The file's report, and what it says of its first track.
+[[nodiscard]] nlohmann::json report_of(const ConvertedFile& file);
 [[nodiscard]] nlohmann::json track_report(const ConvertedFile& file);
 
 }  // namespace rtpx::test

@@ -50,8 +50,7 @@ class Encoders : public testing::TestWithParam<Encoder> {
     RtpSource source(96);
     std::uint32_t time = 0;
     for (const std::string& unit : read_ivf(folder_ / in)) {
-      const auto payloads =
-          mime_type == "video/AV1" ? av1_payloads(unit, time == 0) : vp9_payloads(unit, time == 0);
+      const auto payloads = mime_type == "video/AV1" ? av1_payloads(unit, time == 0) : vp9_payloads(unit);
       for (std::size_t i = 0; i < payloads.size(); ++i)
         source.add(time, i + 1 == payloads.size(), payloads[i]);
       time += 3000;
@@ -86,7 +85,9 @@ TEST_P(Encoders, PicturesAndTheirTimesAreTheEncodersOwn) {
       EXPECT_NEAR(ours[i] - ours[0], times[i] - times[0], 0.0021) << name_of(format) << " picture " << i;
     EXPECT_EQ(track_report(file)["damaged_count"], 0);
     EXPECT_NEAR(probe(file.file).duration_seconds, 1.5, 0.002) << name_of(format);
-    if (format == Format::mkv) EXPECT_EQ(mkvmerge_warnings(file.file), "");
+    if (format == Format::mkv) {
+      EXPECT_EQ(mkvmerge_warnings(file.file), "");
+    }
   }
 }
 

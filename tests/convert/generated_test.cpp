@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "convert/converted.hpp"
 #include "convert/probe.hpp"
@@ -64,7 +63,7 @@ TEST(Generated, Vp9InFlexibleModeDecodesToTheEncodersOwnPictures) {
   RtpSource source(98);
   std::uint32_t picture = 0;
   for (const std::string& frame : read_ivf(folder / "in.ivf")) {
-    const bool key = (static_cast<int>(frame[0]) & 0x04) == 0;  // frame_type of profile 0
+    const bool key = is_vp9_keyframe(frame);
     for (std::size_t done = 0; done < frame.size(); done += 1000) {
       const bool last = done + 1000 >= frame.size();
       const int head = 0x80 | (key ? 0 : 0x40) | 0x10 | (done == 0 ? 0x08 : 0) | (last ? 0x04 : 0);
@@ -202,9 +201,9 @@ TEST(Generated, LostOpusPacketsComeBackFromTheNextOnesFec) {
     const auto result = convert(recording.path().string(), options);
     ASSERT_TRUE(result) << result.error().message;
     made.sound = sound_of(made.folder, result->files.at("call").file);
-    const auto report = nlohmann::json::parse(read_file(*result->files.at("call").report_location));
-    made.concealed = report["tracks"][0]["concealed_packets"];
-    made.by_fec = report["tracks"][0]["opus_fec_packets"];
+    const auto report = track_report(result->files.at("call"));
+    made.concealed = report["concealed_packets"];
+    made.by_fec = report["opus_fec_packets"];
   };
   Made whole, guessed, recovered;
   make(whole, source.packets(), false);

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "convert/converted.hpp"
 #include "convert/healed.hpp"
 #include "convert/probe.hpp"
 #include "convert/recording_copy.hpp"
@@ -63,9 +64,8 @@ TEST(ConvertOptions, EveryContainerTellsTheSameTimes) {
     const auto audio = std::string_view(name).contains("pcmu") ? AudioCodec::aac : AudioCodec::copy;
     const auto times_in = [&](Format format) {
       const TempDir out;
-      const auto result = convert_into(out, recording, {.format = format, .audio = audio});
-      EXPECT_TRUE(result) << result.error().message;
-      return times_after_first_sound(result->files.begin()->second.file);
+      return times_after_first_sound(
+          test::converted(recording, out, {.format = format, .audio = audio}).file);
     };
     const auto expected = times_in(Format::mkv);
     EXPECT_GT(expected.size(), 400U);

@@ -7,6 +7,7 @@
 #include <regex>
 #include <set>
 
+#include "convert/converted.hpp"
 #include "convert/probe.hpp"
 #include "convert/recording_copy.hpp"
 #include "convert/synthetic_call.hpp"
@@ -153,7 +154,7 @@ TEST(QualityReport, HasExactlyTheKeysThatItsSchemaNames) {
   const auto report = inspect_recording((folder / "call").string());
   ASSERT_TRUE(report);
   const auto whole = nlohmann::json::parse(serialize_report(*report));
-  const auto beside = nlohmann::json::parse(test::read_file(*result->files.at("call").report_location));
+  const auto beside = test::report_of(result->files.at("call"));
   std::set<std::string> keys, named, rows;
   collect_keys(whole, keys);
   collect_keys(beside, keys);

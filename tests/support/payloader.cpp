@@ -63,7 +63,12 @@ std::vector<std::string> av1_payloads(const std::string& unit, bool first) {
   return packets;
 }
 
-std::vector<std::string> vp9_payloads(const std::string& frame, bool key) {
+bool is_vp9_keyframe(const std::string& frame) {
+  return (static_cast<int>(frame[0]) & 0x04) == 0;
+}
+
+std::vector<std::string> vp9_payloads(const std::string& frame) {
+  const bool key = is_vp9_keyframe(frame);
   std::vector<std::string> out;
   for (std::size_t at = 0; at < frame.size(); at += 990) {
     const int begins = at == 0 ? 0x08 : 0, ends = at + 990 >= frame.size() ? 0x04 : 0;

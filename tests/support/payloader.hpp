@@ -30,8 +30,11 @@ class RtpSource {
 /// 0 (AOM's RTP payload format for AV1, section 4). `first`: a coded video sequence begins.
 [[nodiscard]] std::vector<std::string> av1_payloads(const std::string& unit, bool first);
 
+/// frame_type of a VP9 frame of a profile below 3.
+[[nodiscard]] bool is_vp9_keyframe(const std::string& frame);
+
 /// The payloads of one VP9 frame in non-flexible mode (RFC 9628 section 4.2), of at most 1000 bytes.
-[[nodiscard]] std::vector<std::string> vp9_payloads(const std::string& frame, bool key);
+[[nodiscard]] std::vector<std::string> vp9_payloads(const std::string& frame);
 
 /// The OBUs of a temporal unit without size fields.
 [[nodiscard]] std::vector<std::string> obus_of(const std::string& unit);
