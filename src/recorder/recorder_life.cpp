@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "recorder/block_index.hpp"
+#include "recorder/pass_period.hpp"
 #include "recorder/recorder_impl.hpp"
 #include "storage/recording_file.hpp"
 #include "util/thread.hpp"
@@ -34,7 +35,7 @@ LaneWriter::Options media_options_of(const Recorder::Options& options) {
   out.rotate_bytes = options.rotate_bytes;
   out.rotate_after = options.rotate_after;
   const auto sync = options.sync_interval.count() != 0 ? options.sync_interval : 1000ms;
-  const auto pass = Writer::pass_period(options.flush_interval);
+  const auto pass = pass_period(options.flush_interval);
   out.block_passes = static_cast<std::uint32_t>(std::clamp<std::int64_t>(sync / 2 / pass, 1, 100000));
   return out;
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "recorder/block_index.hpp"
+#include "recorder/pass_period.hpp"
 
 namespace rtpx {
 namespace {
@@ -24,8 +25,7 @@ Syncer::Syncer(FileSystem& files, std::chrono::milliseconds interval, Callbacks 
 Syncer::~Syncer() = default;
 
 void Syncer::run() {
-  // What comes right after a pass waits for one whole pass more, which has the rest of the interval.
-  const auto period = interval_.count() != 0 ? interval_ * 7 / 10 : std::chrono::steady_clock::duration(1s);
+  const auto period = interval_.count() != 0 ? pass_period(interval_) : 1s;
   auto next = std::chrono::steady_clock::now() + period;
   auto tick = kTick;
   while (true) {

@@ -65,7 +65,7 @@ class Syncer final : public WriteListener {
   bool push_out();  ///< whether there was anything to push
 
   FileSystem& files_;
-  const std::chrono::steady_clock::duration interval_;
+  const std::chrono::milliseconds interval_;
   const Callbacks callbacks_;
 
   std::mutex pass_mutex_;  // held during file I/O

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "recorder/pass_period.hpp"
+
 namespace rtpx {
 namespace {
 

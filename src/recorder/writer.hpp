@@ -27,15 +27,10 @@ class WriterListener {
 };
 
 /// The thread that writes all lanes of a recorder. It takes full chunks as they come and everything else in
-/// passes seven tenths of flush_interval apart: the rest is for the disk, and fewer passes cost less.
+/// passes, as few as keep flush_interval.
 class Writer {
  public:
   using Clock = std::chrono::steady_clock;
-
-  [[nodiscard]] static std::chrono::milliseconds pass_period(
-      std::chrono::milliseconds flush_interval) noexcept {
-    return std::max(flush_interval * 7 / 10, std::chrono::milliseconds(1));
-  }
 
   Writer(std::shared_ptr<LaneShared> shared, FileSystem& files, std::chrono::milliseconds flush_interval,
          WriterListener& listener);
