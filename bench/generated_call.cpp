@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "generated_picture.hpp"
 #include "storage/record_format.hpp"
-#include "util/bytes.hpp"
 
 namespace rtpx::bench {
 namespace {

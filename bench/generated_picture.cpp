@@ -3,7 +3,7 @@
 #include <cstring>
 #include <initializer_list>
 
-#include "util/bytes.hpp"
+#include "base/bytes.hpp"
 
 namespace rtpx::bench {
 namespace {

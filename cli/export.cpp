@@ -158,7 +158,7 @@ int run(const ExportArguments& arguments, const Program& program) {
   if (auto checked = check_rid(*recording, arguments.rid); !checked) return report("export", checked.error());
   if (*format == "mjr")
     if (auto checked = check_mjr(*recording, arguments); !checked) return report("export", checked.error());
-  const auto written = *format == "rtpx" ? export_healed(*recording, arguments.output, program.stop())
+  const auto written = *format == "rtpx" ? export_repaired(*recording, arguments.output, program.stop())
                                          : export_packets(*recording, *format, arguments, program.stop());
   if (!written) return report("export", written.error());
   std::printf("%s written to %s\n", count_text(written->packets, "packet").c_str(), arguments.output.c_str());

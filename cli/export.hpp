@@ -24,7 +24,8 @@ struct Exported {
 };
 
 /// Writes the tracks repaired and media-only as a recording of its own, for ex_webrtc_recorder's converter.
-[[nodiscard]] Result<Exported> export_healed(const ExportSource& source, const std::filesystem::path& output,
-                                             const std::stop_token& stop);
+[[nodiscard]] Result<Exported> export_repaired(const ExportSource& source,
+                                               const std::filesystem::path& output,
+                                               const std::stop_token& stop);
 
 }  // namespace rtpx::cli

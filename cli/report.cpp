@@ -3,11 +3,11 @@
 #include <cstdio>
 #include <memory>
 
+#include "base/file_system.hpp"
 #include "commands.hpp"
 #include "inspected.hpp"
 #include "report_page.hpp"
 #include "rtpx/inspect.hpp"
-#include "util/file_system.hpp"
 
 namespace rtpx::cli {
 namespace {

@@ -1,9 +1,9 @@
 // A record file out of which a stretch was taken: the blocks before it and behind it are found, and none
 // where it is not. Input: bytes in a block - 1 (1 byte), stretch's offset and length (2 bytes each), the
 // file.
+#include "base/crc32c.hpp"
 #include "memory_file.hpp"
 #include "storage/block_places.hpp"
-#include "util/crc32c.hpp"
 
 using namespace rtpx;
 

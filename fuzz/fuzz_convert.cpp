@@ -11,12 +11,12 @@
 #include <set>
 #include <string>
 
+#include "base/bytes.hpp"
 #include "libav_leaks.hpp"
 #include "require.hpp"
 #include "rtpx/converter.hpp"
 #include "support/captures.hpp"
 #include "support/record_files.hpp"
-#include "util/bytes.hpp"
 
 using namespace rtpx;
 namespace fs = std::filesystem;

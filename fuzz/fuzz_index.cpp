@@ -2,9 +2,9 @@
 // The same bytes, taken as a record file, are summed up into blocks that cover them.
 #include <algorithm>
 
+#include "base/crc32c.hpp"
 #include "require.hpp"
 #include "storage/index.hpp"
-#include "util/crc32c.hpp"
 
 using namespace rtpx;
 

@@ -6,10 +6,10 @@
 #include <deque>
 #include <string>
 
+#include "base/bytes.hpp"
 #include "require.hpp"
 #include "timeline/samples.hpp"
 #include "timeline/timeline.hpp"
-#include "util/bytes.hpp"
 
 using namespace rtpx;
 

@@ -5,8 +5,8 @@
 
 #include <string>
 
+#include "base/bytes.hpp"
 #include "require.hpp"
-#include "util/bytes.hpp"
 
 namespace rtpx::fuzz {
 

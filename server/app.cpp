@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/file_system.hpp"
 #include "log.hpp"
-#include "util/file_system.hpp"
 
 namespace rtpx::server {
 namespace {

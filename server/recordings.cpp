@@ -1,9 +1,9 @@
 // /api/recordings: list, show, delete, download, convert, report.
 #include <nlohmann/json.hpp>
 
+#include "base/file_system.hpp"
 #include "child.hpp"
 #include "http.hpp"
-#include "util/file_system.hpp"
 #include "views.hpp"
 
 namespace rtpx::server {

@@ -5,9 +5,9 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "base/file_system.hpp"
 #include "s3/digest.hpp"
 #include "s3/http.hpp"
-#include "util/file_system.hpp"
 
 namespace rtpx::server {
 namespace {

@@ -10,7 +10,7 @@ PARSERS = [
     "src/ingest/webrtc/demux.cpp", "src/ingest/feedback/rtcp_feedback.cpp", "src/ingest/udp/sdes.cpp",
     "src/ingest/udp/description.cpp", "src/storage/index.cpp", "src/storage/manifest.cpp",
     "src/storage/record_reader.cpp", "src/storage/record_sync.cpp", "src/storage/block_places.cpp",
-    "src/util/json.cpp",
+    "src/base/json.cpp",
 ]
 # These write, or hand what was read to the recorder.
 OTHERS = ["src/ingest/capture/import.cpp", "src/ingest/capture/input.cpp", "src/ingest/capture/new_recording.cpp", "src/ingest/capture/writer.cpp"]

@@ -21,39 +21,41 @@
 
 namespace rtpx {
 
-class FileSystem;  // src/util/file_system.hpp; tests pass one that fails
+class FileSystem;  // src/base/file_system.hpp; tests pass one that fails
 
 /// What became of a packet. Whatever is not `accepted` is lost, and counted under its outcome in stats().
 enum class Outcome : std::uint8_t {
   accepted,
-  queue_full,     ///< the disk cannot keep up and the memory bound is reached
-  disk_full,      ///< no space left; recording goes on by itself when there is room
+  queue_full,  ///< the disk cannot keep up and the memory bound is reached
+  disk_full,   ///< no space left; recording goes on by itself when there is room
   unknown_track,
   unknown_rid,
-  ended,          ///< the track or the recorder has ended
-  too_large,      ///< over 65,535 bytes
-  failed,         ///< the recorder gave up (event::Failed)
+  ended,      ///< the track or the recorder has ended
+  too_large,  ///< over 65,535 bytes
+  failed,     ///< the recorder gave up (event::Failed)
 };
 
 /// What a caller may know of a packet beyond its bytes.
 struct PacketInfo {
-  std::optional<ReceiveClock::time_point> arrival;  ///< default: now. Times that go back within a track are clamped.
+  std::optional<ReceiveClock::time_point>
+      arrival;                   ///< default: now. Times that go back within a track are clamped.
   const Codec* codec = nullptr;  ///< codec of this packet's payload type; recorded when new to the track
 };
 
 /// The answer to end_tracks().
 struct EndedTracks {
-  Manifest manifest;                   ///< the ended tracks
-  std::optional<UploadTaskRef> upload; ///< set when an uploader is configured
+  Manifest manifest;                    ///< the ended tracks
+  std::optional<UploadTaskRef> upload;  ///< set when an uploader is configured
 };
 
-/// Records the RTP packets of live tracks into `<folder>/<track id>.rtpx`, their RTCP into `.rtcpx`, and keeps
+/// Records the RTP packets of live tracks into `<folder>/<track id>.rtpx`, their RTCP into `.rtcpx`, and
+/// keeps
 /// `<folder>/manifest.json` naming them. File layout: docs/record-file-format.md.
 ///
-/// Threads: every member may be called from any thread. record() does no I/O and never waits; internal threads
-/// own the files. The destructor ends all tracks, waits until they are on disk, and must not run in a callback.
-/// Durability: what record() accepted is readable after a process crash once flush_interval has passed, and
-/// after power loss once sync_interval has (docs/crash-safety.md).
+/// Threads: every member may be called from any thread. record() does no I/O and never waits; internal
+/// threads own the files. The destructor ends all tracks, waits until they are on disk, and must not run in a
+/// callback. Durability: what record() accepted is readable after a process crash once flush_interval has
+/// passed, and after power loss once sync_interval has (docs/crash-safety.md).
 class Recorder {
  public:
   enum class LowSpacePolicy : std::uint8_t {
@@ -63,7 +65,8 @@ class Recorder {
   };
 
   struct Options {
-    /// Folder of recordings; created when missing. Each recorder makes its own `YYYYMMDD-HHMMSS` folder in it.
+    /// Folder of recordings; created when missing. Each recorder makes its own `YYYYMMDD-HHMMSS` folder in
+    /// it.
     std::filesystem::path base_dir = "./recordings";
     /// When not empty: the recording's folder itself, instead of a dated one. Must be new or empty.
     std::filesystem::path folder;
@@ -80,19 +83,22 @@ class Recorder {
     std::chrono::milliseconds sync_interval{1000};  ///< longest time until accepted data is synced; 0: never
     bool checksums = true;                          ///< keep the checksum and time index
 
-    std::uint64_t low_space_bytes = 1U << 30;  ///< event::DiskSpace low below it; at most a quarter of the disk
-    std::uint64_t full_space_bytes = 64U << 20;  ///< packets are refused below it; at most a sixteenth of the disk
+    std::uint64_t low_space_bytes = 1U
+                                    << 30;  ///< event::DiskSpace low below it; at most a quarter of the disk
+    std::uint64_t full_space_bytes =
+        64U << 20;  ///< packets are refused below it; at most a sixteenth of the disk
     LowSpacePolicy on_low_space = LowSpacePolicy::refuse;
 
-    std::uint64_t rotate_bytes = 0;             ///< start a new file of a track beyond this size; 0: never
-    std::chrono::seconds rotate_after{0};       ///< … or this age; 0: never
+    std::uint64_t rotate_bytes = 0;        ///< start a new file of a track beyond this size; 0: never
+    std::chrono::seconds rotate_after{0};  ///< … or this age; 0: never
     std::chrono::milliseconds silence_after{5000};  ///< TrackFlow{false} after this long without packets
     int max_restarts = 3;                           ///< within restart_window, then event::Failed
     std::chrono::milliseconds restart_window{5000};
     /// Longest wait of add_tracks, end_tracks (20 ms more for each file), flush and the destructor.
     std::chrono::milliseconds end_timeout{10000};
 
-    /// Anchor of receive times to wall clock when packets carry their own arrival times (imports). Default: now.
+    /// Anchor of receive times to wall clock when packets carry their own arrival times (imports). Default:
+    /// now.
     std::optional<ClockAnchor> clock;
     FileSystem* file_system = nullptr;  ///< must outlive the recorder; null: the operating system's
   };
@@ -101,8 +107,8 @@ class Recorder {
   /// first file. Later failures are events.
   [[nodiscard]] static Result<std::unique_ptr<Recorder>> start(Options options);
 
-  /// As start(), with lifetimes tied both ways: a stop requested on `owner` ends the recorder cleanly, and the
-  /// recorder's death (event::Failed or destruction) requests stop on `owner`.
+  /// As start(), with lifetimes tied both ways: a stop requested on `owner` ends the recorder cleanly, and
+  /// the recorder's death (event::Failed or destruction) requests stop on `owner`.
   [[nodiscard]] static Result<std::unique_ptr<Recorder>> start_link(Options options, std::stop_source owner);
 
   Recorder(const Recorder&) = delete;
@@ -120,7 +126,8 @@ class Recorder {
     Track() = default;
     /// Takes a copy of one RTP packet, header included, SRTP removed. `rid_index` is the position in
     /// MediaStreamTrack::rids, 0 without simulcast.
-    Outcome record(std::uint8_t rid_index, std::span<const std::byte> packet, const PacketInfo& info = {}) noexcept;
+    Outcome record(std::uint8_t rid_index, std::span<const std::byte> packet,
+                   const PacketInfo& info = {}) noexcept;
     /// Takes a copy of one RTCP compound packet that arrived for this track (RFC 3550 section 6).
     Outcome record_rtcp(std::span<const std::byte> packet,
                         std::optional<ReceiveClock::time_point> arrival = {}) noexcept;
@@ -141,22 +148,23 @@ class Recorder {
   Outcome record_rtcp(std::string_view track_id, std::span<const std::byte> packet,
                       std::optional<ReceiveClock::time_point> arrival = {}) noexcept;
 
-  /// Ends tracks: what was accepted is written, synced and published in the manifest with `end_reason`. Always
-  /// answers, also when the disk hangs (then with an error after `end_timeout`). Ids that are not live are
-  /// skipped. Errors: tracks_not_found when none is live; io.
+  /// Ends tracks: what was accepted is written, synced and published in the manifest with `end_reason`.
+  /// Always answers, also when the disk hangs (then with an error after `end_timeout`). Ids that are not live
+  /// are skipped. Errors: tracks_not_found when none is live; io.
   [[nodiscard]] Result<EndedTracks> end_tracks(std::span<const std::string> ids,
                                                std::string_view end_reason = "ended");
 
   /// Changes who receives events. Returns only when the old sink is not running (unless called by it).
   void set_event_sink(EventSink sink);
 
-  /// Waits until everything accepted so far is in the files (not necessarily synced). For importers and tests.
-  /// Errors: io, no_space, storage_failed.
+  /// Waits until everything accepted so far is in the files (not necessarily synced). For importers and
+  /// tests. Errors: io, no_space, storage_failed.
   [[nodiscard]] Result<void> flush();
 
   struct TrackStats {
     std::string id;
-    std::uint64_t packets = 0, bytes = 0, rtcp_packets = 0;  ///< accepted; bytes of records, with their headers
+    std::uint64_t packets = 0, bytes = 0,
+                  rtcp_packets = 0;  ///< accepted; bytes of records, with their headers
     std::uint64_t refused_packets = 0;
     bool live = false;
   };

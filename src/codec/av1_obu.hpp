@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "util/bytes.hpp"
+#include "base/bytes.hpp"
 
 namespace rtpx {
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "rtpx/result.hpp"
 #include "rtpx/track.hpp"
-#include "util/bytes.hpp"
 
 namespace rtpx {
 

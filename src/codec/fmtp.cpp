@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "util/ascii.hpp"
+#include "base/ascii.hpp"
 
 namespace rtpx {
 namespace {

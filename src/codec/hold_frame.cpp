@@ -4,10 +4,10 @@
 #include <optional>
 #include <vector>
 
+#include "base/ascii.hpp"
 #include "codec/av1_obu.hpp"
 #include "codec/vp8_hold_frame.hpp"
 #include "codec/vp9_header.hpp"
-#include "util/ascii.hpp"
 
 namespace rtpx {
 namespace {

@@ -3,7 +3,7 @@
 #include <memory>
 #include <string_view>
 
-#include "util/bytes.hpp"
+#include "base/bytes.hpp"
 
 namespace rtpx {
 

@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "codec/av1.hpp"
 #include "codec/depacketizer.hpp"
 #include "codec/fmtp.hpp"
@@ -11,7 +12,6 @@
 #include "codec/opus.hpp"
 #include "codec/vp8.hpp"
 #include "codec/vp9.hpp"
-#include "util/ascii.hpp"
 
 namespace rtpx {
 namespace {

@@ -1,9 +1,9 @@
 #include "codec/parameter_set_watch.hpp"
 
+#include "base/ascii.hpp"
 #include "codec/fmtp.hpp"
 #include "codec/h264_parameters.hpp"
 #include "codec/h265_parameters.hpp"
-#include "util/ascii.hpp"
 
 namespace rtpx {
 

@@ -7,8 +7,8 @@
 
 #include "convert/finishing.hpp"
 #include "convert/publish.hpp"
-#include "convert/track_report.hpp"
 #include "mux/published_file.hpp"
+#include "report/track_report.hpp"
 
 namespace rtpx {
 namespace {

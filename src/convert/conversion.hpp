@@ -5,7 +5,7 @@
 
 #include "convert/open_track.hpp"
 #include "convert/progress.hpp"
-#include "convert/scanned_recording.hpp"
+#include "packets/scanned_recording.hpp"
 #include "rtpx/converter.hpp"
 
 namespace rtpx {

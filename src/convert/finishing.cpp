@@ -1,10 +1,10 @@
 #include "convert/finishing.hpp"
 
+#include "media/reencode.hpp"
+#include "media/sprites.hpp"
+#include "media/thumbnail.hpp"
+#include "media/video_encoder.hpp"
 #include "mux/muxer.hpp"
-#include "transcode/reencode.hpp"
-#include "transcode/sprites.hpp"
-#include "transcode/thumbnail.hpp"
-#include "transcode/video_encoder.hpp"
 
 namespace rtpx {
 

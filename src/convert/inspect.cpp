@@ -4,8 +4,8 @@
 
 #include "convert/open_track.hpp"
 #include "convert/progress.hpp"
-#include "convert/scanned_recording.hpp"
-#include "convert/track_report.hpp"
+#include "packets/scanned_recording.hpp"
+#include "report/track_report.hpp"
 
 namespace rtpx {
 namespace {

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include "convert/layer_splice.hpp"
-#include "convert/picture_fill.hpp"
-#include "convert/scanned_recording.hpp"
-#include "convert/silence_fill.hpp"
-#include "convert/track_report.hpp"
+#include "frames/layer_switch.hpp"
+#include "frames/picture_fill.hpp"
+#include "frames/silence_fill.hpp"
+#include "packets/scanned_recording.hpp"
+#include "report/track_report.hpp"
 
 namespace rtpx {
 namespace {
@@ -39,7 +39,7 @@ Result<std::unique_ptr<OpenTrack>> OpenTrack::open(const PlannedTrack& planned, 
     for (const PlacedLayer* layer : planned.layers)
       names.push_back(rid_of(*layer->track, layer->layer->rid_index).value_or(""));
     track->source_ =
-        std::make_unique<LayerSplice>(std::move(sources), std::move(names), *track->logs_.front());
+        std::make_unique<LayerSwitch>(std::move(sources), std::move(names), *track->logs_.front());
   } else {
     track->source_ = std::move(sources.front());
   }

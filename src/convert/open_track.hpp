@@ -3,11 +3,11 @@
 #include <memory>
 #include <vector>
 
-#include "convert/frame_log.hpp"
 #include "convert/output_writer.hpp"
 #include "convert/plan.hpp"
-#include "convert/spill_file.hpp"
-#include "convert/transcoded_audio.hpp"
+#include "frames/frame_log.hpp"
+#include "frames/transcoded_audio.hpp"
+#include "packets/spill_file.hpp"
 
 namespace rtpx {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "util/file_name.hpp"
+#include "base/file_name.hpp"
 
 namespace rtpx {
 

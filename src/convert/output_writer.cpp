@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/utc_time.hpp"
 #include "mux/presentation_end.hpp"
-#include "util/utc_time.hpp"
 
 namespace rtpx {
 namespace {
@@ -27,7 +27,7 @@ OutputTrack describe(const WriterInput& input, const PlacedFrame& first) {
 class Writer {
  public:
   Writer(std::vector<WriterInput> inputs, const WriterOptions& options) : options_(options) {
-    for (WriterInput& input : inputs) lanes_.push_back({std::move(input)});
+    for (WriterInput& input : inputs) routes_.push_back({std::move(input)});
   }
 
   Result<WrittenOutput> run() {
@@ -45,10 +45,10 @@ class Writer {
  private:
   Result<void> merge() {
     for (int count = 1;; ++count) {
-      auto lane = next_lane();
-      if (!lane) return std::unexpected(lane.error());
-      if (*lane == nullptr) break;
-      if (auto written = write_next(**lane); !written) return std::unexpected(written.error());
+      auto route = next_route();
+      if (!route) return std::unexpected(route.error());
+      if (*route == nullptr) break;
+      if (auto written = write_next(**route); !written) return std::unexpected(written.error());
       if (count % kFramesPerLook != 0) continue;
       if (options_.stop.stop_requested()) return fail(Errc::cancelled, "the conversion was cancelled");
       if (options_.progress) options_.progress(now_ns_);
@@ -56,7 +56,7 @@ class Writer {
     return muxer_ ? finish_part() : Result<void>{};
   }
 
-  struct Lane {
+  struct Route {
     WriterInput input;
     const PlacedFrame* next = nullptr;
     bool ended = false;
@@ -65,75 +65,76 @@ class Writer {
     bool in_file = false;
     const Codec* codec = nullptr;  // as in the open file
     const StreamConfig* config = nullptr;
-    PictureTurn orientation;
+    Orientation orientation;
     PresentationEnd end;
   };
 
-  /// The lane whose frame comes next; nullptr when all have ended.
-  Result<Lane*> next_lane() {
-    Lane* first = nullptr;
-    for (Lane& lane : lanes_) {
-      if (lane.next == nullptr && !lane.ended) {
-        const auto frame = lane.input.source->peek();
+  /// The route whose frame comes next; nullptr when all have ended.
+  Result<Route*> next_route() {
+    Route* first = nullptr;
+    for (Route& route : routes_) {
+      if (route.next == nullptr && !route.ended) {
+        const auto frame = route.input.source->peek();
         if (!frame) return std::unexpected(frame.error());
-        lane.next = *frame;
-        lane.ended = lane.next == nullptr;
-        if (lane.next != nullptr) lane.order_ns = std::max(lane.order_ns, lane.next->time_ns);
+        route.next = *frame;
+        route.ended = route.next == nullptr;
+        if (route.next != nullptr) route.order_ns = std::max(route.order_ns, route.next->time_ns);
       }
-      if (lane.next != nullptr && (first == nullptr || lane.order_ns < first->order_ns)) first = &lane;
+      if (route.next != nullptr && (first == nullptr || route.order_ns < first->order_ns)) first = &route;
     }
     return first;
   }
 
-  Result<void> write_next(Lane& lane) {
-    now_ns_ = lane.order_ns;
-    if (!muxer_ || must_split(lane)) {
+  Result<void> write_next(Route& route) {
+    now_ns_ = route.order_ns;
+    if (!muxer_ || must_split(route)) {
       if (auto opened = open_part(); !opened) return opened;
     }
-    if (lane.in_file) {
-      auto written = write_frame(lane);
-      if (!written && written.error().code == Errc::unsupported && lane.config != lane.next->config) {
+    if (route.in_file) {
+      auto written = write_frame(route);
+      if (!written && written.error().code == Errc::unsupported && route.config != route.next->config) {
         if (auto opened = open_part(); !opened) return opened;  // the container cannot hold the change
-        written = write_frame(lane);
+        written = write_frame(route);
       }
       if (!written) return written;
     }
-    lane.next = nullptr;
-    lane.input.source->pop();
+    route.next = nullptr;
+    route.input.source->pop();
     return {};
   }
 
-  [[nodiscard]] bool must_split(const Lane& lane) const {
-    if (!lane.in_file) return false;
-    const PlacedFrame& next = *lane.next;
-    if (next.codec != lane.codec && next.codec->mime_type != lane.codec->mime_type) return true;
+  [[nodiscard]] bool must_split(const Route& route) const {
+    if (!route.in_file) return false;
+    const PlacedFrame& next = *route.next;
+    if (next.codec != route.codec && next.codec->mime_type != route.codec->mime_type) return true;
     if (next.frame.kind != FrameKind::key) return false;
     // No container turns a track from some time on. Beside a second picture a part would begin between
     // keyframes.
-    if (lane.orientation != next.orientation && format_turns(format_) && pictures_in_file() == 1) return true;
-    return options_.on_change == OnChange::split && lane.config != next.config;
+    if (route.orientation != next.orientation && format_turns(format_) && pictures_in_file() == 1)
+      return true;
+    return options_.on_change == OnChange::split && route.config != next.config;
   }
 
   [[nodiscard]] std::ptrdiff_t pictures_in_file() const {
     return std::ranges::count_if(
-        lanes_, [](const Lane& lane) { return lane.in_file && lane.input.kind == MediaKind::video; });
+        routes_, [](const Route& route) { return route.in_file && route.input.kind == MediaKind::video; });
   }
 
-  Result<void> write_frame(Lane& lane) {
-    const PlacedFrame& placed = *lane.next;
+  Result<void> write_frame(Route& route) {
+    const PlacedFrame& placed = *route.next;
     Sample sample;
-    sample.track = lane.track;
+    sample.track = route.track;
     sample.time_ns = std::max<std::int64_t>(0, placed.time_ns - zero_ns_);
     sample.duration_ns = placed.duration_ns;
     sample.keyframe = placed.frame.kind == FrameKind::key;
     sample.discardable = placed.frame.discardable;
     sample.discard_ns = placed.discard_ns;
     sample.data = placed.frame.data;
-    if (lane.config != placed.config) sample.new_config = placed.config;
+    if (route.config != placed.config) sample.new_config = placed.config;
     if (auto written = muxer_->write(sample); !written) return written;
-    lane.config = placed.config;
-    lane.codec = placed.codec;
-    lane.end.add(sample.time_ns, sample.duration_ns);
+    route.config = placed.config;
+    route.codec = placed.codec;
+    route.end.add(sample.time_ns, sample.duration_ns);
     return {};
   }
 
@@ -160,36 +161,36 @@ class Writer {
     return {};
   }
 
-  /// All lanes that still have frames, as they are now.
+  /// All routes that still have frames, as they are now.
   void describe_tracks(std::vector<OutputTrack>& tracks, MuxHints& hints) {
     zero_ns_ = std::numeric_limits<std::int64_t>::max();
-    for (Lane& lane : lanes_) {
-      lane.in_file = false;
-      if (lane.next == nullptr) continue;
-      const PlacedFrame& first = *lane.next;
+    for (Route& route : routes_) {
+      route.in_file = false;
+      if (route.next == nullptr) continue;
+      const PlacedFrame& first = *route.next;
       zero_ns_ = std::min(zero_ns_, first.time_ns);
-      lane.in_file = true;
-      lane.end = {};
-      lane.codec = first.codec;
-      lane.config = first.config;
-      lane.orientation = first.orientation;
-      lane.track = tracks.size();
-      tracks.push_back(describe(lane.input, first));
-      if (lane.input.kind == MediaKind::video) hints.cue_points += lane.input.keyframe_bound;
+      route.in_file = true;
+      route.end = {};
+      route.codec = first.codec;
+      route.config = first.config;
+      route.orientation = first.orientation;
+      route.track = tracks.size();
+      tracks.push_back(describe(route.input, first));
+      if (route.input.kind == MediaKind::video) hints.cue_points += route.input.keyframe_bound;
     }
-    for (const Lane& lane : lanes_)
-      if (lane.in_file) hints.duration_ns = std::max(hints.duration_ns, lane.input.end_ns - zero_ns_);
+    for (const Route& route : routes_)
+      if (route.in_file) hints.duration_ns = std::max(hints.duration_ns, route.input.end_ns - zero_ns_);
   }
 
   /// Takes out what the container cannot hold.
   Result<void> leave_out(std::vector<OutputTrack>& tracks, Format format) {
     std::vector<OutputTrack> kept;
     std::string why;
-    for (Lane& lane : lanes_) {
-      if (!lane.in_file) continue;
-      OutputTrack& track = tracks[lane.track];
+    for (Route& route : routes_) {
+      if (!route.in_file) continue;
+      OutputTrack& track = tracks[route.track];
       if (format_holds(format, track.mime_type) && kept.size() < most_tracks(format)) {
-        lane.track = kept.size();
+        route.track = kept.size();
         kept.push_back(std::move(track));
         continue;
       }
@@ -197,7 +198,7 @@ class Writer {
         return fail(Errc::unsupported, options_.stem + ": " + name_of(format) + " cannot hold " +
                                            track.mime_type +
                                            "; choose another format, or have it encoded anew");
-      lane.in_file = false;
+      route.in_file = false;
       why = std::string(name_of(format)) + " cannot hold " + track.mime_type +
             (format_holds(format, track.mime_type) ? " beside the other track" : "");
       if (std::ranges::find(output_.left_out, why) == output_.left_out.end()) output_.left_out.push_back(why);
@@ -217,14 +218,14 @@ class Writer {
     auto finished = muxer_->finish();
     muxer_.reset();
     unfinished_ = !finished;
-    for (const Lane& lane : lanes_)
-      if (lane.in_file)
-        output_.parts.back().end_ns = std::max(output_.parts.back().end_ns, zero_ns_ + lane.end.end_ns());
+    for (const Route& route : routes_)
+      if (route.in_file)
+        output_.parts.back().end_ns = std::max(output_.parts.back().end_ns, zero_ns_ + route.end.end_ns());
     return finished;
   }
 
   const WriterOptions& options_;
-  std::vector<Lane> lanes_;
+  std::vector<Route> routes_;
   std::unique_ptr<Muxer> muxer_;
   Format format_ = Format::automatic;  // of the open file
   WrittenOutput output_;

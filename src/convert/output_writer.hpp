@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "convert/frame_source.hpp"
+#include "frames/frame_source.hpp"
 #include "mux/muxer.hpp"
 #include "rtpx/converter.hpp"
 

@@ -77,12 +77,6 @@ PlannedOutput join(const std::vector<Group>& groups, bool best) {
 
 }  // namespace
 
-std::optional<std::string> rid_of(const TrackScan& track, std::uint8_t rid_index) {
-  for (const auto& [name, index] : track.files.track.rid_map)
-    if (index == rid_index) return name;
-  return "#" + std::to_string(rid_index);
-}
-
 std::vector<PlannedOutput> plan_outputs(const std::vector<PlacedLayer>& layers,
                                         const ConvertOptions& options) {
   const bool best = options.layers == Layers::best;

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "convert/layer_frames.hpp"
+#include "frames/layer_frames.hpp"
 #include "rtpx/converter.hpp"
 
 namespace rtpx {
@@ -25,8 +25,5 @@ struct PlannedOutput {
 /// Which layers go into which files.
 [[nodiscard]] std::vector<PlannedOutput> plan_outputs(const std::vector<PlacedLayer>& layers,
                                                       const ConvertOptions& options);
-
-/// A layer's rid; nullopt without simulcast. An index that the manifest does not name answers "#<index>".
-[[nodiscard]] std::optional<std::string> rid_of(const TrackScan& track, std::uint8_t rid_index);
 
 }  // namespace rtpx

@@ -5,9 +5,9 @@
 #include <memory>
 #include <span>
 
+#include "base/bytes.hpp"
 #include "rtpx/result.hpp"
 #include "rtpx/track.hpp"
-#include "util/bytes.hpp"
 
 namespace rtpx {
 

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "util/bytes.hpp"
+#include "base/bytes.hpp"
 
 /// From what our encoders give (4:2:0 of 8 bits) to what containers hold.
 namespace rtpx {

@@ -4,7 +4,7 @@
 #include <array>
 #include <utility>
 
-#include "util/ascii.hpp"
+#include "base/ascii.hpp"
 
 namespace rtpx {
 namespace {

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "util/bytes.hpp"
+#include "base/bytes.hpp"
 
 namespace rtpx::ebml {
 

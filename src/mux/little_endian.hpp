@@ -5,7 +5,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "util/bytes.hpp"
+#include "base/bytes.hpp"
 
 namespace rtpx {
 

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "base/file_system.hpp"
 #include "codec/depacketizer.hpp"
 #include "rtpx/converter.hpp"
 #include "rtpx/result.hpp"
-#include "util/file_system.hpp"
 
 namespace rtpx {
 

@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "mux/codec_id.hpp"
 #include "rtpx/result.hpp"
-#include "util/bytes.hpp"
 
 namespace rtpx {
 

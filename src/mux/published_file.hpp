@@ -7,9 +7,9 @@
 #include <span>
 #include <vector>
 
+#include "base/bytes.hpp"
+#include "base/file_system.hpp"
 #include "rtpx/result.hpp"
-#include "util/bytes.hpp"
-#include "util/file_system.hpp"
 
 namespace rtpx {
 

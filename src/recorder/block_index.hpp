@@ -4,7 +4,7 @@
 #include <memory>
 #include <set>
 
-#include "recorder/lane_writer.hpp"
+#include "recorder/queue_writer.hpp"
 #include "storage/index.hpp"
 
 namespace rtpx {

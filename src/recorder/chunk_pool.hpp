@@ -12,11 +12,11 @@
 
 namespace rtpx {
 
-/// A stretch of one lane's bytes in memory. Chunks of a lane form a list in the order of the bytes.
+/// A stretch of one queue's bytes in memory. Chunks of a queue form a list in the order of the bytes.
 struct Chunk {
   std::byte* data = nullptr;
   std::uint32_t capacity = 0;
-  std::uint64_t begin = 0;  ///< position of data[0] in the lane's stream of bytes
+  std::uint64_t begin = 0;  ///< position of data[0] in the queue's stream of bytes
   std::atomic<Chunk*> next{nullptr};
   [[nodiscard]] std::uint64_t end() const noexcept { return begin + capacity; }
 };

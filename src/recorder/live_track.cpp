@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <array>
 
-#include "util/ascii.hpp"
+#include "base/ascii.hpp"
 
 namespace rtpx {
 
-LiveTrack::LiveTrack(MediaStreamTrack track_, const std::shared_ptr<LaneShared>& shared)
+LiveTrack::LiveTrack(MediaStreamTrack track_, const std::shared_ptr<QueueShared>& shared)
     : track(std::move(track_)),
-      media(std::make_shared<Lane>(shared, track.rids.size())),
-      rtcp(std::make_shared<Lane>(shared, 1)),
+      media(std::make_shared<PacketQueue>(shared, track.rids.size())),
+      rtcp(std::make_shared<PacketQueue>(shared, 1)),
       codecs_(track.codecs) {}
 
 std::optional<std::uint8_t> LiveTrack::rid_index(const std::optional<std::string_view>& rid) const noexcept {

@@ -6,17 +6,17 @@
 #include <string>
 #include <vector>
 
-#include "recorder/lane.hpp"
-#include "recorder/lane_writer.hpp"
+#include "recorder/packet_queue.hpp"
+#include "recorder/queue_writer.hpp"
 #include "rtpx/manifest.hpp"
 #include "rtpx/recorder.hpp"
 
 namespace rtpx {
 
-/// One track of a recorder, from add_tracks() to the recorder's end. record() uses the lanes and the rids;
+/// One track of a recorder, from add_tracks() to the recorder's end. record() uses the queues and the rids;
 /// the rest is the control side's, under its lock.
 struct LiveTrack {
-  LiveTrack(MediaStreamTrack track, const std::shared_ptr<LaneShared>& shared);
+  LiveTrack(MediaStreamTrack track, const std::shared_ptr<QueueShared>& shared);
 
   /// The position of `rid`, or nullopt. A track without simulcast knows only nullopt.
   [[nodiscard]] std::optional<std::uint8_t> rid_index(
@@ -29,12 +29,12 @@ struct LiveTrack {
   [[nodiscard]] std::vector<Codec> codecs() const;
 
   const MediaStreamTrack track;
-  const std::shared_ptr<Lane> media, rtcp;
+  const std::shared_ptr<PacketQueue> media, rtcp;
   std::atomic<bool> codecs_changed{false};     ///< since the manifest was published
   std::atomic<std::uint64_t> unknown_rids{0};  ///< packets of track handles with an index too large
 
   // The control side's.
-  std::shared_ptr<LaneWriter> media_writer, rtcp_writer;
+  std::shared_ptr<QueueWriter> media_writer, rtcp_writer;
   UtcTime start_time{};
   ClockAnchor clock;
   bool live = true;

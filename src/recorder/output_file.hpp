@@ -10,8 +10,8 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/file_system.hpp"
 #include "storage/index.hpp"
-#include "util/file_system.hpp"
 
 namespace rtpx {
 

@@ -12,7 +12,7 @@ Result<std::unique_ptr<Recorder>> Recorder::start(Options options) {
   auto pool = ChunkPool::make(options.queue_bytes);
   if (!pool) return std::unexpected(pool.error());
   auto impl =
-      std::make_shared<RecorderImpl>(std::move(options), std::make_shared<LaneShared>(std::move(*pool)));
+      std::make_shared<RecorderImpl>(std::move(options), std::make_shared<QueueShared>(std::move(*pool)));
   if (auto opened = impl->open(); !opened) return std::unexpected(opened.error());
   std::unique_ptr<Recorder> recorder(new Recorder(impl));
   impl->self = recorder.get();

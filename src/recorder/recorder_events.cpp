@@ -45,8 +45,8 @@ void RecorderImpl::disk_is_full(bool full) {
   if (full) shared->disk_full.store(true);  // room is told of by check_space()
 }
 
-void RecorderImpl::file_restarted(LaneWriter& lane, const Error& cause) {
-  emit(event::TrackRestarted{lane.track_id(), lane.output()->path, cause});
+void RecorderImpl::file_restarted(QueueWriter& queue, const Error& cause) {
+  emit(event::TrackRestarted{queue.track_id(), queue.output()->path, cause});
 }
 
 void RecorderImpl::files_changed() {
@@ -59,7 +59,7 @@ void RecorderImpl::tick() {
   const auto tracks = all_tracks();
   for (const auto& track : tracks) {
     Reported& last = reported[track.get()];
-    const Lane::Counters media = track->media->counters(), rtcp = track->rtcp->counters();
+    const PacketQueue::Counters media = track->media->counters(), rtcp = track->rtcp->counters();
     const auto of = [&](Outcome outcome) {
       return media.refused[static_cast<std::size_t>(outcome)] +
              rtcp.refused[static_cast<std::size_t>(outcome)];
@@ -86,12 +86,12 @@ void RecorderImpl::tick() {
     if (track->codecs_changed.exchange(false)) publish_wanted.store(true);
   }
   if (publish_wanted.exchange(false) && !restarting.load())
-    keeper.post([this] {
+    control_thread.post([this] {
       if (const auto published = publish(); !published) publish_wanted.store(true);
     });
   if (now - space_checked >= kSpaceCheck && !space_check_pending.exchange(true)) {
     space_checked = now;
-    keeper.post([this] {
+    control_thread.post([this] {
       check_space();
       space_check_pending.store(false);
     });

@@ -8,29 +8,29 @@
 #include <stop_token>
 #include <unordered_map>
 
+#include "base/task_thread.hpp"
 #include "recorder/live_track.hpp"
 #include "recorder/space_watch.hpp"
 #include "recorder/syncer.hpp"
 #include "recorder/unknown_targets.hpp"
 #include "recorder/writer.hpp"
 #include "rtpx/recorder.hpp"
-#include "util/task_thread.hpp"
 
 namespace rtpx {
 
 /// What is behind a Recorder. Its threads share it, so that a thread that hangs in a dead disk can be left
 /// behind:
 ///
-///   callers     record(): only the table (shared) and a lane
-///   writer      writes the lanes (Writer)
+///   callers     record(): only the table (shared) and a queue
+///   writer      writes the queues (Writer)
 ///   sync        fdatasync, index (Syncer)
-///   keeper      folders, file creation, manifest, restarts: everything slow that callers ask for
+///   control_thread      folders, file creation, manifest, restarts: everything slow that callers ask for
 ///   dispatcher  events, on_start; every 250 ms it looks what there is to report
 ///
 /// Locks, in the order in which they may be taken: control_mutex_, table_mutex_, those of the parts. None is
 /// held during file I/O or a callback.
 struct RecorderImpl final : WriterListener, std::enable_shared_from_this<RecorderImpl> {
-  RecorderImpl(Recorder::Options options, std::shared_ptr<LaneShared> shared);
+  RecorderImpl(Recorder::Options options, std::shared_ptr<QueueShared> shared);
   ~RecorderImpl() override;
 
   // --- life (recorder_life.cpp) ---
@@ -39,8 +39,8 @@ struct RecorderImpl final : WriterListener, std::enable_shared_from_this<Recorde
   [[nodiscard]] Result<void> run_on_start(Recorder& self);
   void link(std::stop_source owner);
   void shut_down();           ///< what the destructor does
-  void restart(Error cause);  ///< keeper: after storage_failed()
-  void give_up(Error cause);  ///< keeper: no restart is left
+  void restart(Error cause);  ///< control_thread: after storage_failed()
+  void give_up(Error cause);  ///< control_thread: no restart is left
 
   // --- tracks (recorder_tracks.cpp) ---
   [[nodiscard]] Result<Manifest> add_tracks(std::span<const MediaStreamTrack> tracks);
@@ -55,15 +55,15 @@ struct RecorderImpl final : WriterListener, std::enable_shared_from_this<Recorde
   void set_event_sink(EventSink sink);
   void tick();  ///< dispatcher: reports what has gathered
   void disk_is_full(bool full) override;
-  void file_restarted(LaneWriter& lane, const Error& cause) override;
+  void file_restarted(QueueWriter& queue, const Error& cause) override;
   void files_changed() override;
   void storage_failed(const Error& cause) override;
 
-  /// Runs `task` on the keeper and waits for its answer, at most end_timeout and 20 ms for each of
+  /// Runs `task` on the control_thread and waits for its answer, at most end_timeout and 20 ms for each of
   /// `for_files`.
   template <typename T>
-  [[nodiscard]] Result<T> ask_keeper(std::function<Result<T>()> task, const char* what,
-                                     std::size_t for_files = 0);
+  [[nodiscard]] Result<T> ask_control_thread(std::function<Result<T>()> task, const char* what,
+                                             std::size_t for_files = 0);
   [[nodiscard]] Writer::Clock::time_point deadline() const {
     return Writer::Clock::now() + options.end_timeout;
   }
@@ -73,9 +73,9 @@ struct RecorderImpl final : WriterListener, std::enable_shared_from_this<Recorde
       bool from_reserve = true);  ///< the manifest; the reserve is not for additions
   void assign_files(LiveTrack& track);
   [[nodiscard]] Result<void> create_files(std::span<const std::shared_ptr<LiveTrack>> tracks);
-  [[nodiscard]] Result<Manifest> add_on_keeper(const std::vector<std::shared_ptr<LiveTrack>>& tracks);
-  [[nodiscard]] Result<EndedTracks> end_on_keeper(const std::vector<std::shared_ptr<LiveTrack>>& tracks,
-                                                  const std::string& reason);
+  [[nodiscard]] Result<Manifest> add_on_control_thread(const std::vector<std::shared_ptr<LiveTrack>>& tracks);
+  [[nodiscard]] Result<EndedTracks> end_on_control_thread(
+      const std::vector<std::shared_ptr<LiveTrack>>& tracks, const std::string& reason);
   [[nodiscard]] Result<void> begin_folder(const std::filesystem::path& folder);
   [[nodiscard]] Result<void> write_info(const std::filesystem::path& where, const std::string& end_reason);
   void close_failed_folder(const std::filesystem::path& old, Manifest manifest_then);
@@ -93,11 +93,11 @@ struct RecorderImpl final : WriterListener, std::enable_shared_from_this<Recorde
 
   const Recorder::Options options;
   FileSystem& files;
-  const std::shared_ptr<LaneShared> shared;
-  const LaneWriter::Options media_options, rtcp_options;
+  const std::shared_ptr<QueueShared> shared;
+  const QueueWriter::Options media_options, rtcp_options;
   Syncer syncer;
   Writer writer;
-  TaskThread keeper;
+  TaskThread control_thread;
   TaskThread dispatcher;
 
   struct IdHash {
@@ -109,16 +109,16 @@ struct RecorderImpl final : WriterListener, std::enable_shared_from_this<Recorde
 
   mutable std::mutex control_mutex;
   std::set<std::string> ids;         // ever added, or being added
-  std::set<std::string> file_names;  // the keeper's: in use
+  std::set<std::string> file_names;  // the control_thread's: in use
   std::filesystem::path folder;
   unsigned folder_number = 0;
   std::deque<Writer::Clock::time_point> restarts;
   std::optional<Error> failure;
   bool stopping = false;
-  bool closed = false;  // the keeper's: recording.json says that it ended
+  bool closed = false;  // the control_thread's: recording.json says that it ended
   ClockAnchor anchor;
 
-  // The keeper's.
+  // The control_thread's.
   struct Uploaded {
     std::filesystem::path folder;
     std::vector<std::filesystem::path> files;
@@ -158,14 +158,15 @@ struct RecorderImpl final : WriterListener, std::enable_shared_from_this<Recorde
     std::thread thread;
     std::shared_ptr<std::promise<void>> ended = std::make_shared<std::promise<void>>();
   };
-  ThreadState writer_thread, sync_thread, keeper_thread, dispatcher_thread;
+  ThreadState writer_thread, sync_thread, control_thread_state, dispatcher_thread;
 };
 
 template <typename T>
-Result<T> RecorderImpl::ask_keeper(std::function<Result<T>()> task, const char* what, std::size_t for_files) {
+Result<T> RecorderImpl::ask_control_thread(std::function<Result<T>()> task, const char* what,
+                                           std::size_t for_files) {
   const auto answer = std::make_shared<std::promise<Result<T>>>();
   auto future = answer->get_future();
-  const bool posted = keeper.post([task = std::move(task), answer] {
+  const bool posted = control_thread.post([task = std::move(task), answer] {
     try {
       answer->set_value(task());
     } catch (const std::exception& e) {

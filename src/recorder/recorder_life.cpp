@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <ctime>
 
+#include "base/thread.hpp"
+#include "base/utc_time.hpp"
 #include "recorder/block_index.hpp"
 #include "recorder/pass_period.hpp"
 #include "recorder/recorder_impl.hpp"
 #include "storage/recording_file.hpp"
-#include "util/thread.hpp"
-#include "util/utc_time.hpp"
 
 namespace rtpx {
 namespace {
@@ -29,8 +29,8 @@ std::string folder_name(UtcTime utc) {
   return name;
 }
 
-LaneWriter::Options media_options_of(const Recorder::Options& options) {
-  LaneWriter::Options out;
+QueueWriter::Options media_options_of(const Recorder::Options& options) {
+  QueueWriter::Options out;
   out.checksums = options.checksums;
   out.rotate_bytes = options.rotate_bytes;
   out.rotate_after = options.rotate_after;
@@ -40,7 +40,7 @@ LaneWriter::Options media_options_of(const Recorder::Options& options) {
   return out;
 }
 
-LaneWriter::Options rtcp_options_of(LaneWriter::Options media) {
+QueueWriter::Options rtcp_options_of(QueueWriter::Options media) {
   media.rotate_bytes = 0;  // RTCP is small, and the manifest names one file of it
   media.rotate_after = {};
   return media;
@@ -48,7 +48,7 @@ LaneWriter::Options rtcp_options_of(LaneWriter::Options media) {
 
 }  // namespace
 
-RecorderImpl::RecorderImpl(Recorder::Options options_, std::shared_ptr<LaneShared> shared_)
+RecorderImpl::RecorderImpl(Recorder::Options options_, std::shared_ptr<QueueShared> shared_)
     : options(std::move(options_)),
       files(options.file_system != nullptr ? *options.file_system : real_file_system()),
       shared(std::move(shared_)),
@@ -170,7 +170,7 @@ void RecorderImpl::start_threads() {
   RecorderImpl* me = this;
   start(writer_thread, "rtpx-write", [me] { me->writer.run(); });
   start(sync_thread, "rtpx-sync", [me] { me->syncer.run(); });
-  start(keeper_thread, "rtpx-keep", [me] { me->keeper.run(); });
+  start(control_thread_state, "rtpx-keep", [me] { me->control_thread.run(); });
   start(dispatcher_thread, "rtpx-events", [me] { me->dispatcher.run(); });
 }
 
@@ -199,7 +199,7 @@ void RecorderImpl::link(std::stop_source source) {
 
 void RecorderImpl::storage_failed(const Error& cause) {
   restarting.store(true);
-  keeper.post([this, cause] { restart(cause); });
+  control_thread.post([this, cause] { restart(cause); });
 }
 
 void RecorderImpl::restart(Error cause) {
@@ -268,7 +268,7 @@ void RecorderImpl::end_recording(const std::string& reason) {
       if (track->live) live.push_back(track->track.id);
   }
   if (!live.empty()) (void)end_tracks(live, reason);
-  (void)ask_keeper<void>(
+  (void)ask_control_thread<void>(
       [this, reason] {
         release_reserve();
         if (failure || std::exchange(closed, true)) return Result<void>();
@@ -284,7 +284,7 @@ void RecorderImpl::shut_down() {
     track->media->close(Outcome::ended);
     track->rtcp->close(Outcome::ended);
   }
-  keeper.stop();
+  control_thread.stop();
   const auto until = deadline();
   const auto leave = [&](ThreadState& state) {  // joined, or left behind in a dead disk
     if (!state.thread.joinable()) return;
@@ -293,7 +293,7 @@ void RecorderImpl::shut_down() {
     else
       state.thread.detach();
   };
-  leave(keeper_thread);
+  leave(control_thread_state);
   writer.stop();
   leave(writer_thread);
   syncer.stop();

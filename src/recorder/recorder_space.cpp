@@ -33,7 +33,7 @@ void RecorderImpl::drop_layers(bool low) {
   for (const auto& track : all_tracks()) {
     if (track->track.rids.size() < 2) continue;
     if (!low) {
-      track->media->keep_only_rid(Lane::kEveryRid);
+      track->media->keep_only_rid(PacketQueue::kEveryRid);
       continue;
     }
     std::vector<std::uint64_t> now = track->media->rid_bytes(), fresh = now;
@@ -61,8 +61,8 @@ std::optional<UploadTaskRef> RecorderImpl::start_upload(const std::vector<std::s
   Uploader::Task task;
   task.folder = folder;
   for (const auto& track : tracks)
-    for (const LaneWriter* lane : {track->media_writer.get(), track->rtcp_writer.get()})
-      for (const auto& output : lane->files()) task.files.push_back(output->path.filename());
+    for (const QueueWriter* queue : {track->media_writer.get(), track->rtcp_writer.get()})
+      for (const auto& output : queue->files()) task.files.push_back(output->path.filename());
   const std::vector<std::filesystem::path> own = task.files;  // these may be deleted once they are stored
   if (options.checksums) task.files.emplace_back(kIndexFileName);
   task.files.emplace_back(kRecordingFileName);
@@ -73,7 +73,7 @@ std::optional<UploadTaskRef> RecorderImpl::start_upload(const std::vector<std::s
         const auto me = weak.lock();
         if (!me) return;
         if (const auto* complete = std::get_if<event::UploadComplete>(&outcome))
-          me->keeper.post([impl = me.get(), own, where, stored = complete->manifest] {
+          me->control_thread.post([impl = me.get(), own, where, stored = complete->manifest] {
             impl->uploaded.push_back({where, own, stored});
           });
         std::visit([&](const auto& event) { me->emit(event); }, outcome);

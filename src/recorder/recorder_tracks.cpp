@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "base/file_name.hpp"
+#include "base/utc_time.hpp"
 #include "recorder/recorder_impl.hpp"
-#include "util/file_name.hpp"
-#include "util/utc_time.hpp"
 
 namespace rtpx {
 namespace {
@@ -58,9 +58,9 @@ Result<Manifest> RecorderImpl::add_tracks(std::span<const MediaStreamTrack> trac
       live.back()->start_time = options.clock ? options.clock->utc : utc_now();
     }
   }
-  return ask_keeper<Manifest>(
+  return ask_control_thread<Manifest>(
       [this, live] {
-        auto added = add_on_keeper(live);
+        auto added = add_on_control_thread(live);
         if (added) return added;
         const std::lock_guard lock(control_mutex);
         for (const auto& track : live) ids.erase(track->track.id);
@@ -73,9 +73,9 @@ void RecorderImpl::assign_files(LiveTrack& track) {
   std::string name = encode_file_name(track.track.id);
   for (int n = 2; !file_names.insert(name).second; ++n)
     name = encode_file_name(track.track.id) + "+" + std::to_string(n);
-  const auto writer_of = [&](const std::shared_ptr<Lane>& lane, IndexContent content,
-                             const LaneWriter::Options& how) {
-    return std::make_shared<LaneWriter>(track.track.id, lane, folder, name, content, how, syncer);
+  const auto writer_of = [&](const std::shared_ptr<PacketQueue>& queue, IndexContent content,
+                             const QueueWriter::Options& how) {
+    return std::make_shared<QueueWriter>(track.track.id, queue, folder, name, content, how, syncer);
   };
   track.media_writer = writer_of(track.media, IndexContent::rtp, media_options);
   track.rtcp_writer = writer_of(track.rtcp, IndexContent::rtcp, rtcp_options);
@@ -97,7 +97,7 @@ Result<void> RecorderImpl::create_files(std::span<const std::shared_ptr<LiveTrac
   return {};
 }
 
-Result<Manifest> RecorderImpl::add_on_keeper(const std::vector<std::shared_ptr<LiveTrack>>& tracks) {
+Result<Manifest> RecorderImpl::add_on_control_thread(const std::vector<std::shared_ptr<LiveTrack>>& tracks) {
   {
     const std::lock_guard lock(control_mutex);
     if (failure) return fail(Errc::storage_failed, "The recorder gave up: " + failure->message);
@@ -117,14 +117,14 @@ Result<Manifest> RecorderImpl::add_on_keeper(const std::vector<std::shared_ptr<L
     for (const auto& track : tracks) (void)files.remove(track->media_writer->output()->path);
     return std::unexpected(published.error());
   }
-  std::vector<std::shared_ptr<LaneWriter>> lanes;
+  std::vector<std::shared_ptr<QueueWriter>> queues;
   Manifest part;
   for (const auto& track : tracks) {
-    lanes.push_back(track->media_writer);
-    lanes.push_back(track->rtcp_writer);
+    queues.push_back(track->media_writer);
+    queues.push_back(track->rtcp_writer);
     part.emplace(track->track.id, describe(*track));
   }
-  writer.add(std::move(lanes));
+  writer.add(std::move(queues));
   return part;
 }
 
@@ -144,19 +144,19 @@ Result<EndedTracks> RecorderImpl::end_tracks(std::span<const std::string> wanted
     track->media->close(Outcome::ended);
     track->rtcp->close(Outcome::ended);
   }
-  return ask_keeper<EndedTracks>(
-      [this, ending, why = std::string(reason)] { return end_on_keeper(ending, why); }, "end tracks",
+  return ask_control_thread<EndedTracks>(
+      [this, ending, why = std::string(reason)] { return end_on_control_thread(ending, why); }, "end tracks",
       2 * ending.size());
 }
 
-Result<EndedTracks> RecorderImpl::end_on_keeper(const std::vector<std::shared_ptr<LiveTrack>>& tracks,
-                                                const std::string& reason) {
-  std::vector<std::shared_ptr<LaneWriter>> lanes;
+Result<EndedTracks> RecorderImpl::end_on_control_thread(const std::vector<std::shared_ptr<LiveTrack>>& tracks,
+                                                        const std::string& reason) {
+  std::vector<std::shared_ptr<QueueWriter>> queues;
   for (const auto& track : tracks) {
-    lanes.push_back(track->media_writer);
-    lanes.push_back(track->rtcp_writer);
+    queues.push_back(track->media_writer);
+    queues.push_back(track->rtcp_writer);
   }
-  const bool drained = writer.drain(lanes, deadline());
+  const bool drained = writer.drain(queues, deadline());
   Result<void> result;
   if (!drained) result = fail(Errc::io, "The disk did not take all data of the ended tracks in time.");
   if (drained) result = syncer.sync_now();
@@ -207,7 +207,7 @@ ManifestTrack RecorderImpl::describe(const LiveTrack& track) const {
   out.ended_at = track.ended_at;
   if (!track.end_reason.empty()) out.end_reason = track.end_reason;
   if (track.ended_at) {
-    const Lane::Counters counters = track.media->counters();
+    const PacketQueue::Counters counters = track.media->counters();
     const std::uint64_t lost = track.media_writer->lost();
     out.packets = counters.packets - lost;
     std::uint64_t bytes = 0;
@@ -242,11 +242,11 @@ Result<void> RecorderImpl::publish(bool from_reserve) {
 
 Recorder::Stats RecorderImpl::stats() const {
   Recorder::Stats out;
-  const auto refused = [](const Lane::Counters& counters, Outcome outcome) {
+  const auto refused = [](const PacketQueue::Counters& counters, Outcome outcome) {
     return counters.refused[static_cast<std::size_t>(outcome)];
   };
   for (const auto& track : all_tracks()) {
-    const Lane::Counters media = track->media->counters(), rtcp = track->rtcp->counters();
+    const PacketQueue::Counters media = track->media->counters(), rtcp = track->rtcp->counters();
     Recorder::TrackStats one;
     one.id = track->track.id;
     one.packets = media.packets;
@@ -260,7 +260,7 @@ Recorder::Stats RecorderImpl::stats() const {
     out.packets += one.packets;
     out.bytes += one.bytes;
     out.rtcp_packets += one.rtcp_packets;
-    for (const Lane::Counters* counters : {&media, &rtcp}) {
+    for (const PacketQueue::Counters* counters : {&media, &rtcp}) {
       out.queue_full += refused(*counters, Outcome::queue_full);
       out.disk_full += refused(*counters, Outcome::disk_full);
       out.ended += refused(*counters, Outcome::ended);

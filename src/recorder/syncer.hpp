@@ -8,7 +8,7 @@
 #include <mutex>
 #include <vector>
 
-#include "recorder/lane_writer.hpp"
+#include "recorder/queue_writer.hpp"
 
 namespace rtpx {
 

@@ -15,7 +15,7 @@ constexpr auto kFullRetry = 100ms;  // between two attempts at a full disk
 
 }  // namespace
 
-Writer::Writer(std::shared_ptr<LaneShared> shared, FileSystem& files,
+Writer::Writer(std::shared_ptr<QueueShared> shared, FileSystem& files,
                std::chrono::milliseconds flush_interval, WriterListener& listener)
     : shared_(std::move(shared)),
       pass_period_(pass_period(flush_interval)),
@@ -56,55 +56,55 @@ void Writer::stop() {
 }
 
 void Writer::write_ready() {
-  Lane* lane = Lane::take_ready(*shared_);
-  while (lane != nullptr) {
-    Lane* next = lane->next_ready();
-    lane->accept_announcements();
-    if (const auto found = by_lane_.find(lane); found != by_lane_.end() && !found->second->done.load())
-      write_lane(*found->second, true);
-    lane = next;
+  PacketQueue* queue = PacketQueue::take_ready(*shared_);
+  while (queue != nullptr) {
+    PacketQueue* next = queue->next_ready();
+    queue->accept_announcements();
+    if (const auto found = by_queue_.find(queue); found != by_queue_.end() && !found->second->done.load())
+      write_queue(*found->second, true);
+    queue = next;
   }
 }
 
 void Writer::pass() {
   ++pass_number_;
   shared_->flush_pass.store(pass_number_, std::memory_order_relaxed);
-  for (const auto& lane : lanes_) {
-    write_lane(*lane, false);
-    lane->tend(pass_number_);
-    settle(*lane);
+  for (const auto& queue : queues_) {
+    write_queue(*queue, false);
+    queue->maintain(pass_number_);
+    settle(*queue);
   }
-  if (full_ && std::ranges::all_of(lanes_, [](const auto& lane) { return lane->lane().queued() == 0; }))
+  if (full_ && std::ranges::all_of(queues_, [](const auto& queue) { return queue->queue().queued() == 0; }))
     set_full(false);
   if (!any_done_) return;
   any_done_ = false;
-  write_ready();  // no lane may be on the stack of those announced when it goes
-  std::erase_if(lanes_, [&](const std::shared_ptr<LaneWriter>& lane) {
-    if (!lane->done.load()) return false;
-    by_lane_.erase(&lane->lane());
+  write_ready();  // no queue may be on the stack of those announced when it goes
+  std::erase_if(queues_, [&](const std::shared_ptr<QueueWriter>& queue) {
+    if (!queue->done.load()) return false;
+    by_queue_.erase(&queue->queue());
     return true;
   });
 }
 
-void Writer::write_lane(LaneWriter& lane, bool whole_chunks) {
-  if (whole_chunks && lane.lane().queued() < Lane::kWriteBytes) return;
+void Writer::write_queue(QueueWriter& queue, bool whole_chunks) {
+  if (whole_chunks && queue.queue().queued() < PacketQueue::kWriteBytes) return;
   const std::uint64_t target =
-      lane.lane().published();  // what comes meanwhile must not keep other lanes waiting
-  while (lane.lane().written() < target && !blocked()) {
-    const bool existed = lane.file_exists();
-    const auto wrote = lane.write(open_files_, pass_number_, whole_chunks);
+      queue.queue().published();  // what comes meanwhile must not keep other queues waiting
+  while (queue.queue().written() < target && !blocked()) {
+    const bool existed = queue.file_exists();
+    const auto wrote = queue.write(open_files_, pass_number_, whole_chunks);
     if (!wrote) {
-      on_error(lane, wrote.error());
+      on_error(queue, wrote.error());
       return;
     }
     if (!*wrote) return;
     writes_.fetch_add(1, std::memory_order_relaxed);
     set_full(false);
-    if (!existed || !lane.file_exists()) listener_.files_changed();
+    if (!existed || !queue.file_exists()) listener_.files_changed();
   }
 }
 
-void Writer::on_error(LaneWriter& lane, const Error& error) {
+void Writer::on_error(QueueWriter& queue, const Error& error) {
   pass_error_ = error;
   switch (error.code) {
     case Errc::no_space:
@@ -116,13 +116,13 @@ void Writer::on_error(LaneWriter& lane, const Error& error) {
     default:
       break;
   }
-  if (lane.nothing_in_file()) {  // a fresh file failed as well: it is not the file
+  if (queue.nothing_in_file()) {  // a fresh file failed as well: it is not the file
     suspended_ = true;
     listener_.storage_failed(error);
     return;
   }
-  leave_file(lane, error);
-  write_lane(lane, false);
+  leave_file(queue, error);
+  write_queue(queue, false);
 }
 
 void Writer::set_full(bool full) {
@@ -131,13 +131,13 @@ void Writer::set_full(bool full) {
   listener_.disk_is_full(full);
 }
 
-// A lane that is closed ends when all is written, or when what is left has no chance.
-void Writer::settle(LaneWriter& lane) {
-  if (!lane.draining.load() || lane.done.load()) return;
-  if (lane.lane().queued() == 0) {
-    lane.finish(open_files_);
+// A queue that is closed ends when all is written, or when what is left has no chance.
+void Writer::settle(QueueWriter& queue) {
+  if (!queue.draining.load() || queue.done.load()) return;
+  if (queue.queue().queued() == 0) {
+    queue.finish(open_files_);
   } else if (failed_ || full_) {
-    lane.give_up(open_files_, pass_number_);
+    queue.give_up(open_files_, pass_number_);
   } else {
     return;
   }
@@ -163,24 +163,24 @@ void Writer::command(std::function<void()> what) {
   shared_->writer.wake();
 }
 
-void Writer::add(std::vector<std::shared_ptr<LaneWriter>> lanes) {
-  command([this, lanes = std::move(lanes)] {
-    for (const auto& lane : lanes) {
-      by_lane_[&lane->lane()] = lane.get();
-      lanes_.push_back(lane);
+void Writer::add(std::vector<std::shared_ptr<QueueWriter>> queues) {
+  command([this, queues = std::move(queues)] {
+    for (const auto& queue : queues) {
+      by_queue_[&queue->queue()] = queue.get();
+      queues_.push_back(queue);
     }
   });
 }
 
-bool Writer::drain(std::span<const std::shared_ptr<LaneWriter>> lanes, Clock::time_point deadline) {
-  for (const auto& lane : lanes) lane->draining.store(true);
+bool Writer::drain(std::span<const std::shared_ptr<QueueWriter>> queues, Clock::time_point deadline) {
+  for (const auto& queue : queues) queue->draining.store(true);
   command([this] {
     retry_at_ = {};
     pass();
   });
   std::unique_lock lock(progress_mutex_);
   return progress_.wait_until(lock, deadline, [&] {
-    return std::ranges::all_of(lanes, [](const auto& lane) { return lane->done.load(); });
+    return std::ranges::all_of(queues, [](const auto& queue) { return queue->done.load(); });
   });
 }
 
@@ -211,8 +211,8 @@ Result<void> Writer::flush(Clock::time_point deadline) {
 void Writer::move_to(std::filesystem::path folder) {
   const auto moved = std::make_shared<std::atomic<bool>>(false);
   command([this, moved, folder = std::move(folder)] {
-    for (const auto& lane : lanes_)
-      if (!lane->done.load()) lane->restart_in(open_files_, folder);
+    for (const auto& queue : queues_)
+      if (!queue->done.load()) queue->restart_in(open_files_, folder);
     suspended_ = false;
     set_full(false);
     const std::lock_guard lock(progress_mutex_);
@@ -226,21 +226,21 @@ void Writer::move_to(std::filesystem::path folder) {
 void Writer::give_up_all() {
   command([this] {
     failed_ = suspended_ = true;
-    for (const auto& lane : lanes_) lane->draining.store(true);
+    for (const auto& queue : queues_) queue->draining.store(true);
     pass();
   });
 }
 
 void Writer::restart_output(std::shared_ptr<OutputFile> output, Error cause) {
   command([this, output = std::move(output), cause = std::move(cause)] {
-    for (const auto& lane : lanes_)
-      if (lane->output() == output && !lane->done.load()) leave_file(*lane, cause);
+    for (const auto& queue : queues_)
+      if (queue->output() == output && !queue->done.load()) leave_file(*queue, cause);
   });
 }
 
-void Writer::leave_file(LaneWriter& lane, const Error& cause) {
-  lane.restart_file(open_files_);
-  listener_.file_restarted(lane, cause);
+void Writer::leave_file(QueueWriter& queue, const Error& cause) {
+  queue.restart_file(open_files_);
+  listener_.file_restarted(queue, cause);
   listener_.files_changed();
 }
 

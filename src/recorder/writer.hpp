@@ -11,7 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "recorder/lane_writer.hpp"
+#include "recorder/queue_writer.hpp"
 
 namespace rtpx {
 
@@ -20,35 +20,35 @@ class WriterListener {
  public:
   virtual ~WriterListener() = default;
   virtual void disk_is_full(bool full) = 0;  ///< changed: a write found no space, or went through again
-  virtual void file_restarted(LaneWriter& lane, const Error& cause) = 0;
+  virtual void file_restarted(QueueWriter& queue, const Error& cause) = 0;
   virtual void files_changed() = 0;  ///< the manifest names other files now
   virtual void storage_failed(
       const Error& cause) = 0;  ///< writing has stopped until move_to() or give_up_all()
 };
 
-/// The thread that writes all lanes of a recorder. It takes full chunks as they come and everything else in
+/// The thread that writes all queues of a recorder. It takes full chunks as they come and everything else in
 /// passes, as few as keep flush_interval.
 class Writer {
  public:
   using Clock = std::chrono::steady_clock;
 
-  Writer(std::shared_ptr<LaneShared> shared, FileSystem& files, std::chrono::milliseconds flush_interval,
+  Writer(std::shared_ptr<QueueShared> shared, FileSystem& files, std::chrono::milliseconds flush_interval,
          WriterListener& listener);
 
   void run();  ///< the thread's body; returns after stop()
   void stop();
 
-  void add(std::vector<std::shared_ptr<LaneWriter>> lanes);
-  /// Writes all that the lanes hold, which are closed, and finishes them; what cannot be written is given up.
-  /// False: not done at `deadline`; it goes on.
-  [[nodiscard]] bool drain(std::span<const std::shared_ptr<LaneWriter>> lanes, Clock::time_point deadline);
+  void add(std::vector<std::shared_ptr<QueueWriter>> queues);
+  /// Writes all that the queues hold, which are closed, and finishes them; what cannot be written is given
+  /// up. False: not done at `deadline`; it goes on.
+  [[nodiscard]] bool drain(std::span<const std::shared_ptr<QueueWriter>> queues, Clock::time_point deadline);
   /// Writes all that was accepted before the call. Errors: what the writes answered; io after `deadline`.
   [[nodiscard]] Result<void> flush(Clock::time_point deadline);
-  /// After storage_failed(): goes on with all lanes in `folder`.
+  /// After storage_failed(): goes on with all queues in `folder`.
   void move_to(std::filesystem::path folder);
-  /// After storage_failed(): gives all lanes up.
+  /// After storage_failed(): gives all queues up.
   void give_up_all();
-  /// A sync of `output` failed: its lane goes on in a new file.
+  /// A sync of `output` failed: its queue goes on in a new file.
   void restart_output(std::shared_ptr<OutputFile> output, Error cause);
 
   struct Stats {
@@ -60,23 +60,23 @@ class Writer {
  private:
   void pass();
   void write_ready();
-  void write_lane(LaneWriter& lane, bool whole_chunks);
-  void on_error(LaneWriter& lane, const Error& error);
-  void leave_file(LaneWriter& lane, const Error& cause);
-  void settle(LaneWriter& lane);
+  void write_queue(QueueWriter& queue, bool whole_chunks);
+  void on_error(QueueWriter& queue, const Error& error);
+  void leave_file(QueueWriter& queue, const Error& cause);
+  void settle(QueueWriter& queue);
   void set_full(bool full);
   void run_commands();
   void command(std::function<void()> what);
   [[nodiscard]] bool blocked() const { return suspended_ || (full_ && Clock::now() < retry_at_); }
 
-  const std::shared_ptr<LaneShared> shared_;
+  const std::shared_ptr<QueueShared> shared_;
   const Clock::duration pass_period_;
   WriterListener& listener_;
 
   // The thread's own.
   OpenFiles open_files_;
-  std::vector<std::shared_ptr<LaneWriter>> lanes_;
-  std::unordered_map<const Lane*, LaneWriter*> by_lane_;
+  std::vector<std::shared_ptr<QueueWriter>> queues_;
+  std::unordered_map<const PacketQueue*, QueueWriter*> by_queue_;
   std::uint32_t pass_number_ = 0;
   bool suspended_ = false, failed_ = false, full_ = false, any_done_ = false;
   Clock::time_point retry_at_{};
@@ -86,7 +86,7 @@ class Writer {
   std::vector<std::function<void()>> commands_;
 
   std::mutex progress_mutex_;
-  std::condition_variable progress_;  // a lane is done, a flush answered
+  std::condition_variable progress_;  // a queue is done, a flush answered
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint64_t> writes_{0};
   std::atomic<std::int64_t> worst_flush_us_{0};

@@ -4,10 +4,10 @@
 #include <map>
 #include <set>
 
+#include "base/file_name.hpp"
+#include "base/utc_time.hpp"
 #include "recover/manifest_salvage.hpp"
 #include "recover/track_guess.hpp"
-#include "util/file_name.hpp"
-#include "util/utc_time.hpp"
 
 namespace rtpx {
 namespace {

@@ -1,7 +1,7 @@
 #include "recover/recovery_report.hpp"
 
-#include "util/json.hpp"
-#include "util/utc_time.hpp"
+#include "base/json.hpp"
+#include "base/utc_time.hpp"
 
 namespace rtpx {
 

@@ -2,8 +2,8 @@
 #include <cctype>
 #include <charconv>
 
+#include "base/ascii.hpp"
 #include "repair/repairer.hpp"
-#include "util/ascii.hpp"
 
 namespace rtpx {
 namespace {

@@ -36,7 +36,7 @@ struct Repairer::State {
   void red_packet(const RtpPacket& packet);
   void redundant_blocks(const RtpPacket& packet, const std::vector<RedBlock>& blocks);
   void rtx_packet(const RtpPacket& packet);
-  void given_back(const RtpPacket& packet, RepairSource source);
+  void recovered(const RtpPacket& packet, RepairSource source);
   void ulpfec_payload(Bytes payload, std::uint32_t ssrc);
   void flexfec_packet(const RtpPacket& packet);
   [[nodiscard]] RedSequence* sequence_of(std::uint32_t ssrc);
@@ -75,7 +75,7 @@ Repairer::State::State(const PayloadTypes& payload_types,
       has_flexfec(types.has(PayloadRole::flexfec)),
       on_repaired(std::move(callback)),
       parities(header_extensions,
-               [this](const RtpPacket& packet, RepairSource source) { given_back(packet, source); }) {}
+               [this](const RtpPacket& packet, RepairSource source) { recovered(packet, source); }) {}
 
 void Repairer::State::push(const RtpPacket& packet) {
   switch (types.role(packet.payload_type)) {
@@ -159,12 +159,12 @@ void Repairer::State::rtx_packet(const RtpPacket& packet) {
   const auto type = types.repaired_type(packet.payload_type);
   if (!type) return;
   std::vector<std::byte> buffer;
-  if (const auto original = rtx.unpack(packet, *type, buffer)) given_back(*original, RepairSource::rtx);
+  if (const auto original = rtx.unpack(packet, *type, buffer)) recovered(*original, RepairSource::rtx);
 }
 
 /// Takes RED off what was given back. None of it becomes part of an XOR again here: what ParitySolver solved
 /// it keeps itself, and what RTX gave has other extensions.
-void Repairer::State::given_back(const RtpPacket& packet, RepairSource source) {
+void Repairer::State::recovered(const RtpPacket& packet, RepairSource source) {
   const PayloadRole role = types.role(packet.payload_type);
   if (role == PayloadRole::media) return on_repaired({packet, source});
   if (role == PayloadRole::ulpfec) return ulpfec_payload(packet.payload, packet.ssrc);
@@ -202,7 +202,7 @@ void Repairer::State::flexfec_packet(const RtpPacket& packet) {
   if (codec->mime_type.ends_with("-03")) {
     if (auto parity = parse_flexfec_03(packet.payload)) parities.add_parity(std::move(*parity));
   } else if (const auto again = flexfec_retransmission(packet)) {
-    given_back(*again, RepairSource::flexfec);
+    recovered(*again, RepairSource::flexfec);
   } else if (auto parity = parse_flexfec(packet)) {
     parities.add_parity(std::move(*parity));
   }

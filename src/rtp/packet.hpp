@@ -3,16 +3,16 @@
 #include <cstdint>
 #include <optional>
 
-#include "util/bytes.hpp"
+#include "base/bytes.hpp"
 
 namespace rtpx {
 
-/// An RTP packet (RFC 3550 section 5.1), validated once and then read through views into the bytes it was parsed
-/// from, which must outlive it.
+/// An RTP packet (RFC 3550 section 5.1), validated once and then read through views into the bytes it was
+/// parsed from, which must outlive it.
 struct RtpPacket {
   std::uint8_t payload_type = 0;  ///< 0..127
   bool marker = false;
-  bool padding = false;           ///< P bit; the payload below has the padding removed
+  bool padding = false;  ///< P bit; the payload below has the padding removed
   std::uint16_t sequence_number = 0;
   std::uint32_t timestamp = 0;
   std::uint32_t ssrc = 0;

@@ -4,14 +4,14 @@
 #include <string>
 #include <vector>
 
-#include "util/bytes.hpp"
+#include "base/bytes.hpp"
 
 namespace rtpx {
 
 /// The sender's half of an SR (RFC 3550 section 6.4.1).
 struct SenderReport {
   std::uint32_t ssrc = 0;
-  std::uint64_t ntp = 0;            ///< 32.32 fixed point, seconds since 1900
+  std::uint64_t ntp = 0;  ///< 32.32 fixed point, seconds since 1900
   std::uint32_t rtp_timestamp = 0;
   std::uint32_t packet_count = 0;
   std::uint32_t octet_count = 0;

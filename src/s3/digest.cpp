@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "util/crc32c.hpp"
+#include "base/crc32c.hpp"
 
 namespace rtpx::s3 {
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "util/bytes.hpp"
+#include "base/bytes.hpp"
 
 namespace rtpx::s3 {
 

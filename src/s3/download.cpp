@@ -8,7 +8,7 @@
 #include <set>
 #include <thread>
 
-#include "util/file_system.hpp"
+#include "base/file_system.hpp"
 
 namespace rtpx {
 namespace s3 {

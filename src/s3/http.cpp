@@ -12,8 +12,8 @@
 #include <set>
 #include <thread>
 
-#include "util/ascii.hpp"
-#include "util/thread.hpp"
+#include "base/ascii.hpp"
+#include "base/thread.hpp"
 
 namespace rtpx::s3 {
 namespace {

@@ -11,8 +11,8 @@
 #include <variant>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "rtpx/result.hpp"
-#include "util/bytes.hpp"
 
 namespace rtpx::s3 {
 

@@ -9,8 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "util/file_name.hpp"
-#include "util/file_system.hpp"
+#include "base/file_name.hpp"
+#include "base/file_system.hpp"
 
 namespace rtpx::s3 {
 namespace {

@@ -2,11 +2,11 @@
 #include <mutex>
 #include <optional>
 
+#include "base/file_system.hpp"
 #include "rtpx/s3.hpp"
 #include "s3/download.hpp"
 #include "s3/names.hpp"
 #include "s3/task_run.hpp"
-#include "util/file_system.hpp"
 
 namespace rtpx {
 namespace {

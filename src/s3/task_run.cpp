@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "base/file_system.hpp"
 #include "s3/names.hpp"
-#include "util/file_system.hpp"
 
 namespace rtpx::s3 {
 namespace {

@@ -5,10 +5,10 @@
 #include <mutex>
 #include <thread>
 
+#include "base/thread.hpp"
 #include "rtpx/s3.hpp"
 #include "s3/names.hpp"
 #include "s3/task_run.hpp"
-#include "util/thread.hpp"
 
 namespace rtpx {
 namespace s3 {

@@ -5,8 +5,8 @@
 #include <map>
 #include <vector>
 
+#include "base/file_system.hpp"
 #include "storage/index.hpp"
-#include "util/file_system.hpp"
 
 namespace rtpx {
 

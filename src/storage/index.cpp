@@ -4,7 +4,7 @@
 #include <cstring>
 #include <functional>
 
-#include "util/crc32c.hpp"
+#include "base/crc32c.hpp"
 
 namespace rtpx {
 

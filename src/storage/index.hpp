@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "rtpx/result.hpp"
 #include "storage/record_format.hpp"
-#include "util/bytes.hpp"
 
 namespace rtpx {
 

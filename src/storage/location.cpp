@@ -3,9 +3,9 @@
 #include <system_error>
 #include <vector>
 
+#include "base/ascii.hpp"
+#include "base/file_name.hpp"
 #include "rtpx/manifest.hpp"
-#include "util/ascii.hpp"
-#include "util/file_name.hpp"
 
 namespace rtpx {
 

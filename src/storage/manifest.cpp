@@ -3,10 +3,10 @@
 #include <limits>
 #include <utility>
 
-#include "util/file_name.hpp"
-#include "util/file_system.hpp"
-#include "util/json.hpp"
-#include "util/utc_time.hpp"
+#include "base/file_name.hpp"
+#include "base/file_system.hpp"
+#include "base/json.hpp"
+#include "base/utc_time.hpp"
 
 namespace rtpx {
 

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "util/bytes.hpp"
+#include "base/bytes.hpp"
 
 namespace rtpx {
 

@@ -7,8 +7,8 @@
 #include <map>
 #include <utility>
 
+#include "base/file_system.hpp"
 #include "storage/record_sync.hpp"
-#include "util/file_system.hpp"
 
 namespace rtpx {
 

@@ -7,9 +7,9 @@
 #include <optional>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "rtpx/result.hpp"
 #include "storage/record_format.hpp"
-#include "util/bytes.hpp"
 
 namespace rtpx {
 
@@ -29,7 +29,8 @@ struct DamagedRange {
 /// Reads the records of a track in order, in large preads with fixed memory, over all files of a rotated or
 /// restarted track as if they were one. Where the bytes make no sense (an impossible size, a packet that is
 /// not RTP/RTCP version 2 followed by nonsense), it looks for the next offset from which several records
-/// follow each other, reports the stretch as damaged and goes on there. What the disk fails to read is damage.
+/// follow each other, reports the stretch as damaged and goes on there. What the disk fails to read is
+/// damage.
 class RecordReader {
  public:
   enum class Content : std::uint8_t { rtp, rtcp };

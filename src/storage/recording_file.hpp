@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/file_system.hpp"
 #include "rtpx/manifest.hpp"
 #include "rtpx/result.hpp"
-#include "util/file_system.hpp"
 
 namespace rtpx {
 

@@ -4,7 +4,7 @@
 #include <set>
 #include <utility>
 
-#include "util/file_name.hpp"
+#include "base/file_name.hpp"
 
 namespace rtpx {
 

@@ -4,9 +4,9 @@
 #include <memory>
 #include <utility>
 
+#include "base/crc32c.hpp"
 #include "storage/block_places.hpp"
 #include "storage/record_reader.hpp"
-#include "util/crc32c.hpp"
 
 namespace rtpx {
 

@@ -6,8 +6,8 @@
 
 #include "convert/probe.hpp"
 #include "convert/recording_copy.hpp"
-#include "convert/silence_fill.hpp"
 #include "convert/synthetic_call.hpp"
+#include "frames/silence_fill.hpp"
 #include "rtpx/converter.hpp"
 #include "rtpx/inspect.hpp"
 #include "support/captures.hpp"

@@ -7,11 +7,11 @@
 #include <nlohmann/json.hpp>
 
 #include "convert/converted.hpp"
-#include "convert/healed.hpp"
 #include "convert/probe.hpp"
 #include "convert/recording_copy.hpp"
 #include "convert/synthetic_call.hpp"
 #include "mux/muxer.hpp"
+#include "packets/repaired_packets.hpp"
 #include "rtp/packet.hpp"
 #include "rtpx/converter.hpp"
 #include "rtpx/inspect.hpp"
@@ -288,7 +288,7 @@ TEST(Healed, PacketsComeRepairedInOrderAndWithoutRedundancy) {
   const TempDir spill;
   int packets = 0;
   std::optional<std::uint16_t> last;
-  const auto done = for_each_healed_packet(
+  const auto done = for_each_repaired_packet(
       *manifest, recording, "video_1", spill.path(), {}, [&](const HealedPacket& healed) -> Result<void> {
         const auto packet = parse_rtp(healed.packet);
         EXPECT_TRUE(packet);

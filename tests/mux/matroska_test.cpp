@@ -3,10 +3,10 @@
 
 #include <cmath>
 
+#include "media/video_reader.hpp"
 #include "mux/matroska_ids.hpp"
 #include "mux/support/media.hpp"
 #include "support/captures.hpp"
-#include "transcode/video_reader.hpp"
 
 namespace rtpx {
 namespace {

@@ -7,13 +7,13 @@
 #include <mutex>
 #include <thread>
 
+#include "base/crc32c.hpp"
 #include "recorder/started.hpp"
 #include "rtpx/recover.hpp"
 #include "rtpx/verify.hpp"
 #include "storage/index.hpp"
 #include "storage/recording_file.hpp"
 #include "support/fault_file_system.hpp"
-#include "util/crc32c.hpp"
 
 namespace rtpx {
 namespace {

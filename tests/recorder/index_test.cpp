@@ -7,10 +7,10 @@
 #include <random>
 #include <thread>
 
+#include "base/crc32c.hpp"
+#include "base/file_system.hpp"
 #include "recorder/started.hpp"
 #include "storage/recording_file.hpp"
-#include "util/crc32c.hpp"
-#include "util/file_system.hpp"
 
 namespace rtpx {
 namespace {

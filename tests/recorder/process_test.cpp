@@ -14,12 +14,12 @@
 #include <random>
 #include <thread>
 
+#include "base/crc32c.hpp"
 #include "recorder/process.hpp"
 #include "recorder/started.hpp"
 #include "rtpx/converter.hpp"
 #include "storage/index.hpp"
 #include "support/child.hpp"
-#include "util/crc32c.hpp"
 
 namespace rtpx {
 namespace {

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "rtpx/recorder.hpp"
 #include "storage/record_format.hpp"
 #include "support/captures.hpp"
-#include "util/bytes.hpp"
 
 namespace rtpx::test {
 

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "base/utc_time.hpp"
 #include "rtpx/converter.hpp"
 #include "rtpx/verify.hpp"
 #include "storage/record_reader.hpp"
@@ -11,7 +12,6 @@
 #include "support/captures.hpp"
 #include "support/damage.hpp"
 #include "support/made_recording.hpp"
-#include "util/utc_time.hpp"
 
 namespace rtpx {
 namespace {

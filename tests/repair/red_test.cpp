@@ -123,14 +123,14 @@ TEST(Red, EveryRedundantBlockOfChromiumIsFoundItsPacket) {
   }
   ASSERT_EQ(sent.size(), 1255U);
   // Take out every third packet, and runs: what comes back is what was taken out.
-  std::map<std::uint16_t, int> given_back;
+  std::map<std::uint16_t, int> recovered;
   Repairer repairer(types, {}, [&](const Repaired& repaired) {
     ASSERT_EQ(repaired.source, RepairSource::red);
     const auto original = sent.find(repaired.packet.sequence_number);
     ASSERT_NE(original, sent.end());
     EXPECT_EQ(repaired.packet.timestamp, original->second.first);
     EXPECT_EQ(as_text(repaired.packet.payload), original->second.second);
-    ++given_back[repaired.packet.sequence_number];
+    ++recovered[repaired.packet.sequence_number];
   });
   std::size_t blocks = 0, lost = 0, healed = 0;
   std::vector<std::uint16_t> taken_out;
@@ -147,10 +147,10 @@ TEST(Red, EveryRedundantBlockOfChromiumIsFoundItsPacket) {
     repairer.push(*packet);
   }
   std::size_t found = 0;
-  for (const auto& [number, times] : given_back) found += static_cast<std::size_t>(times);
+  for (const auto& [number, times] : recovered) found += static_cast<std::size_t>(times);
   for (const std::uint16_t number : taken_out) {
     ++lost;
-    healed += given_back.contains(number) ? 1 : 0;
+    healed += recovered.contains(number) ? 1 : 0;
   }
   EXPECT_GT(lost, 400U);
   EXPECT_GT(blocks, 700U);

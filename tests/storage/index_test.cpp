@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "base/crc32c.hpp"
 #include "support/record_files.hpp"
-#include "util/crc32c.hpp"
 
 namespace rtpx {
 namespace {

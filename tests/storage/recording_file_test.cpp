@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/utc_time.hpp"
 #include "support/captures.hpp"
-#include "util/utc_time.hpp"
 
 namespace rtpx {
 namespace {

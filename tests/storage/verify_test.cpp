@@ -2,11 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include "base/crc32c.hpp"
+#include "base/utc_time.hpp"
 #include "support/captures.hpp"
 #include "support/damage.hpp"
 #include "support/made_recording.hpp"
-#include "util/crc32c.hpp"
-#include "util/utc_time.hpp"
 
 namespace rtpx {
 namespace {

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "util/file_system.hpp"
+#include "base/file_system.hpp"
 
 namespace rtpx::test {
 

@@ -1,8 +1,8 @@
 #include "support/made_recording.hpp"
 
+#include "base/utc_time.hpp"
 #include "storage/recording_file.hpp"
 #include "support/captures.hpp"
-#include "util/utc_time.hpp"
 
 namespace rtpx::test {
 

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
+#include "base/utc_time.hpp"
 #include "rtp/packet.hpp"
 #include "rtp/unwrap.hpp"
 #include "support/captures.hpp"
 #include "support/record_files.hpp"
-#include "util/utc_time.hpp"
 
 namespace rtpx::test {
 namespace {

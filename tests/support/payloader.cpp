@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "base/bytes.hpp"
 #include "support/rtp_files.hpp"
 #include "support/tools.hpp"
-#include "util/bytes.hpp"
 
 namespace rtpx::test {
 

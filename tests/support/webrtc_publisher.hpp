@@ -10,13 +10,13 @@
 #include <string_view>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "ingest/feedback/rtcp_feedback.hpp"
 #include "ingest/feedback/transport_cc.hpp"
 #include "ingest/net/udp_socket.hpp"
 #include "ingest/sdp/sdp.hpp"
 #include "ingest/srtp/srtp.hpp"
 #include "ingest/webrtc/dtls.hpp"
-#include "util/bytes.hpp"
 
 namespace rtpx::test {
 

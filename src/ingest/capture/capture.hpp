@@ -10,9 +10,9 @@
 #include <optional>
 #include <string>
 
+#include "base/bytes.hpp"
 #include "rtpx/result.hpp"
 #include "rtpx/track.hpp"
-#include "util/bytes.hpp"
 
 /// Files in which other programs kept RTP packets.
 namespace rtpx::capture {

@@ -6,7 +6,7 @@
 #include <map>
 #include <vector>
 
-#include "util/bytes.hpp"
+#include "base/bytes.hpp"
 
 namespace rtpx::capture {
 

@@ -5,8 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "rtpx/result.hpp"
-#include "util/bytes.hpp"
 
 namespace rtpx::capture {
 

@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "util/file_system.hpp"
+#include "base/file_system.hpp"
 
 namespace rtpx::capture {
 namespace {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
 #include "ingest/sdp/sdp.hpp"
 #include "ingest/sdp/text.hpp"
-#include "util/ascii.hpp"
 
 namespace rtpx::capture {
 namespace {

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "rtpx/manifest.hpp"
 #include "rtpx/result.hpp"
 #include "storage/record_reader.hpp"
-#include "util/bytes.hpp"
 
 namespace rtpx::capture {
 

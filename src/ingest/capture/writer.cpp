@@ -4,9 +4,9 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "base/ascii.hpp"
 #include "ingest/capture/payload_types.hpp"
 #include "ingest/sdp/text.hpp"
-#include "util/ascii.hpp"
 
 namespace rtpx::capture {
 namespace {

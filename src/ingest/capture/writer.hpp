@@ -5,11 +5,11 @@
 #include <memory>
 #include <vector>
 
+#include "base/bytes.hpp"
+#include "base/file_system.hpp"
 #include "ingest/capture/capture.hpp"
 #include "rtpx/manifest.hpp"
 #include "rtpx/result.hpp"
-#include "util/bytes.hpp"
-#include "util/file_system.hpp"
 
 namespace rtpx::capture {
 

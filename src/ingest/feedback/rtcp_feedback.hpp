@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "util/bytes.hpp"
+#include "base/bytes.hpp"
 
 /// The RTCP that a receiver sends, and what it reads of the answers. Writers append whole packets to `out`,
 /// so that one buffer becomes a compound packet.

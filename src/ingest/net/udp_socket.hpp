@@ -7,9 +7,9 @@
 #include <optional>
 #include <span>
 
+#include "base/bytes.hpp"
 #include "ingest/net/socket_address.hpp"
 #include "rtpx/result.hpp"
-#include "util/bytes.hpp"
 
 namespace rtpx {
 

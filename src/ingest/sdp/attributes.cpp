@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
 #include "ingest/sdp/text.hpp"
-#include "util/ascii.hpp"
 
 namespace rtpx::sdp {
 namespace {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
 #include "ingest/sdp/attributes.hpp"
 #include "ingest/sdp/text.hpp"
-#include "util/ascii.hpp"
 
 namespace rtpx::sdp {
 namespace {

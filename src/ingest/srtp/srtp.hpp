@@ -8,8 +8,8 @@
 #include <span>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "rtpx/result.hpp"
-#include "util/bytes.hpp"
 
 namespace rtpx {
 

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "ingest/srtp/srtp.hpp"
 #include "rtpx/result.hpp"
-#include "util/bytes.hpp"
 
 struct ssl_ctx_st;
 struct ssl_st;

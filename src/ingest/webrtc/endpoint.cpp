@@ -13,12 +13,12 @@
 #include <thread>
 #include <unordered_map>
 
+#include "base/task_thread.hpp"
+#include "base/thread.hpp"
 #include "ingest/net/arrival_clock.hpp"
 #include "ingest/net/udp_socket.hpp"
 #include "ingest/webrtc/ice_lite.hpp"
 #include "ingest/webrtc/session.hpp"
-#include "util/task_thread.hpp"
-#include "util/thread.hpp"
 
 namespace rtpx {
 namespace {

@@ -4,7 +4,7 @@
 #include <cctype>
 #include <set>
 
-#include "util/ascii.hpp"
+#include "base/ascii.hpp"
 
 namespace rtpx {
 namespace {

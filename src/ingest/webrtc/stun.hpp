@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "ingest/net/socket_address.hpp"
-#include "util/bytes.hpp"
 
 /// STUN (RFC 8489) as ICE uses it (RFC 8445).
 namespace rtpx::stun {

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "frames/frame_log.hpp"
+#include "frames/frame_source.hpp"
+
+namespace rtpx {
+
+/// Fills the gaps of an audio source, for players that put packets end to end: Opus by the last TOC with an
+/// empty frame (RFC 6716 section 3.1: the decoder conceals or makes comfort noise), G.711, G.722 and L16 by
+/// silent samples. Other codecs pass through. Time stays that of the recording.
+class SilenceFill final : public FrameSource {
+ public:
+  SilenceFill(std::unique_ptr<FrameSource> source, FrameLog& log) : source_(std::move(source)), log_(log) {}
+
+  [[nodiscard]] Result<const PlacedFrame*> peek() override;
+  void pop() override;
+
+ private:
+  void prepare(const PlacedFrame& next);
+  [[nodiscard]] bool make_filler(const PlacedFrame& like);
+
+  std::unique_ptr<FrameSource> source_;
+  FrameLog& log_;
+  std::int64_t end_ns_ = 0;  // where the last packet ends
+  bool started_ = false;
+  std::int64_t left_ = 0;  // fillers before the source's next frame
+  bool prepared_ = false;  // left_ is right for the source's next frame
+  PlacedFrame filler_;
+  std::vector<std::byte> payload_;
+};
+
+}  // namespace rtpx

@@ -1,0 +1,86 @@
+#include "frames/transcoded_audio.hpp"
+
+namespace rtpx {
+namespace {
+
+constexpr std::int64_t kLossReach = 1'000;  // a larger step of numbers is another segment
+
+}  // namespace
+
+Result<const PlacedFrame*> TranscodedAudio::peek() {
+  while (ready_.empty()) {
+    if (ended_) return nullptr;
+    const auto frame = source_->peek();
+    if (!frame) return frame;
+    if (*frame == nullptr) {
+      ended_ = true;
+      if (auto done = finish(); !done) return std::unexpected(done.error());
+      continue;
+    }
+    if (auto taken = take(**frame); !taken) {
+      if (taken.error().code != Errc::unsupported) return std::unexpected(taken.error());
+      refused_ = taken.error().message;
+      ended_ = true;
+      continue;
+    }
+    source_->pop();
+  }
+  ready_.front().frame.frame.data = ready_.front().data;
+  return &ready_.front().frame;
+}
+
+void TranscodedAudio::pop() {
+  ready_.pop_front();
+}
+
+Result<void> TranscodedAudio::take(const PlacedFrame& frame) {
+  if (frame.codec == nullptr || frame.config == nullptr) return {};
+  if (!transcoder_ || from_ != frame.codec->mime_type)
+    if (auto started = start(frame); !started) return started;
+  const std::int64_t step = frame.frame.first_sequence - last_sequence_;
+  const bool lost = last_sequence_ >= 0 && step > 1 && step < kLossReach;
+  last_sequence_ = frame.frame.last_sequence;
+  return transcoder_->push({frame.frame.data, frame.time_ns, lost},
+                           [this](const Sample& sample) -> Result<void> {
+                             keep(sample);
+                             return {};
+                           });
+}
+
+Result<void> TranscodedAudio::start(const PlacedFrame& frame) {
+  if (auto done = finish(); !done) return done;
+  auto made = AudioTranscoder::create(frame.codec->mime_type, *frame.config, options_);
+  if (!made) return std::unexpected(made.error());
+  transcoder_ = std::move(*made);
+  from_ = frame.codec->mime_type;
+  const OutputTrack& track = transcoder_->track();
+  codecs_.push_back({0, track.mime_type, track.config.sample_rate, track.config.channels, std::nullopt, {}});
+  configs_.push_back(track.config);
+  return {};
+}
+
+Result<void> TranscodedAudio::finish() {
+  if (!transcoder_) return {};
+  concealed_ += transcoder_->stats().concealed;
+  recovered_by_fec_ += transcoder_->stats().recovered_by_fec;
+  return transcoder_->finish([this](const Sample& sample) -> Result<void> {
+    keep(sample);
+    return {};
+  });
+}
+
+void TranscodedAudio::keep(const Sample& sample) {
+  Encoded encoded;
+  encoded.data.assign(sample.data.begin(), sample.data.end());
+  PlacedFrame& out = encoded.frame;
+  out.frame.kind = FrameKind::key;
+  out.time_ns = sample.time_ns;
+  out.duration_ns = sample.duration_ns;
+  out.discard_ns = sample.discard_ns;
+  out.codec_delay_ns = transcoder_->track().codec_delay_ns;
+  out.codec = &codecs_.back();
+  out.config = &configs_.back();
+  ready_.push_back(std::move(encoded));
+}
+
+}  // namespace rtpx

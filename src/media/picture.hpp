@@ -1,0 +1,48 @@
+#pragma once
+
+#include <filesystem>
+#include <utility>
+
+#include "codec/orientation.hpp"
+#include "media/libav.hpp"
+
+namespace rtpx {
+
+/// Of an MP4 display matrix or what FFmpeg makes of a Matroska projection; nullptr: as it is. Odd angles are
+/// rounded to the next quarter.
+[[nodiscard]] Orientation orientation_of(const std::int32_t* display_matrix) noexcept;
+
+/// Width and height for a picture of `width` x `height` in which a side of -1 keeps the aspect (both: the
+/// size itself), at least 1, rounded to the nearest `multiple`. Errors: invalid_argument (a side that is
+/// neither -1 nor 1..16384).
+[[nodiscard]] Result<std::pair<int, int>> wanted_size(std::pair<int, int> wanted, int width, int height,
+                                                      int multiple = 1);
+
+/// Scales pictures of any size and format into 4:2:0 pictures, in one go with the conversion of their range;
+/// keeps its tables from picture to picture.
+class PictureScaler {
+ public:
+  enum class Range : std::uint8_t { video, full };  ///< full: JPEG's
+  explicit PictureScaler(Range range) : range_(range) {}
+  [[nodiscard]] Result<libav::Frame> scale(const AVFrame& picture, int width, int height);
+
+ private:
+  Range range_;
+  libav::Scaler scaler_;
+};
+
+/// A 4:2:0 picture mirrored and turned.
+[[nodiscard]] Result<libav::Frame> oriented(libav::Frame picture, Orientation orientation);
+/// Copies a 4:2:0 picture into another with its upper left corner at (x, y), both even; it must fit.
+void paste(AVFrame& onto, const AVFrame& picture, int x, int y);
+/// Black in the picture's range.
+void blacken(AVFrame& picture, PictureScaler::Range range);
+
+/// Variance of the luma, by about ten thousand of its samples; 0 for one flat colour. 4:2:0 and 4:2:2, 4:4:4
+/// of 8 bits (others: by the high bytes).
+[[nodiscard]] double luma_variance(const AVFrame& picture) noexcept;
+
+/// A 4:2:0 full-range picture as JPEG, written durably to `path`.
+[[nodiscard]] Result<void> write_jpeg(const AVFrame& picture, const std::filesystem::path& path);
+
+}  // namespace rtpx

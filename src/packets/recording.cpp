@@ -1,0 +1,99 @@
+#include "packets/recording.hpp"
+
+#include <system_error>
+
+#include "rtpx/recover.hpp"
+
+namespace rtpx {
+namespace {
+
+bool remote(std::string_view location) {
+  return location.starts_with("s3://");
+}
+
+std::string last_component(std::string_view url) {
+  const std::size_t slash = url.find_last_of('/');
+  return std::string(slash == std::string_view::npos ? url : url.substr(slash + 1));
+}
+
+Result<std::filesystem::path> fetch(const std::string& url, const std::filesystem::path& download_path,
+                                    Downloader* downloader) {
+  if (downloader == nullptr)
+    return fail(Errc::unsupported, url + " is remote, and no download is configured");
+  std::error_code failed;
+  std::filesystem::create_directories(download_path, failed);
+  if (failed)
+    return fail(Errc::io, "cannot make the folder " + download_path.string() + ": " + failed.message());
+  const std::string name = last_component(url);
+  if (name.empty() || name == "." || name == "..")
+    return fail(Errc::malformed, url + " does not name a file");
+  const std::filesystem::path file = download_path / name;
+  if (auto done = downloader->download(url, file); !done) return std::unexpected(done.error());
+  return file;
+}
+
+/// Resolves the locations of one track.
+class Finder {
+ public:
+  Finder(const std::filesystem::path& folder, const std::filesystem::path& download_path,
+         Downloader* downloader)
+      : folder_(folder), download_path_(download_path), downloader_(downloader) {}
+
+  Result<std::filesystem::path> find(const std::string& location) const {
+    if (!remote(location)) return resolve_location(location, folder_);
+    return fetch(location, download_path_, downloader_);
+  }
+
+  TrackFiles files_of(const std::string& id, const ManifestTrack& track) const {
+    TrackFiles files{id, track, {}, {}, {}};
+    std::vector<std::string> locations{track.location};
+    locations.insert(locations.end(), track.more_locations.begin(), track.more_locations.end());
+    for (const std::string& location : locations) {
+      if (auto file = find(location))
+        files.rtp.push_back(*file);
+      else if (files.missing.empty())
+        files.missing = file.error().message;
+    }
+    if (track.rtcp_location)
+      if (auto file = find(*track.rtcp_location)) files.rtcp.push_back(*file);
+    return files;
+  }
+
+ private:
+  const std::filesystem::path& folder_;
+  const std::filesystem::path& download_path_;
+  Downloader* downloader_;
+};
+
+}  // namespace
+
+Recording find_files(const Manifest& manifest, const std::filesystem::path& folder,
+                     const std::filesystem::path& download_path, Downloader* downloader) {
+  Recording recording{folder.string(), folder, {}};
+  const Finder finder(folder, download_path, downloader);
+  for (const auto& [id, track] : manifest) recording.tracks.push_back(finder.files_of(id, track));
+  return recording;
+}
+
+Result<Recording> find_recording(const std::string& recording, const std::filesystem::path& download_path,
+                                 Downloader* downloader) {
+  std::filesystem::path place = recording;
+  if (remote(recording)) {
+    const bool names_it = recording.ends_with(".json");
+    auto manifest_file =
+        fetch(names_it ? recording : recording + "/manifest.json", download_path, downloader);
+    if (!manifest_file) return std::unexpected(manifest_file.error());
+    place = *manifest_file;
+  }
+  auto manifest = read_manifest(place);
+  if (!manifest && (manifest.error().code == Errc::malformed || manifest.error().code == Errc::not_found))
+    if (auto rebuilt = rebuild_manifest(place); rebuilt && !rebuilt->empty()) manifest = std::move(*rebuilt);
+  if (!manifest) return std::unexpected(manifest.error());
+  std::error_code ignored;
+  const bool is_folder = std::filesystem::is_directory(place, ignored);
+  Recording found = find_files(*manifest, is_folder ? place : place.parent_path(), download_path, downloader);
+  found.name = recording;
+  return found;
+}
+
+}  // namespace rtpx

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "base/bytes.hpp"
+#include "rtpx/manifest.hpp"
+#include "rtpx/result.hpp"
+
+namespace rtpx {
+
+/// One packet of a track as if nothing had gone wrong on the way: repaired, in sequence order, media only.
+struct HealedPacket {
+  std::uint8_t rid_index = 0;
+  std::int64_t receive_time_ms =
+      0;         ///< never goes back; a packet that was late has the time of the one after it
+  Bytes packet;  ///< whole RTP packet, of RED the primary block; lives until the visit returns
+};
+
+/// Visits the healed packets of `track_id`, all rids in turn as they lie in the file. `spill_folder` takes a
+/// temporary file for packets that were given back. Stops at the first error that `visit` returns.
+/// Errors: not_found, io, cancelled, unsupported (no codec known and none recognised).
+[[nodiscard]] Result<void> for_each_repaired_packet(
+    const Manifest& manifest, const std::filesystem::path& folder, const std::string& track_id,
+    const std::filesystem::path& spill_folder, std::stop_token stop,
+    const std::function<Result<void>(const HealedPacket&)>& visit);
+
+}  // namespace rtpx

@@ -1,0 +1,120 @@
+#include "packets/sequence_tracker.hpp"
+
+#include <algorithm>
+
+namespace rtpx {
+namespace {
+
+constexpr std::int64_t kMaxReach = 32'000;       // numbers; 16 bits tell 32,767 at most
+constexpr std::int64_t kMaxBeforeFirst = 1'000;  // late packets from before the line's first
+constexpr std::int64_t kTimeAheadMs =
+    10'000;  // RTP time may run ahead of arrival by this much (bursts after a stall)
+constexpr std::int64_t kTimeBackMs = 1'000;  // pictures out of order (B frames) step back by less
+constexpr std::int64_t kTimeSlackMs = 500;
+constexpr std::int64_t kSmallLoss = 3'000;  // RFC 3550 section A.1, MAX_DROPOUT
+
+}  // namespace
+
+SequenceTracker::SequenceTracker(std::uint32_t clock_rate, std::uint16_t sequence, std::uint32_t timestamp,
+                                 std::int64_t receive_ms)
+    : clock_rate_(std::max<std::int64_t>(clock_rate, 1)),
+      first_(initial(sequence)),
+      highest_(first_),
+      first_time_(initial(timestamp)),
+      highest_time_(first_time_),
+      first_receive_ms_(receive_ms),
+      last_receive_ms_(receive_ms),
+      blocks_(kBlocks) {
+  remember(first_, first_time_);
+}
+
+SequenceTracker::Place SequenceTracker::fit(std::uint16_t sequence, std::uint32_t timestamp,
+                                            std::int64_t receive_ms) const noexcept {
+  const auto step = static_cast<std::int16_t>(sequence - static_cast<std::uint16_t>(highest_));
+  Place place{Fit::foreign, highest_ + step, unwrap(timestamp)};
+  const std::int64_t time_step = place.timestamp - highest_time_;
+  if (step > 0) {
+    const bool ordinary = step == 1 && time_step >= 0 && time_step <= clock_rate_;
+    if (ordinary ||
+        (time_plausible_ahead(time_step, receive_ms) && loss_plausible(step, time_step, receive_ms)))
+      place.fit = Fit::ahead;
+    return place;
+  }
+  if (step < -kMaxReach || blocks_.empty() || !time_fits_behind(place.sequence, place.timestamp))
+    return place;
+  const bool absent = place.sequence < first_ || gaps_.missing(place.sequence);
+  place.fit = absent ? Fit::late : Fit::duplicate;
+  return place;
+}
+
+bool SequenceTracker::time_plausible_ahead(std::int64_t time_step, std::int64_t receive_ms) const noexcept {
+  const std::int64_t time_ms = time_step * 1000 / clock_rate_;
+  return time_ms >= -kTimeBackMs && time_ms <= receive_ms - last_receive_ms_ + kTimeAheadMs;
+}
+
+// A step of many numbers is a loss when the sender could have sent that many in the time, else a restart.
+bool SequenceTracker::loss_plausible(std::int64_t step, std::int64_t time_step,
+                                     std::int64_t receive_ms) const noexcept {
+  if (step <= kSmallLoss) return true;
+  const std::int64_t elapsed_ms = std::max<std::int64_t>(last_receive_ms_ - first_receive_ms_, 1000);
+  const std::int64_t away_ms = std::max(receive_ms - last_receive_ms_, time_step * 1000 / clock_rate_);
+  const double expected =
+      static_cast<double>(packets_) / static_cast<double>(elapsed_ms) * static_cast<double>(away_ms);
+  return static_cast<double>(step) <= 3 * expected + kSmallLoss;
+}
+
+// Neighbours in number are neighbours in time.
+bool SequenceTracker::time_fits_behind(std::int64_t sequence, std::int64_t timestamp) const noexcept {
+  const std::int64_t slack = clock_rate_ * kTimeSlackMs / 1000;
+  if (sequence < first_)
+    return first_ - sequence <= kMaxBeforeFirst && timestamp <= first_time_ + slack &&
+           timestamp >= first_time_ - 4 * slack;
+  const std::int64_t own = sequence / kBlockNumbers;
+  const std::int64_t last = highest_ / kBlockNumbers;
+  for (std::int64_t at = own + 1; at <= last; ++at)
+    if (const Block* after = block(at)) {
+      if (timestamp > after->latest + slack) return false;
+      break;
+    }
+  if (timestamp > highest_time_ + slack) return false;
+  for (std::int64_t at = own - 1;
+       at >= first_ / kBlockNumbers && at > own - static_cast<std::int64_t>(kBlocks); --at)
+    if (const Block* before = block(at)) return timestamp >= before->earliest - slack;
+  return timestamp >= first_time_ - slack;
+}
+
+void SequenceTracker::take(const Place& place, std::int64_t receive_ms) {
+  ++packets_;
+  remember(place.sequence, place.timestamp);
+  if (place.fit == Fit::late) {
+    if (gaps_.take(place.sequence) || place.sequence >= first_) return;
+    if (first_ - place.sequence > 1)
+      gaps_.open_front(place.sequence + 1, static_cast<std::uint32_t>(first_ - place.sequence - 1),
+                       first_time_);
+    first_ = place.sequence;
+    first_time_ = std::min(first_time_, place.timestamp);
+    return;
+  }
+  if (place.sequence > highest_ + 1)
+    gaps_.open(highest_ + 1, static_cast<std::uint32_t>(place.sequence - highest_ - 1), place.timestamp);
+  highest_ = place.sequence;
+  highest_time_ = place.timestamp;
+  last_receive_ms_ = receive_ms;
+}
+
+const SequenceTracker::Block* SequenceTracker::block(std::int64_t index) const noexcept {
+  const Block& found = blocks_[static_cast<std::size_t>(index) % kBlocks];
+  return found.index == index ? &found : nullptr;
+}
+
+void SequenceTracker::remember(std::int64_t sequence, std::int64_t timestamp) noexcept {
+  if (blocks_.empty()) return;
+  const std::int64_t index = sequence / kBlockNumbers;
+  Block& own = blocks_[static_cast<std::size_t>(index) % kBlocks];
+  if (own.index > index) return;  // overwritten since: too old to matter
+  if (own.index < index) own = {index, timestamp, timestamp};
+  own.earliest = std::min(own.earliest, timestamp);
+  own.latest = std::max(own.latest, timestamp);
+}
+
+}  // namespace rtpx

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "packets/codec_choice.hpp"
+#include "packets/layer_scan.hpp"
+#include "packets/recording.hpp"
+
+namespace rtpx {
+
+/// What one pass over a track's records found.
+struct TrackScan {
+  TrackFiles files;
+  CodecChoice codecs;
+  std::unique_ptr<PayloadTypes> types;
+  std::map<std::uint8_t, std::unique_ptr<LayerScan>> layers;  ///< by rid index, those with packets
+  std::map<std::uint8_t, std::string> rid_names;              ///< of the manifest; no simulcast: absent
+  std::string refused;     ///< why nothing of the track can be converted; empty: it can
+  std::string read_error;  ///< the file could not be read to its end
+  std::uint64_t damaged_bytes = 0, torn_bytes = 0, damaged_ranges = 0;
+  std::uint64_t not_rtp = 0;
+  std::uint64_t unknown_rid_packets = 0;  ///< of rid indexes that the manifest does not name; they are kept
+  std::uint64_t file_bytes = 0;
+};
+
+/// `progress` is told the bytes read so far, now and then.
+struct ScanControl {
+  std::stop_token stop;
+  std::function<void(std::uint64_t bytes)> progress;
+};
+
+/// Scans a track. What is wrong with it stands in the answer. Errors: cancelled; io and no_space of the spill
+/// file.
+[[nodiscard]] Result<TrackScan> scan_track(TrackFiles files, const RtcpLog& rtcp, SpillFile& spill,
+                                           const ScanControl& control);
+
+/// A layer's rid; nullopt without simulcast. An index that the manifest does not name answers "#<index>".
+[[nodiscard]] std::optional<std::string> rid_of(const TrackScan& track, std::uint8_t rid_index);
+
+}  // namespace rtpx

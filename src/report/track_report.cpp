@@ -1,0 +1,262 @@
+#include "report/track_report.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "codec/depacketizer.hpp"
+#include "convert/plan.hpp"
+#include "packets/limits.hpp"
+#include "packets/scanned_recording.hpp"
+
+namespace rtpx {
+namespace {
+
+double ms_of(std::int64_t ns) {
+  return static_cast<double>(ns) / 1e6;
+}
+
+/// Adds what the scan knows of one layer, in time.
+class LayerReporter {
+ public:
+  LayerReporter(const PlacedLayer& placed, TrackReport& out)
+      : placed_(placed), layer_(*placed.layer), out_(out) {}
+
+  void run() {
+    counts();
+    segments();
+    losses();
+    quiet();
+    digits();
+    std::ranges::sort(out_.gaps, {}, &ReportGap::start_ms);
+    if (out_.gaps.size() > kMaxListed) out_.gaps.resize(kMaxListed);
+  }
+
+ private:
+  [[nodiscard]] double at(std::size_t segment, std::int64_t timestamp) const {
+    return ms_of(placed_.maps[segment].time_ns(timestamp));
+  }
+
+  void counts() {
+    out_.packets = layer_.packets;
+    out_.bytes = layer_.bytes;
+    out_.repair_packets = layer_.repair_packets;
+    out_.unknown_packets = layer_.unknown_packets;
+    out_.malformed_packets = layer_.malformed_packets;
+    out_.duplicates = layer_.duplicates;
+    out_.reordered = layer_.reordered;
+    out_.parallel_packets = layer_.parallel_packets;
+    const auto recovered = [&](RepairSource source) {
+      return layer_.by_source[static_cast<std::size_t>(source)];
+    };
+    out_.lost.by_rtx = recovered(RepairSource::rtx);
+    out_.lost.by_red = recovered(RepairSource::red);
+    out_.lost.by_ulpfec = recovered(RepairSource::ulpfec);
+    out_.lost.by_flexfec = recovered(RepairSource::flexfec);
+    out_.lost.after_repair = layer_.missing();
+    out_.lost.before_repair = out_.lost.after_repair + out_.lost.by_rtx + out_.lost.by_red +
+                              out_.lost.by_ulpfec + out_.lost.by_flexfec;
+    out_.bits_per_second = layer_.bits_per_second.sums();
+    out_.lost_per_second = layer_.lost_per_second.sums();
+    out_.start_ms = ms_of(start_of(placed_));
+    out_.end_ms = ms_of(end_of(placed_));
+  }
+
+  void segments() {
+    for (std::size_t i = 0; i < layer_.segments.size(); ++i) {
+      const Segment& segment = *layer_.segments[i];
+      const SegmentMap& map = placed_.maps[i];
+      out_.segments.push_back({segment.ssrc, to_string(segment.why), at(i, segment.line.first_timestamp()),
+                               at(i, segment.line.highest_timestamp()), segment.packets,
+                               to_string(map.source), map.residual_ms, map.drift_ppm});
+    }
+  }
+
+  // What stays lost: one entry for losses that touch each other.
+  void losses() {
+    auto& per_second = out_.lost_after_repair_per_second;
+    per_second.assign(out_.lost_per_second.size(), 0);
+    for (std::size_t i = 0; i < layer_.segments.size(); ++i) {
+      const SequenceTracker& line = layer_.segments[i]->line;
+      const double ticks_a_packet =
+          static_cast<double>(line.highest_timestamp() - line.first_timestamp()) /
+          static_cast<double>(std::max<std::int64_t>(1, line.highest() - line.first()));
+      for (const GapTable::Gap& gap : line.gaps().gaps()) {
+        if (gap.count == 0) continue;
+        const double end = at(i, gap.timestamp_after);
+        const double start = at(i, gap.timestamp_after - std::llround(gap.count * ticks_a_packet));
+        const auto second = static_cast<std::size_t>(std::max(0.0, (end - out_.start_ms) / 1000));
+        if (second < per_second.size()) per_second[second] += gap.count;
+        note_loss(start, end, gap.count);
+      }
+    }
+  }
+
+  void note_loss(double start, double end, std::uint32_t packets) {
+    if (!out_.gaps.empty() && start <= out_.gaps.back().start_ms + out_.gaps.back().duration_ms + 1) {
+      ReportGap& last = out_.gaps.back();
+      last.duration_ms = std::max(last.duration_ms, end - last.start_ms);
+      last.packets += packets;
+    } else if (out_.gaps.size() < kMaxListed) {
+      out_.gaps.push_back({ReportGap::Kind::loss, start, end - start, packets});
+    }
+  }
+
+  void quiet() {
+    for (const QuietSpan& span : layer_.quiet) {
+      const double from = at(span.segment, span.from_timestamp);
+      out_.gaps.push_back({span.kind, from, at(span.segment, span.to_timestamp) - from, 0});
+    }
+  }
+
+  void digits() {
+    for (const auto& [segment, press] : layer_.digits)
+      out_.digits.push_back({at(segment, press.timestamp), press.event, dtmf_digit(press.event).value_or('?'),
+                             1000.0 * press.duration / layer_.segments[segment]->clock_rate});
+  }
+
+  const PlacedLayer& placed_;
+  const LayerScan& layer_;
+  TrackReport& out_;
+};
+
+void describe_track(const TrackScan& track, TrackReport& out) {
+  out.track_id = track.files.track_id;
+  out.kind = track.files.track.kind;
+  out.streams = track.files.track.streams;
+  out.codec_recognised = track.codecs.recognised;
+  out.refused = track.refused;
+  out.damaged_bytes = track.damaged_bytes;
+  out.torn_bytes = track.torn_bytes;
+}
+
+std::string clock_time(double ms) {
+  const auto seconds = static_cast<long long>(ms / 1000);
+  char text[48];
+  std::snprintf(text, sizeof text, "%lld:%02lld:%06.3f", seconds / 3600, seconds / 60 % 60,
+                ms / 1000 - static_cast<double>(seconds / 60 * 60));
+  return text;
+}
+
+std::string layer_name(const TrackReport& report) {
+  return "track " + report.track_id + (report.rid ? " (rid " + *report.rid + ")" : "");
+}
+
+std::string packets(std::uint64_t count) {
+  return std::to_string(count) + (count == 1 ? " packet" : " packets");
+}
+
+}  // namespace
+
+TrackReport report_layer(const PlacedLayer& placed, const FrameLog& log) {
+  TrackReport report;
+  describe_track(*placed.track, report);
+  report.rid = rid_of(*placed.track, placed.layer->rid_index);
+  if (placed.layer->first_media_type)
+    if (const Codec* codec = placed.track->types->codec(*placed.layer->first_media_type))
+      report.codec = codec->mime_type;
+  LayerReporter(placed, report).run();
+  log.report(report);
+  return report;
+}
+
+TrackReport report_unusable(const TrackScan& track) {
+  TrackReport report;
+  describe_track(track, report);
+  for (const auto& [rid, layer] : track.layers) {
+    report.repair_packets += layer->repair_packets;
+    report.unknown_packets += layer->unknown_packets;
+  }
+  report.malformed_packets = track.not_rtp;
+  if (report.refused.empty()) report.refused = "it holds no media packets";
+  return report;
+}
+
+std::vector<ConvertNote> notes_of(const TrackReport& report) {
+  std::vector<ConvertNote> notes;
+  const auto add = [&](ConvertNote::Severity severity, std::string message) {
+    notes.push_back({severity, report.track_id, layer_name(report) + ": " + std::move(message)});
+  };
+  using Severity = ConvertNote::Severity;
+  if (report.lost.after_repair > 0) {
+    std::string text = packets(report.lost.after_repair) + " lost for good";
+    if (report.lost.before_repair > report.lost.after_repair)
+      text += " (of " + std::to_string(report.lost.before_repair) + " before repair)";
+    const auto first = std::ranges::find(report.gaps, ReportGap::Kind::loss, &ReportGap::kind);
+    if (first != report.gaps.end()) text += ", first at " + clock_time(first->start_ms);
+    add(Severity::loss, text);
+  }
+  std::uint64_t waiting = 0;
+  bool sets_missing = false;
+  const ReportFrame* cut = nullptr;
+  for (const ReportFrame& frame : report.dropped) {
+    sets_missing = sets_missing || frame.detail == kSetsMissing;
+    if (frame.reason == "before_keyframe")
+      ++waiting;
+    else if (frame.reason != "layer" && cut == nullptr)
+      cut = &frame;
+  }
+  if (waiting > 0 && report.frames > 0)
+    add(Severity::info, "the picture starts with the first keyframe; " + std::to_string(waiting) +
+                            " frames before it cannot be decoded and are left out");
+  if (cut != nullptr)
+    add(Severity::loss, "frames are left out, first at " + clock_time(cut->time_ms) + ": " + cut->reason +
+                            (cut->detail.empty() ? "" : " (" + cut->detail + ")"));
+  if (report.damaged_count > 0)
+    add(Severity::loss, std::to_string(report.damaged_count) +
+                            " frames are kept although what they refer to is missing, first at " +
+                            clock_time(report.damaged.front().time_ms));
+  if (report.parallel_packets > 0)
+    add(Severity::skipped, packets(report.parallel_packets) +
+                               " of a source that went on sending beside a newer one are left out");
+  if (report.frames == 0 && report.packets > 0)
+    add(Severity::skipped, !report.refused.empty() ? report.refused
+                           : sets_missing
+                               ? "its keyframes need parameter sets that are neither in the packets nor "
+                                 "in the manifest (sprop-… of sdp_fmtp_line)"
+                           : waiting > 0 ? "it holds no keyframe, so nothing in it can be decoded"
+                                         : "nothing in it can be decoded");
+  return notes;
+}
+
+std::vector<ConvertNote> notes_of(const TrackScan& track) {
+  std::vector<ConvertNote> notes;
+  const std::string& id = track.files.track_id;
+  const auto add = [&](ConvertNote::Severity severity, std::string message) {
+    notes.push_back({severity, id, "track " + id + ": " + std::move(message)});
+  };
+  using Severity = ConvertNote::Severity;
+  if (!track.refused.empty()) add(Severity::skipped, track.refused);
+  if (track.refused.empty() && !track.files.missing.empty()) add(Severity::loss, track.files.missing);
+  if (!track.read_error.empty())
+    add(Severity::loss, "the file could not be read to its end: " + track.read_error);
+  if (track.damaged_bytes > 0)
+    add(Severity::loss,
+        std::to_string(track.damaged_bytes) + " bytes of the file are damaged and were passed over");
+  if (track.torn_bytes > 0)
+    add(Severity::info, "the file ends inside a record; its last " + std::to_string(track.torn_bytes) +
+                            " bytes are left out");
+  if (track.unknown_rid_packets > 0)
+    add(Severity::info, packets(track.unknown_rid_packets) + " of a rid that the manifest does not name");
+  if (track.codecs.recognised && !track.codecs.codecs.empty())
+    add(Severity::info,
+        "the manifest names no codec; the payload is " + track.codecs.codecs.front().mime_type);
+  std::uint64_t media = 0, unknown = 0;
+  for (const auto& [rid, layer] : track.layers) {
+    media += layer->packets;
+    unknown += layer->unknown_packets;
+  }
+  for (const auto& [name, index] : track.files.track.rid_map) {
+    const auto layer = track.layers.find(index);
+    if (name && media > 0 && (layer == track.layers.end() || layer->second->packets == 0))
+      add(Severity::info, "rid " + *name + " has no packets");
+  }
+  if (track.refused.empty() && media == 0)
+    add(Severity::skipped, track.codecs.doubt.empty() ? "it holds no media packets" : track.codecs.doubt);
+  else if (unknown > 0)
+    add(Severity::info, packets(unknown) + " of payload types that the manifest does not name" +
+                            (track.codecs.doubt.empty() ? "" : ": " + track.codecs.doubt));
+  return notes;
+}
+
+}  // namespace rtpx
