@@ -35,9 +35,6 @@ function(rtpx_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "LABELS;SOURCES;LIBRARIES" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
-  target_compile_definitions(${name} PRIVATE RTPX_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data"
-                                             RTPX_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
-                                             RTPX_BINARY_DIR="${PROJECT_BINARY_DIR}")
   target_link_libraries(${name} PRIVATE rtpx_flags rtpx_test_support ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)

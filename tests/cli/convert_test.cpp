@@ -7,6 +7,7 @@
 
 #include "ingest/capture_builder.hpp"
 #include "support/captures.hpp"
+#include "support/places.hpp"
 #include "support/run_command.hpp"
 
 namespace rtpx::test {
@@ -99,7 +100,7 @@ TEST(InspectCommand, ShowsLossesBeforeAndAfterRepair) {
 
 TEST(ReportCommand, IsOnePageThatNeedsNothingElse) {
   TempDir folder;
-  const auto run = rtpx({"report", RTPX_TEST_DATA "/vp8_opus", "-o", folder / "report.html"});
+  const auto run = rtpx({"report", test::source_dir() / "tests/data/vp8_opus", "-o", folder / "report.html"});
   EXPECT_EQ(run.status, 0) << run.err;
   const std::string page = read_file(folder / "report.html");
   EXPECT_THAT(page, HasSubstr("<svg"));
@@ -108,7 +109,9 @@ TEST(ReportCommand, IsOnePageThatNeedsNothingElse) {
   EXPECT_THAT(page,
               testing::Not(testing::AnyOf(HasSubstr("http:"), HasSubstr("https:"), HasSubstr("<script"))));
   EXPECT_EQ(rtpx({"report", folder / "missing", "-o", folder / "x.html"}).status, 3);
-  EXPECT_EQ(rtpx({"report", RTPX_TEST_DATA "/vp8_opus", "-o", folder / "no/such/folder.html"}).status, 3);
+  EXPECT_EQ(rtpx({"report", test::source_dir() / "tests/data/vp8_opus", "-o", folder / "no/such/folder.html"})
+                .status,
+            3);
 }
 
 TEST(InspectCommand, ReadsRecordingsOfTheRealExWebrtcRecorder) {

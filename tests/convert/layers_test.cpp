@@ -13,6 +13,7 @@
 #include "rtp/packet.hpp"
 #include "support/captures.hpp"
 #include "support/packet_recording.hpp"
+#include "support/places.hpp"
 #include "support/rtp_files.hpp"
 
 namespace rtpx {
@@ -22,7 +23,7 @@ using test::converted;
 using test::TempDir;
 using test::track_report;
 
-const std::filesystem::path kData = RTPX_TEST_DATA;
+const std::filesystem::path kData = test::source_dir() / "tests/data";
 
 TEST(Layers, OfAv1AreThoseOfTheOperatingPoint) {
   const TempDir folder, all_out;

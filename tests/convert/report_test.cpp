@@ -14,6 +14,7 @@
 #include "rtpx/converter.hpp"
 #include "rtpx/inspect.hpp"
 #include "support/captures.hpp"
+#include "support/places.hpp"
 
 namespace rtpx {
 namespace {
@@ -158,7 +159,7 @@ TEST(QualityReport, HasExactlyTheKeysThatItsSchemaNames) {
   std::set<std::string> keys, named, rows;
   collect_keys(whole, keys);
   collect_keys(beside, keys);
-  const std::string schema = test::read_file(RTPX_SOURCE_DIR "/docs/report-schema.md");
+  const std::string schema = test::read_file(test::source_dir() / "docs/report-schema.md");
   const std::regex quoted("`([a-z_]+)`"), row("(^|\n)\\|([^|]*)\\|");
   for (std::sregex_iterator at(schema.begin(), schema.end(), quoted), end; at != end; ++at)
     named.insert((*at)[1]);

@@ -8,6 +8,7 @@
 #include "s3/queue_file.hpp"
 #include "s3/recording.hpp"
 #include "s3/server.hpp"
+#include "support/places.hpp"
 #include "support/run_command.hpp"
 
 namespace rtpx {
@@ -84,7 +85,7 @@ class S3Command : public ::testing::Test {
 
 TEST_F(S3Command, ACallIsStoredListedConvertedThereAndFetched) {
   const std::string call = dir_ / "call";
-  std::filesystem::copy(RTPX_SOURCE_DIR "/tests/data/vp8_opus", call);
+  std::filesystem::copy(test::source_dir() / "tests/data/vp8_opus", call);
   const auto up = rtpx({"upload", call, url("calls"), "--json"});
   ASSERT_EQ(up.status, 0) << up.err;
   const auto stored = json::parse(up.out);

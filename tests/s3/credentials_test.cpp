@@ -3,6 +3,7 @@
 
 #include "s3/server.hpp"
 #include "support/child.hpp"
+#include "support/places.hpp"
 
 namespace rtpx {
 namespace {
@@ -89,7 +90,7 @@ TEST(S3Credentials, ComeFromAContainersEndpointAndFromAWebIdentity) {
   TempDir dir;
   const auto credentials = *server->config().credentials;
   const std::string port = std::to_string(server->spare_port());
-  test::Child source({RTPX_SOURCE_DIR "/tests/s3/credential_server.py", port, credentials.access_key_id,
+  test::Child source({test::source_dir() / "tests/s3/credential_server.py", port, credentials.access_key_id,
                       credentials.secret_access_key});
   ASSERT_TRUE(source.wait_for("ready"));
   const std::string endpoint = "http://127.0.0.1:" + port;

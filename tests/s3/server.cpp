@@ -3,11 +3,12 @@
 #include <unistd.h>
 
 #include "s3/client.hpp"
+#include "support/places.hpp"
 
 namespace rtpx::test {
 namespace {
 
-constexpr const char* kScripts = RTPX_SOURCE_DIR "/tests/s3/";
+const std::string kScripts = test::source_dir() / "tests/s3/";
 constexpr int kRelay = 5;  // the servers use the ports before it
 
 std::unique_ptr<Child> start(std::vector<std::string> command) {
