@@ -6,6 +6,7 @@
 #include <new>
 #include <string>
 
+#include "mux/libav_api.hpp"
 #include "mux/libav_quiet.hpp"
 #include "mux/payload.hpp"
 
@@ -35,19 +36,21 @@ Recipe recipe(AudioCodec codec) {
 
 // The lowest rate of the encoder that keeps what is there, else its highest.
 int rate_for(const AVCodec& codec, int rate) {
-  if (codec.supported_samplerates == nullptr) return rate;
+  const auto rates = libav::sample_rates_of(codec);
+  if (rates.empty()) return rate;
   int best = 0, highest = 0;
-  for (const int* one = codec.supported_samplerates; *one != 0; ++one) {
-    highest = std::max(highest, *one);
-    if (*one >= rate && (best == 0 || *one < best)) best = *one;
+  for (const int one : rates) {
+    highest = std::max(highest, one);
+    if (one >= rate && (best == 0 || one < best)) best = one;
   }
   return best != 0 ? best : highest;
 }
 
 AVSampleFormat format_for(const AVCodec& codec) {
-  for (const AVSampleFormat* one = codec.sample_fmts; one != nullptr && *one != AV_SAMPLE_FMT_NONE; ++one)
-    if (*one == AV_SAMPLE_FMT_S16) return *one;
-  return codec.sample_fmts != nullptr ? codec.sample_fmts[0] : AV_SAMPLE_FMT_S16;
+  const auto formats = libav::sample_formats_of(codec);
+  if (formats.empty() || std::ranges::find(formats, AV_SAMPLE_FMT_S16) != formats.end())
+    return AV_SAMPLE_FMT_S16;
+  return formats.front();
 }
 
 }  // namespace

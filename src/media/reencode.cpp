@@ -9,6 +9,7 @@
 #include "media/picture.hpp"
 #include "media/source_track.hpp"
 #include "media/video_encoder.hpp"
+#include "mux/libav_api.hpp"
 #include "mux/libav_quiet.hpp"
 
 namespace rtpx {
@@ -74,8 +75,7 @@ class VideoRoute {
   static Result<std::unique_ptr<VideoRoute>> open(const AVStream& stream, const Reencode& options) {
     auto route = std::make_unique<VideoRoute>();
     route->time_base_ = stream.time_base;
-    route->orientation_ = orientation_of(reinterpret_cast<const std::int32_t*>(
-        av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, nullptr)));
+    route->orientation_ = orientation_of(libav::display_matrix(stream));
     auto decoder = libav::open_decoder(*stream.codecpar, std::max(options.threads, 0));
     if (!decoder) return std::unexpected(decoder.error());
     route->decoder_ = std::move(*decoder);

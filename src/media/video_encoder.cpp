@@ -9,6 +9,7 @@
 #include "media/picture.hpp"
 #include "media/reencode.hpp"
 #include "mux/annexb.hpp"
+#include "mux/libav_api.hpp"
 #include "mux/libav_quiet.hpp"
 
 namespace rtpx {
@@ -127,9 +128,11 @@ Result<libav::Codec> open_encoder(const Reencode& options, const PictureFormat& 
   encoder.colorspace = format.matrix;
   encoder.time_base = {1, 1'000};
   encoder.framerate = format.frame_rate;
-  // libvpx plans its rate by the length of a picture.
+#if LIBAVCODEC_VERSION_MAJOR < 61
+  // libvpx plans its rate by the length of a picture; later versions take it from the frame rate.
   encoder.ticks_per_frame =
       std::max(1, static_cast<int>(1'000 * format.frame_rate.den / std::max(1, format.frame_rate.num)));
+#endif
   encoder.gop_size = options.gop_size;
   encoder.max_b_frames = 0;
   encoder.bit_rate = *parse_bitrate(options.bitrate);
@@ -192,7 +195,7 @@ Result<void> VideoEncoder::push(AVFrame& picture, std::int64_t time_ns, const Si
       std::max((time_ns + kNsPerMs / 2) / kNsPerMs, last_pts_ == INT64_MIN ? INT64_MIN : last_pts_ + 1);
   last_pts_ = picture.pts;
   picture.pict_type = AV_PICTURE_TYPE_NONE;  // the encoder's choice, not the decoder's
-  picture.pkt_duration = 0;
+  libav::forget_duration(picture);
   if (const int sent = avcodec_send_frame(encoder_.get(), &picture); sent < 0)
     return std::unexpected(libav::error(std::string("encode ") + mime_type_of(codec_), sent));
   return drain(sink);

@@ -1,5 +1,6 @@
 #include "media/video_reader.hpp"
 
+#include "mux/libav_api.hpp"
 #include "mux/libav_quiet.hpp"
 
 namespace rtpx {
@@ -26,8 +27,7 @@ Result<std::unique_ptr<VideoReader>> VideoReader::open(const std::filesystem::pa
   if (!decoder)
     return std::unexpected(Error{decoder.error().code, file.string() + ": " + decoder.error().message});
   reader->decoder_ = std::move(*decoder);
-  reader->orientation_ = orientation_of(reinterpret_cast<const std::int32_t*>(
-      av_stream_get_side_data(&reader->stream(), AV_PKT_DATA_DISPLAYMATRIX, nullptr)));
+  reader->orientation_ = orientation_of(libav::display_matrix(reader->stream()));
   return reader;
 }
 

@@ -12,6 +12,7 @@ extern "C" {
 #include <cstring>
 #include <memory>
 
+#include "mux/libav_api.hpp"
 #include "mux/libav_quiet.hpp"
 #include "mux/opus_head.hpp"
 #include "mux/parameter_sets.hpp"
@@ -127,7 +128,7 @@ LibavMuxer::~LibavMuxer() {
   for (Track& track : tracks_) av_packet_free(&track.held);
 }
 
-int LibavMuxer::on_write(void* opaque, std::uint8_t* data, int size) {
+int LibavMuxer::on_write(void* opaque, const std::uint8_t* data, int size) {
   auto& self = *static_cast<LibavMuxer*>(opaque);
   Bytes bytes = std::as_bytes(std::span(data, static_cast<std::size_t>(size)));
   Result<void> written;
@@ -249,9 +250,8 @@ Result<void> LibavMuxer::add_stream(const OutputTrack& track) {
   if (!set_extradata(parameters, setup)) return std::unexpected(failure("begin", AVERROR(ENOMEM)));
   if (is_video(codec) && (track.rotation % 360 != 0 || track.mirrored)) {
     const auto matrix = display_matrix(track);
-    auto* side = av_stream_new_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, sizeof matrix);
-    if (side == nullptr) return std::unexpected(failure("begin", AVERROR(ENOMEM)));
-    std::memcpy(side, matrix.data(), sizeof matrix);
+    if (!libav::set_display_matrix(*stream, matrix))
+      return std::unexpected(failure("begin", AVERROR(ENOMEM)));
   }
   if (!track.name.empty()) av_dict_set(&stream->metadata, "handler_name", track.name.c_str(), 0);
   av_dict_set(&stream->metadata, "language", "und", 0);
@@ -266,9 +266,11 @@ Result<void> LibavMuxer::set_up(const std::vector<OutputTrack>& tracks, const Mu
   if (made < 0 || packet_ == nullptr)
     return std::unexpected(failure("begin", made < 0 ? made : AVERROR(ENOMEM)));
   auto* buffer = static_cast<unsigned char*>(av_malloc(kIoBuffer));
-  context_->pb = buffer != nullptr
-                     ? avio_alloc_context(buffer, kIoBuffer, 1, this, nullptr, on_write, on_seek)
-                     : nullptr;
+  const auto write = [](void* self, libav::WrittenByte* data, int size) {
+    return on_write(self, data, size);
+  };
+  context_->pb =
+      buffer != nullptr ? avio_alloc_context(buffer, kIoBuffer, 1, this, nullptr, write, on_seek) : nullptr;
   if (context_->pb == nullptr) {
     av_free(buffer);
     return std::unexpected(failure("begin", AVERROR(ENOMEM)));

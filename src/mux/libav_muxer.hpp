@@ -38,7 +38,7 @@ class LibavMuxer final : public Muxer {
     AVPacket* held = nullptr;                              // of a fragmented file
   };
 
-  static int on_write(void* self, std::uint8_t* data, int size);
+  static int on_write(void* self, const std::uint8_t* data, int size);
   static std::int64_t on_seek(void* self, std::int64_t offset, int whence);
   static int on_read(void* self, std::uint8_t* data, int size);
   static int on_open(AVFormatContext* context, AVIOContext** io, const char* url, int flags, void* options);

@@ -10,6 +10,7 @@
 
 #include "convert/converted.hpp"
 #include "convert/probe.hpp"
+#include "mux/muxer.hpp"
 #include "rtp/packet.hpp"
 #include "support/packet_recording.hpp"
 #include "support/payloader.hpp"

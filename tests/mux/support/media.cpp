@@ -18,6 +18,7 @@ extern "C" {
 #include <cstring>
 #include <memory>
 
+#include "mux/libav_api.hpp"
 #include "support/captures.hpp"
 
 // x265 3.5 does not free all that it allocates when an encoder is closed.
@@ -290,7 +291,7 @@ EncodedStream encode_audio(const AudioSource& source) {
       open_encoder(source.encoder, source.options, [&](AVCodecContext& c, const AVCodec& codec) {
         c.sample_rate = source.sample_rate;
         av_channel_layout_default(&c.ch_layout, source.channels);
-        c.sample_fmt = codec.sample_fmts[0];
+        c.sample_fmt = libav::sample_formats_of(codec).front();
         c.time_base = {1, source.sample_rate};
         c.flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
       });
@@ -372,9 +373,9 @@ DecodedFile decode_file(const std::filesystem::path& file) {
     stream.channels = parameters.ch_layout.nb_channels;
     const auto* extradata = reinterpret_cast<const std::byte*>(parameters.extradata);
     stream.extradata.assign(extradata, extradata + parameters.extradata_size);
-    if (const auto* matrix = av_stream_get_side_data(in->streams[i], AV_PKT_DATA_DISPLAYMATRIX, nullptr)) {
+    if (const auto* matrix = libav::display_matrix(*in->streams[i])) {
       stream.display_matrix = true;
-      stream.rotation = av_display_rotation_get(reinterpret_cast<const std::int32_t*>(matrix));
+      stream.rotation = av_display_rotation_get(matrix);
     }
     decoders.push_back({open_decoder(parameters)});
     decoders.back().stream = &stream;
