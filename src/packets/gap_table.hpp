@@ -21,6 +21,10 @@ class GapTable {
   /// As open(), for a gap before all others.
   void open_front(std::int64_t first, std::uint32_t count, std::int64_t timestamp_after);
   [[nodiscard]] bool missing(std::int64_t sequence) const noexcept;
+  /// timestamp_after of the gap that `sequence`, which is missing, lies in.
+  [[nodiscard]] std::int64_t time_after(std::int64_t sequence) const noexcept {
+    return find(sequence)->timestamp_after;
+  }
   /// Marks `sequence` as present; false when it was not missing.
   bool take(std::int64_t sequence);
 

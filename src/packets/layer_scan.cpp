@@ -2,20 +2,21 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
+#include "packets/content_hash.hpp"
+#include "packets/layer_scan_limits.hpp"
 #include "rtp/rtcp.hpp"
 
 namespace rtpx {
 namespace {
 
-constexpr std::size_t kLiveSegments = 4;  // older ones take no more late packets
-constexpr std::size_t kMaxSegments = 10'000;
-constexpr int kCandidateLife = 100;  // packets of the line until a lonely foreign packet is a stray
-constexpr std::int64_t kTailNumbers =
-    100;  // an ended segment's last packets may come after the next one's first
 constexpr std::int64_t kTailArrivalMs = 5'000;
 constexpr std::int64_t kTailMediaMs = 500;
-constexpr std::int64_t kSilentMs = 1'000;  // a source that has not been heard for so long has stopped
+constexpr std::int64_t kAheadOfArrivalMs = 250;  // of RTP time: sent later than the packet before came
+constexpr std::int64_t kLeapMs = 1'000;
+constexpr std::int64_t kFarBehindMs = 1'000;
+constexpr std::size_t kMostSeen = 256;  // sources whose last packet is remembered
 
 constexpr const char* kCaptureTime = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time";
 
@@ -67,32 +68,51 @@ Result<void> LayerScanner::push(const RtpPacket& packet, std::uint64_t offset, s
   receive_ms_ = receive_ms;
   if (out_.packets + out_.repair_packets + out_.unknown_packets == 0) out_.first_receive_ms = receive_ms;
   out_.last_receive_ms = std::max(out_.last_receive_ms, receive_ms);
+  undecided_.push_back(false);
   const MediaPayload media = media_payload(*context_.types, packet);
   const bool separate_fec =
       media.role == PayloadRole::ulpfec && (out_.segments.empty() || packet.ssrc != current().ssrc);
   if (only_repairs(media.role) || separate_fec) {
     ++out_.repair_packets;
   } else {
+    if (media.role == PayloadRole::unknown) note_unknown(media.payload_type);
     judge(describe(packet, media, offset, receive_ms));
     watch_parameter_sets(media);
     if (media.role == PayloadRole::telephone_event && !out_.segments.empty())
       digits_.push(out_.segments.size() - 1, current().line.unwrap(packet.timestamp), media.payload);
   }
   if (repairs_) repairer_->push(packet);
+  write_order(false);
   if (failed_) return std::unexpected(*failed_);
   return {};
+}
+
+void LayerScanner::note_unknown(std::uint8_t payload_type) {
+  ++out_.unknown_packets;
+  UnknownType& type = out_.unknown_types[payload_type];
+  if (type.packets++ == 0) type.first_receive_ms = receive_ms_;
+  type.last_receive_ms = receive_ms_;
 }
 
 LayerScanner::Arrival LayerScanner::describe(const RtpPacket& packet, const MediaPayload& media,
                                              std::uint64_t offset, std::int64_t receive_ms) const {
   Arrival arrival{
-      offset, receive_ms, packet.ssrc, packet.timestamp, packet.sequence_number, media.payload_type};
-  arrival.media = media.role == PayloadRole::media;
-  arrival.bytes = static_cast<std::uint32_t>(media.payload.size());
+      .record = written_order_ + undecided_.size() - 1,
+      .offset = offset,
+      .receive_ms = receive_ms,
+      .ssrc = packet.ssrc,
+      .timestamp = packet.timestamp,
+      .sequence = packet.sequence_number,
+      .payload_type = media.payload_type,
+      .media = media.role == PayloadRole::media,
+      .marker = packet.marker,
+      .number_only = media.role == PayloadRole::unknown || media.role == PayloadRole::telephone_event,
+      .bytes = static_cast<std::uint32_t>(media.payload.size())};
   if (!arrival.media) return arrival;
   const Codec* codec = context_.types->codec(media.payload_type);
   arrival.clock_rate = codec != nullptr && codec->clock_rate > 0 ? codec->clock_rate : 90'000;
   arrival.keyframe_hint = may_begin_keyframe(hint_by_type_[media.payload_type & 0x7F], media.payload);
+  arrival.content = content_hash(packet, media);
   if (capture_time_id_)
     if (const auto value = find_extension(packet, *capture_time_id_); value && value->size() >= 8)
       arrival.capture_ntp_ns = ntp_to_ns(load_be<std::uint64_t>(value->data()));
@@ -101,11 +121,9 @@ LayerScanner::Arrival LayerScanner::describe(const RtpPacket& packet, const Medi
 
 // Finds the line that a packet belongs to: the newest first.
 void LayerScanner::judge(const Arrival& arrival) {
+  if (arrival.number_only) return note_number(arrival);
   if (out_.segments.empty()) {
-    if (arrival.media)
-      open_segment(arrival, SegmentStart::start);
-    else
-      ++out_.unknown_packets;
+    if (arrival.media) open_segment(arrival, SegmentStart::start);
     return;
   }
   const std::size_t count = out_.segments.size();
@@ -114,32 +132,62 @@ void LayerScanner::judge(const Arrival& arrival) {
   consider(arrival);
 }
 
+void LayerScanner::note_number(const Arrival& arrival) {
+  const std::size_t live = std::min(out_.segments.size(), kLiveSegments);
+  for (std::size_t back = 1; back <= live; ++back) {
+    Segment& segment = *out_.segments[out_.segments.size() - back];
+    if (segment.ssrc == arrival.ssrc) return segment.line.take_other(arrival.sequence);
+  }
+}
+
 bool LayerScanner::offer(std::size_t index, const Arrival& arrival) {
-  Segment& segment = *out_.segments[index];
+  const Segment& segment = *out_.segments[index];
   if (segment.ssrc != arrival.ssrc) return false;
   if (arrival.clock_rate != 0 && arrival.clock_rate != segment.clock_rate) return false;
   const auto place = segment.line.fit(arrival.sequence, arrival.timestamp, arrival.receive_ms);
-  const bool newest = index + 1 == out_.segments.size();
   using Fit = SequenceTracker::Fit;
   if (place.fit == Fit::foreign) return false;
-  if (place.fit == Fit::ahead && !newest && !take_tail(segment, arrival, place)) return false;
-  if (place.fit == Fit::duplicate && !take_after_repair(segment, arrival, place.sequence)) ++out_.duplicates;
-  if (place.fit == Fit::late) take_late(segment, arrival, place);
-  if (place.fit == Fit::ahead && newest) take_ahead(segment, arrival, place);
-
-  if (!newest && arrival.ssrc == current().ssrc) out_.skipped_records.push_back(arrival.offset);
-  if (candidate_) {
-    if (arrival.ssrc == candidate_->arrival.ssrc) candidate_->line_offsets.push_back(arrival.offset);
-    if (place.fit == Fit::ahead && newest)
-      candidate_->line_advance.push_back({place.sequence, arrival.offset});
-    if (++candidate_->packets_since > kCandidateLife) discard_candidate();
+  const bool newest = index + 1 == out_.segments.size();
+  if (place.fit == Fit::ahead && newest &&
+      (older_line_wants(arrival.ssrc, arrival.sequence, arrival.timestamp, place) || leaps(arrival, place)))
+    return false;
+  if (place.fit == Fit::duplicate && segment.line.differs(place.sequence, arrival.content)) return false;
+  const std::int64_t behind_ms =
+      (segment.line.highest_timestamp() - place.timestamp) * 1000 / segment.clock_rate;
+  if (place.fit != Fit::ahead && newest && arrival.media && behind_ms > kFarBehindMs &&
+      !segment.filled.contains(place.sequence)) {
+    hold(arrival, place);
+    return true;
   }
+  return take_in(index, arrival, place);
+}
+
+bool LayerScanner::take_in(std::size_t index, const Arrival& arrival, const SequenceTracker::Place& place) {
+  Segment& segment = *out_.segments[index];
+  const bool newest = index + 1 == out_.segments.size();
+  switch (place.fit) {
+    case SequenceTracker::Fit::foreign:
+      return false;
+    case SequenceTracker::Fit::duplicate:
+      if (!take_after_repair(segment, arrival, place.sequence)) ++out_.duplicates;
+      break;
+    case SequenceTracker::Fit::late:
+      take_late(segment, arrival, place);
+      break;
+    case SequenceTracker::Fit::ahead:
+      if (!newest && !take_tail(segment, arrival, place)) return false;
+      if (newest) take_ahead(segment, arrival, place);
+      break;
+  }
+  if (candidate_ && ++candidate_->line_packets > kCandidateLife) discard_candidate();
   return true;
 }
 
 void LayerScanner::take_late(Segment& segment, const Arrival& arrival, const SequenceTracker::Place& place) {
-  segment.line.take(place, arrival.receive_ms);
-  segment.patches.push_back({place.sequence, arrival.offset});
+  if (arrival.media && place.sequence < segment.line.first())
+    segment.clock.add_packet(place.timestamp, arrival.receive_ms, place.sequence);
+  segment.line.take(place, arrival.receive_ms, arrival.content);
+  segment.patches.push_back({place.sequence, place.timestamp, arrival.offset});
   ++segment.packets;
   ++out_.reordered;
   out_.lost_per_second.take_back_one();  // only late
@@ -160,14 +208,9 @@ bool LayerScanner::take_after_repair(Segment& segment, const Arrival& arrival, s
 }
 
 bool LayerScanner::take_tail(Segment& segment, const Arrival& arrival, const SequenceTracker::Place& place) {
-  if (place.sequence > segment.line.highest() + kTailNumbers) return false;
-  const Segment::End& end = *segment.ended;
-  const std::int64_t media_ms = (place.timestamp - end.line_timestamp) * 1000 / segment.clock_rate;
-  if (arrival.receive_ms - end.receive_ms > kTailArrivalMs) return false;
-  if (media_ms > end.receive_ms - end.line_receive_ms + kTailMediaMs)
-    return false;  // sent after the next began
-  segment.line.take(place, arrival.receive_ms);
-  segment.patches.push_back({place.sequence, arrival.offset});
+  if (!within_tail(segment, place, arrival.receive_ms)) return false;
+  segment.line.take(place, arrival.receive_ms, arrival.content);
+  segment.patches.push_back({place.sequence, place.timestamp, arrival.offset});
   segment.given_early.erase(place.sequence);
   use_early(segment, place.sequence);
   ++segment.packets;
@@ -176,15 +219,62 @@ bool LayerScanner::take_tail(Segment& segment, const Arrival& arrival, const Seq
   return true;
 }
 
+// An ended segment's last packets may come after the next one's first, but not what was sent after that.
+bool LayerScanner::within_tail(const Segment& segment, const SequenceTracker::Place& place,
+                               std::int64_t receive_ms) const {
+  const Segment::End& end = *segment.ended;
+  if (place.sequence > segment.line.highest() + kTailNumbers) return false;
+  if (receive_ms - end.receive_ms > kTailArrivalMs) return false;
+  const std::int64_t media_ms = (place.timestamp - end.line_timestamp) * 1000 / segment.clock_rate;
+  return media_ms <= end.receive_ms - end.line_receive_ms + kTailMediaMs;
+}
+
+// A source that has begun anew with the numbers and times that it had before: what seems to be ahead of its
+// new line, sent before its time, is a late packet of the old one.
+bool LayerScanner::older_line_wants(std::uint32_t ssrc, std::uint16_t sequence, std::uint32_t timestamp,
+                                    const SequenceTracker::Place& place) const {
+  if (out_.segments.size() < 2) return false;
+  const SequenceTracker& line = current().line;
+  if (place.sequence == line.highest() + 1) return false;
+  const std::int64_t step_ms = (place.timestamp - line.highest_timestamp()) * 1000 / current().clock_rate;
+  if (step_ms <= receive_ms_ - line.last_receive_ms() + kAheadOfArrivalMs) return false;
+  for (std::size_t back = 2; back <= std::min(out_.segments.size(), kLiveSegments); ++back) {
+    const Segment& older = *out_.segments[out_.segments.size() - back];
+    if (older.ssrc != ssrc || older.clock_rate != current().clock_rate) continue;
+    if (receive_ms_ - older.ended->receive_ms > kTailArrivalMs) continue;
+    const auto there = older.line.fit(sequence, timestamp, receive_ms_);
+    if (there.fit == SequenceTracker::Fit::late ||
+        (there.fit == SequenceTracker::Fit::ahead && within_tail(older, there, receive_ms_)))
+      return true;
+  }
+  return false;
+}
+
+// A long loss, or time that went on without the clock on the wall: the next packets show whether it is so.
+bool LayerScanner::leaps(const Arrival& arrival, const SequenceTracker::Place& place) const {
+  const Segment& segment = current();
+  if (!arrival.media) return false;
+  const std::int64_t step_ms =
+      (place.timestamp - segment.line.highest_timestamp()) * 1000 / segment.clock_rate;
+  return place.sequence > segment.line.highest() + kTailNumbers ||
+         step_ms > arrival.receive_ms - segment.line.last_receive_ms() + kLeapMs;
+}
+
 void LayerScanner::take_ahead(Segment& segment, const Arrival& arrival, const SequenceTracker::Place& place) {
-  const std::int64_t skipped = place.sequence - segment.line.highest() - 1;
   if (arrival.media) note_quiet(segment, arrival, place);
-  segment.line.take(place, arrival.receive_ms);
-  if (skipped > 0) count_lost(skipped);
+  const std::int64_t lost = segment.line.take(place, arrival.receive_ms, arrival.content);
+  if (lost > 0)
+    out_.lost_per_second.add(arrival.receive_ms - out_.first_receive_ms, static_cast<std::uint32_t>(lost));
   if (!segment.given_early.empty()) {
     segment.given_early.erase(place.sequence);
     use_early(segment, place.sequence);
   }
+  decide(arrival.record, true);
+  frame_ended_ = arrival.marker;
+  if (candidate_)
+    candidate_->line_advance.push_back({arrival.record, {place.sequence, place.timestamp, arrival.offset}});
+  else if (!held_.empty() && ++held_for_ > kHeldLife)
+    settle_held(held_.size());
   ++segment.packets;
   count(arrival);
   if (!arrival.media) return;
@@ -197,87 +287,17 @@ void LayerScanner::take_ahead(Segment& segment, const Arrival& arrival, const Se
 void LayerScanner::note_quiet(const Segment& segment, const Arrival& arrival,
                               const SequenceTracker::Place& place) {
   const SequenceTracker& line = segment.line;
-  if (place.sequence != line.highest() + 1 || place.timestamp < line.highest_timestamp()) return;
+  if (!line.adjoins(place.sequence) || place.timestamp < line.highest_timestamp()) return;
   quiet_.look_at({out_.segments.size() - 1, line.highest_timestamp(), place.timestamp, segment.clock_rate,
                   arrival.receive_ms - line.last_receive_ms()});
 }
 
-// A packet that fits no line.
-void LayerScanner::consider(const Arrival& arrival) {
-  if (!arrival.media) {
-    ++out_.unknown_packets;
-    if (arrival.ssrc == current().ssrc) out_.skipped_records.push_back(arrival.offset);
-    return;
-  }
-  if (sends_beside_current(arrival)) {
-    ++out_.parallel_packets;
-    return;
-  }
-  if (candidate_ && confirms(arrival)) {
-    confirm_candidate();
-    if (!offer(out_.segments.size() - 1, arrival)) consider(arrival);
-    return;
-  }
-  if (candidate_) discard_candidate();
-  const auto step =
-      static_cast<std::int16_t>(arrival.sequence - static_cast<std::uint16_t>(current().line.highest()));
-  candidate_ = Candidate{arrival, step > 0 && step <= kTailNumbers, 0, {}, {}};
-}
-
-// Two sources at once, where one picture can be shown: the newer one is taken while it lasts. One that comes
-// back after a silence is no such thing, but a segment.
-bool LayerScanner::sends_beside_current(const Arrival& arrival) {
-  if (arrival.ssrc == current().ssrc) return false;
-  const auto heard = last_seen_ms_.find(arrival.ssrc);
-  if (heard == last_seen_ms_.end()) return false;
-  const bool never_stopped = arrival.receive_ms - heard->second < kSilentMs;
-  heard->second = arrival.receive_ms;
-  return never_stopped && arrival.receive_ms - current().line.last_receive_ms() < kSilentMs;
-}
-
-bool LayerScanner::confirms(const Arrival& arrival) const {
-  const Arrival& first = candidate_->arrival;
-  if (arrival.ssrc != first.ssrc || arrival.clock_rate != first.clock_rate) return false;
-  const auto step = static_cast<std::int16_t>(arrival.sequence - first.sequence);
-  const auto time_step = static_cast<std::int32_t>(arrival.timestamp - first.timestamp);
-  const std::int64_t time_ms = std::int64_t{time_step} * 1000 / first.clock_rate;
-  const std::int64_t arrival_ms = arrival.receive_ms - first.receive_ms;
-  return step != 0 && step >= -50 && step <= 500 && time_ms >= -1'000 && time_ms <= arrival_ms + 10'000;
-}
-
-void LayerScanner::confirm_candidate() {
-  const Candidate candidate = std::move(*candidate_);
-  candidate_.reset();
-  if (out_.segments.size() >= kMaxSegments) {
-    out_.skipped_records.push_back(candidate.arrival.offset);
-    ++out_.malformed_packets;
-    return;
-  }
-  Segment& old = current();
-  old.patches.insert(old.patches.end(), candidate.line_advance.begin(), candidate.line_advance.end());
-  out_.skipped_records.insert(out_.skipped_records.end(), candidate.line_offsets.begin(),
-                              candidate.line_offsets.end());
-  const Arrival& first = candidate.arrival;
-  SegmentStart why = SegmentStart::new_ssrc;
-  if (first.ssrc == old.ssrc)
-    why = first.clock_rate != old.clock_rate ? SegmentStart::clock_rate
-          : candidate.numbers_go_on          ? SegmentStart::timestamp_jump
-                                             : SegmentStart::sequence_restart;
-  open_segment(first, why);
-}
-
-void LayerScanner::discard_candidate() {
-  out_.skipped_records.push_back(candidate_->arrival.offset);
-  ++out_.malformed_packets;
-  candidate_.reset();
-}
-
 void LayerScanner::open_segment(const Arrival& arrival, SegmentStart why) {
-  auto segment =
-      std::make_unique<Segment>(arrival.clock_rate, arrival.sequence, arrival.timestamp, arrival.receive_ms);
+  auto segment = std::make_unique<Segment>(arrival.clock_rate, arrival.sequence, arrival.timestamp,
+                                           arrival.receive_ms, arrival.content);
   segment->ssrc = arrival.ssrc;
   segment->why = why;
-  segment->start_offset = arrival.offset;
+  segment->first_record = arrival.record;
   segment->packets = 1;
   segment->cname = context_.rtcp->cname(arrival.ssrc);
   const auto same_source = std::find_if(out_.segments.rbegin(), out_.segments.rend(),
@@ -289,6 +309,9 @@ void LayerScanner::open_segment(const Arrival& arrival, SegmentStart why) {
     (*same_source)->reports = {};
   }
   if (!out_.segments.empty()) {
+    if (last_seen_ms_.size() >= kMostSeen)
+      last_seen_ms_.erase(
+          std::ranges::min_element(last_seen_ms_, {}, [](const auto& s) { return s.second; }));
     last_seen_ms_[current().ssrc] = current().line.last_receive_ms();
     current().ended = {arrival.receive_ms, current().line.last_receive_ms(),
                        current().line.highest_timestamp()};
@@ -296,57 +319,16 @@ void LayerScanner::open_segment(const Arrival& arrival, SegmentStart why) {
   out_.segments.push_back(std::move(segment));
   if (out_.segments.size() > kLiveSegments)
     out_.segments[out_.segments.size() - kLiveSegments - 1]->line.retire();
+  decide(arrival.record, true);
+  frame_ended_ = arrival.marker;
   count(arrival);
   if (!out_.first_media_type) out_.first_media_type = arrival.payload_type;
   current().clock.add_packet(current().line.first_timestamp(), arrival.receive_ms, current().line.first());
   if (arrival.capture_ntp_ns)
     current().clock.add_capture_time(current().line.first_timestamp(), *arrival.capture_ntp_ns);
-}
-
-void LayerScanner::on_repaired(const Repaired& repaired) {
-  if (failed_) return;
-  const RtpPacket& packet = repaired.packet;
-  watch_parameter_sets(media_payload(*context_.types, packet));
-  for (std::size_t back = 1; back <= std::min(out_.segments.size(), kLiveSegments); ++back) {
-    Segment& segment = *out_.segments[out_.segments.size() - back];
-    if (segment.ssrc != packet.ssrc) continue;
-    const auto place = segment.line.fit(packet.sequence_number, packet.timestamp, receive_ms_);
-    if (place.fit == SequenceTracker::Fit::foreign) continue;
-    if (place.fit == SequenceTracker::Fit::duplicate || place.sequence < segment.line.first()) return;
-    const bool early = place.fit == SequenceTracker::Fit::ahead;
-    if (early && (place.sequence > segment.line.highest() + kTailNumbers ||
-                  segment.given_early.contains(place.sequence)))
-      return;
-    const auto where = context_.spill->append(packet.whole);
-    if (!where) {
-      failed_ = where.error();
-      return;
-    }
-    if (early) {
-      segment.given_early[place.sequence] = {*where, place.timestamp, repaired.source};
-      return;
-    }
-    segment.line.take(place, receive_ms_);
-    segment.patches.push_back({place.sequence, *where | Patch::kSpilled});
-    segment.filled[place.sequence] = repaired.source;
-    ++out_.by_source[static_cast<std::size_t>(repaired.source)];
-    return;
-  }
-}
-
-// Uses what was given back before the line had come to it.
-void LayerScanner::use_early(Segment& segment, std::int64_t below) {
-  auto& early = segment.given_early;
-  while (!early.empty() && early.begin()->first < below) {
-    const auto& [sequence, packet] = *early.begin();
-    if (segment.line.gaps().missing(sequence)) {
-      segment.line.take({SequenceTracker::Fit::late, sequence, packet.timestamp}, receive_ms_);
-      segment.patches.push_back({sequence, packet.where | Patch::kSpilled});
-      segment.filled[sequence] = packet.source;
-      ++out_.by_source[static_cast<std::size_t>(packet.source)];
-    }
-    early.erase(early.begin());
-  }
+  const auto waiting = std::exchange(waiting_, {});
+  for (const Waiting& packet : waiting)
+    if (!place_repaired(packet) && packet.ssrc != arrival.ssrc) waiting_.push_back(packet);
 }
 
 void LayerScanner::watch_parameter_sets(const MediaPayload& media) {
@@ -369,8 +351,19 @@ void LayerScanner::count(const Arrival& arrival) {
   out_.bits_per_second.add(arrival.receive_ms - out_.first_receive_ms, arrival.bytes * 8);
 }
 
-void LayerScanner::count_lost(std::int64_t packets) {
-  out_.lost_per_second.add(receive_ms_ - out_.first_receive_ms, static_cast<std::uint32_t>(packets));
+void LayerScanner::decide(std::uint64_t record, bool on_line) {
+  undecided_[record - written_order_] = on_line;
+}
+
+// Writes the order as far as nothing can change it any more.
+void LayerScanner::write_order(bool all) {
+  std::uint64_t settled = written_order_ + undecided_.size();
+  if (!all && candidate_) settled = std::min(settled, candidate_->arrivals.front().record);
+  if (!all && !held_.empty()) settled = std::min(settled, held_.front().record);
+  for (; written_order_ < settled; ++written_order_) {
+    out_.line.add(undecided_.front());
+    undecided_.pop_front();
+  }
 }
 
 void LayerScanner::feed_reports(Segment& segment, std::int64_t until_ms) {
@@ -384,10 +377,13 @@ void LayerScanner::feed_reports(Segment& segment, std::int64_t until_ms) {
 }
 
 void LayerScanner::finish() {
-  if (candidate_ && candidate_->packets_since == 0)
+  const bool lonely_end = candidate_ && candidate_->line_packets == 0;
+  if (lonely_end && candidate_->kind != Candidate::Kind::other_content)
     confirm_candidate();
   else if (candidate_)
     discard_candidate();
+  settle_held(held_.size());
+  write_order(true);
   digits_.finish();
   for (auto& segment : out_.segments) {
     feed_reports(*segment, INT64_MAX);
@@ -396,7 +392,7 @@ void LayerScanner::finish() {
       if (sequence > segment->line.highest()) {
         segment->line.take({SequenceTracker::Fit::ahead, sequence, packet.timestamp},
                            segment->line.last_receive_ms());
-        segment->patches.push_back({sequence, packet.where | Patch::kSpilled});
+        segment->patches.push_back({sequence, packet.timestamp, packet.where | Patch::kSpilled});
         ++out_.by_source[static_cast<std::size_t>(packet.source)];
       }
     segment->given_early.clear();
@@ -404,7 +400,6 @@ void LayerScanner::finish() {
     std::ranges::sort(segment->patches, {}, &Patch::sequence);
     segment->patches.shrink_to_fit();
   }
-  std::ranges::sort(out_.skipped_records);
 }
 
 }  // namespace rtpx

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "packets/media_payload.hpp"
 #include "packets/per_second.hpp"
 #include "packets/quiet_spans.hpp"
+#include "packets/record_runs.hpp"
 #include "packets/rtcp_log.hpp"
 #include "packets/sequence_tracker.hpp"
 #include "packets/spill_file.hpp"
@@ -23,12 +25,13 @@
 
 namespace rtpx {
 
-/// Where a packet lies that the main line does not meet in file order: a late one in the track's file, or one
-/// that was given back in the spill file.
+/// A packet that goes into its segment's line elsewhere than where it lies in the file: a late one, or one
+/// that was given back.
 struct Patch {
   static constexpr std::uint64_t kSpilled = std::uint64_t{1} << 63;
-  std::int64_t sequence = 0;
-  std::uint64_t where = 0;
+  std::int64_t sequence = 0;   ///< unwrapped
+  std::int64_t timestamp = 0;  ///< unwrapped; the packet's own may be wrong
+  std::uint64_t where = 0;     ///< offset of its record, or its place in the spill file and kSpilled
 };
 
 enum class SegmentStart : std::uint8_t { start, new_ssrc, sequence_restart, timestamp_jump, clock_rate };
@@ -36,13 +39,14 @@ enum class SegmentStart : std::uint8_t { start, new_ssrc, sequence_restart, time
 
 /// A run of packets of one SSRC whose numbers and RTP time belong together.
 struct Segment {
-  Segment(std::uint32_t rate, std::uint16_t sequence, std::uint32_t timestamp, std::int64_t receive_ms)
-      : clock_rate(rate), line(rate, sequence, timestamp, receive_ms), clock(rate) {}
+  Segment(std::uint32_t rate, std::uint16_t sequence, std::uint32_t timestamp, std::int64_t receive_ms,
+          std::uint32_t content)
+      : clock_rate(rate), line(rate, sequence, timestamp, receive_ms, content), clock(rate) {}
 
   std::uint32_t ssrc = 0;
   std::uint32_t clock_rate = 0;
   SegmentStart why = SegmentStart::start;
-  std::uint64_t start_offset = 0;  ///< record of its first packet in file order
+  std::uint64_t first_record = 0;  ///< of its line, counted over the layer's records in file order
   SequenceTracker line;
   SegmentClock clock;
   std::vector<Patch> patches;  ///< by sequence once the scan is over
@@ -66,20 +70,31 @@ struct Segment {
   std::span<const ReportArrival> reports;  ///< sender reports not yet given to the clock
 };
 
-/// What the scan found of one layer (rid) of a track. Grows with losses, late packets and seconds.
+/// Packets of a payload type that nobody has told of.
+struct UnknownType {
+  std::uint64_t packets = 0;
+  std::int64_t first_receive_ms = 0, last_receive_ms = 0;
+};
+
+/// What the scan found of one layer (rid) of a track: its packets in order, and what is to be told of them.
+/// Grows with losses, late packets and seconds.
+///
+/// The order is: for each segment, the records of `line` from its first_record on, with its patches and the
+/// numbers of packets without media (SequenceTracker::others()) between them by sequence number. All other
+/// records (copies, strays, packets that repair) are passed over.
 struct LayerScan {
   std::uint8_t rid_index = 0;
+  RecordRuns line;                                 ///< over the layer's records that are RTP
   std::vector<std::unique_ptr<Segment>> segments;  ///< in the order they began
-  std::vector<std::uint64_t>
-      skipped_records;                 ///< records that belong to no main line though they look so; sorted
-  std::uint64_t keyframe_bound = 0;    ///< no more keyframes than this
-  bool parameter_sets_change = false;  ///< of H.264 or H.265, after the first picture
+  std::uint64_t keyframe_bound = 0;                ///< no more keyframes than this
+  bool parameter_sets_change = false;              ///< of H.264 or H.265, after the first picture
 
   std::uint64_t packets = 0, bytes = 0, repair_packets = 0, unknown_packets = 0, malformed_packets = 0;
   std::uint64_t duplicates = 0, reordered = 0;
   std::uint64_t parallel_packets = 0;  ///< of a source that went on sending beside a newer one
   std::uint64_t by_source[4] = {};     ///< given back, by RepairSource
   std::optional<std::uint8_t> first_media_type;
+  std::map<std::uint8_t, UnknownType> unknown_types;  ///< by payload type
   std::int64_t first_receive_ms = 0, last_receive_ms = 0;
   std::vector<QuietSpan> quiet;
   std::vector<DigitSpan> digits;
@@ -110,48 +125,94 @@ class LayerScanner {
  private:
   /// What is kept of a packet while it is judged.
   struct Arrival {
+    std::uint64_t record = 0;  ///< counted over the layer's records
     std::uint64_t offset = 0;
     std::int64_t receive_ms = 0;
     std::uint32_t ssrc = 0, timestamp = 0;
     std::uint16_t sequence = 0;
     std::uint8_t payload_type = 0;
-    bool media = false;
+    bool media = false, marker = false;
+    bool number_only = false;  ///< says nothing of the source's time
     bool keyframe_hint = false;
     std::uint32_t bytes = 0;
     std::uint32_t clock_rate = 0;  ///< 0: not media, fits any line
+    std::uint32_t content = 0;     ///< hash; 0: not media
     std::optional<std::int64_t> capture_ntp_ns;
   };
-  /// A packet that fits no line: the first of a new segment once a second one follows it, else a stray.
+  /// Packets that fit no line, or contradict it. They begin a new segment once they agree with each other, or
+  /// are the current line's after all when it goes on with them; else they are strays.
   struct Candidate {
-    Arrival arrival;
-    bool numbers_go_on = false;
-    int packets_since = 0;
-    std::vector<std::uint64_t> line_offsets;  ///< records the old line took since, or dropped as duplicates
-    std::vector<Patch> line_advance;          ///< those among them that carried the old line on
+    enum class Kind : std::uint8_t {
+      foreign,        ///< another source, or number and time that the line cannot reach
+      leap,           ///< on the line, but suspiciously far ahead
+      other_content,  ///< a number that was here with something else in it
+    };
+    Kind kind = Kind::foreign;
+    std::vector<Arrival> arrivals;
+    bool numbers_go_on = false;  ///< within what may be lost
+    bool next_number = false;    ///< exactly
+    std::int64_t time_before = 0;
+    bool frame_ended_before = false;
+    int line_packets = 0;  ///< that old lines have taken since
+    struct Advance {
+      std::uint64_t record = 0;
+      Patch patch;
+    };
+    std::vector<Advance> line_advance;  ///< those among them that carried the current line on
+  };
+  /// What repair gave back before any line reached it.
+  struct Waiting {
+    std::uint32_t ssrc = 0, timestamp = 0;
+    std::uint16_t sequence = 0;
+    RepairSource source = RepairSource::rtx;
+    std::uint64_t where = 0;
   };
 
   [[nodiscard]] Arrival describe(const RtpPacket& packet, const MediaPayload& media, std::uint64_t offset,
                                  std::int64_t receive_ms) const;
+  void note_unknown(std::uint8_t payload_type);
   void judge(const Arrival& arrival);
+  void note_number(const Arrival& arrival);
   bool offer(std::size_t segment, const Arrival& arrival);
+  bool take_in(std::size_t segment, const Arrival& arrival, const SequenceTracker::Place& place);
   void take_late(Segment& segment, const Arrival& arrival, const SequenceTracker::Place& place);
   bool take_tail(Segment& segment, const Arrival& arrival, const SequenceTracker::Place& place);
   void take_ahead(Segment& segment, const Arrival& arrival, const SequenceTracker::Place& place);
+  bool take_after_repair(Segment& segment, const Arrival& arrival, std::int64_t sequence);
+  [[nodiscard]] bool within_tail(const Segment& segment, const SequenceTracker::Place& place,
+                                 std::int64_t receive_ms) const;
+  [[nodiscard]] bool older_line_wants(std::uint32_t ssrc, std::uint16_t sequence, std::uint32_t timestamp,
+                                      const SequenceTracker::Place& place) const;
+  [[nodiscard]] bool leaps(const Arrival& arrival, const SequenceTracker::Place& place) const;
   void note_quiet(const Segment& segment, const Arrival& arrival, const SequenceTracker::Place& place);
+
   void consider(const Arrival& arrival);
   [[nodiscard]] bool sends_beside_current(const Arrival& arrival);
-  [[nodiscard]] bool confirms(const Arrival& arrival) const;
-  void open_segment(const Arrival& arrival, SegmentStart why);
+  [[nodiscard]] Candidate candidate_of(const Arrival& arrival) const;
+  [[nodiscard]] bool goes_on(const Arrival& before, const Arrival& arrival) const;
+  [[nodiscard]] bool convincing() const;
   void confirm_candidate();
   void discard_candidate();
+  void open_segment(const Arrival& arrival, SegmentStart why);
+
+  void hold(const Arrival& arrival, const SequenceTracker::Place& place);
+  [[nodiscard]] std::size_t spoken_anew() const;
+  void settle_held(std::size_t count);
+
   void on_repaired(const Repaired& repaired);
+  [[nodiscard]] Segment* line_of(const Waiting& packet, SequenceTracker::Place& place);
+  [[nodiscard]] bool needed(const Waiting& packet);
+  bool place_repaired(const Waiting& packet);
+  void fill(Segment& segment, const SequenceTracker::Place& place, std::uint64_t where, RepairSource source);
   void use_early(Segment& segment, std::int64_t below);
+
+  void decide(std::uint64_t record, bool on_line);
+  void write_order(bool all);
   void watch_parameter_sets(const MediaPayload& media);
   void count(const Arrival& arrival);
-  void count_lost(std::int64_t packets);
-  bool take_after_repair(Segment& segment, const Arrival& arrival, std::int64_t sequence);
   void feed_reports(Segment& segment, std::int64_t until_ms);
   [[nodiscard]] Segment& current() { return *out_.segments.back(); }
+  [[nodiscard]] const Segment& current() const { return *out_.segments.back(); }
 
   LayerContext context_;
   LayerScan& out_;
@@ -162,6 +223,13 @@ class LayerScanner {
   std::map<std::uint8_t, ParameterSetWatch> set_watches_;  // by payload type, of H.264 and H.265
   std::map<std::uint32_t, std::int64_t> last_seen_ms_;     // by SSRC without an open segment: its last packet
   std::optional<Candidate> candidate_;
+  std::vector<Arrival> held_;         // far behind the line: late or copies, unless the source speaks anew
+  int held_for_ = 0;                  // packets that the line took meanwhile
+  std::optional<Arrival> last_copy_;  // of a packet that came twice
+  bool frame_ended_ = false;          // the line's last packet had the marker
+  std::vector<Waiting> waiting_;
+  std::deque<bool> undecided_;       // whether the last records are on the line, as far as known now
+  std::uint64_t written_order_ = 0;  // records before them
   std::optional<Error> failed_;
   std::int64_t receive_ms_ = 0;  // of the packet being pushed
   QuietSpans quiet_;

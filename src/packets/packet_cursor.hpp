@@ -19,8 +19,7 @@ struct OrderedPacket {
   std::int64_t receive_ms = 0;  ///< of packets that were late or given back: of the packet after them
 };
 
-/// Second pass over a layer: its packets in sequence order, late and repaired ones in their places,
-/// duplicates and strays left out. Fixed memory.
+/// Second pass over a layer: its packets as the scan ordered them (LayerScan). Fixed memory.
 class PacketCursor {
  public:
   /// All three must outlive the cursor.
@@ -38,23 +37,27 @@ class PacketCursor {
   PacketCursor(const TrackScan& track, const LayerScan& layer, const SpillFile& spill,
                std::unique_ptr<RecordReader> reader);
 
-  [[nodiscard]] bool read_main_line();
-  [[nodiscard]] bool belongs(const Record& record);
-  [[nodiscard]] bool carries_on(const RtpPacket& packet, std::uint64_t offset);
+  [[nodiscard]] bool read_line();
   /// nullptr when the file has become unreadable there since the scan.
   [[nodiscard]] Result<const OrderedPacket*> emit_patch();
+  const OrderedPacket* emit_other();
   const OrderedPacket* emit(OrderedPacket& out, std::int64_t sequence, std::int64_t timestamp);
   [[nodiscard]] const Segment& segment() const { return *layer_.segments[segment_]; }
-  [[nodiscard]] bool patch_below(std::int64_t sequence) const;
+  [[nodiscard]] std::int64_t next_patch() const;
+  [[nodiscard]] std::int64_t next_other() const;
   void begin_segment(std::size_t index);
+  void move_line();
 
   const TrackScan& track_;
   const LayerScan& layer_;
   const SpillFile& spill_;
   std::unique_ptr<RecordReader> reader_;
+  RecordRuns::Reader line_;
+  std::uint64_t records_ = 0;  // of the layer that have been gone over
   std::size_t segment_ = 0;
   std::size_t next_patch_ = 0;
-  std::size_t next_skipped_records_ = 0;
+  std::size_t next_range_ = 0;                      // of the numbers without media
+  std::int64_t other_ = INT64_MIN;                  // the last of them that was handed out
   std::int64_t line_sequence_ = 0, line_time_ = 0;  // of the main line; 0: the segment has not begun
   std::int64_t receive_ms_ = 0;
   OrderedPacket held_;  // next of the main line: patches may go before it

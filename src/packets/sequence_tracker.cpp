@@ -12,11 +12,12 @@ constexpr std::int64_t kTimeAheadMs =
 constexpr std::int64_t kTimeBackMs = 1'000;  // pictures out of order (B frames) step back by less
 constexpr std::int64_t kTimeSlackMs = 500;
 constexpr std::int64_t kSmallLoss = 3'000;  // RFC 3550 section A.1, MAX_DROPOUT
+constexpr std::int64_t kOtherReach = 100;   // numbers that a packet without media may be ahead
 
 }  // namespace
 
 SequenceTracker::SequenceTracker(std::uint32_t clock_rate, std::uint16_t sequence, std::uint32_t timestamp,
-                                 std::int64_t receive_ms)
+                                 std::int64_t receive_ms, std::uint32_t content)
     : clock_rate_(std::max<std::int64_t>(clock_rate, 1)),
       first_(initial(sequence)),
       highest_(first_),
@@ -24,17 +25,20 @@ SequenceTracker::SequenceTracker(std::uint32_t clock_rate, std::uint16_t sequenc
       highest_time_(first_time_),
       first_receive_ms_(receive_ms),
       last_receive_ms_(receive_ms),
-      blocks_(kBlocks) {
+      blocks_(kBlocks),
+      contents_(kContents) {
   remember(first_, first_time_);
+  remember_content(first_, content);
 }
 
 SequenceTracker::Place SequenceTracker::fit(std::uint16_t sequence, std::uint32_t timestamp,
                                             std::int64_t receive_ms) const noexcept {
-  const auto step = static_cast<std::int16_t>(sequence - static_cast<std::uint16_t>(highest_));
-  Place place{Fit::foreign, highest_ + step, unwrap(timestamp)};
+  const std::int64_t last = newest();
+  const auto step = static_cast<std::int16_t>(sequence - static_cast<std::uint16_t>(last));
+  Place place{Fit::foreign, last + step, unwrap(timestamp)};
   const std::int64_t time_step = place.timestamp - highest_time_;
-  if (step > 0) {
-    const bool ordinary = step == 1 && time_step >= 0 && time_step <= clock_rate_;
+  if (place.sequence > highest_) {
+    const bool ordinary = place.sequence == highest_ + 1 && time_step >= 0 && time_step <= clock_rate_;
     if (ordinary ||
         (time_plausible_ahead(time_step, receive_ms) && loss_plausible(step, time_step, receive_ms)))
       place.fit = Fit::ahead;
@@ -42,7 +46,8 @@ SequenceTracker::Place SequenceTracker::fit(std::uint16_t sequence, std::uint32_
   }
   if (step < -kMaxReach || blocks_.empty() || !time_fits_behind(place.sequence, place.timestamp))
     return place;
-  const bool absent = place.sequence < first_ || gaps_.missing(place.sequence);
+  const bool absent =
+      place.sequence < first_ || gaps_.missing(place.sequence) || others_.contains(place.sequence);
   place.fit = absent ? Fit::late : Fit::duplicate;
   return place;
 }
@@ -83,23 +88,72 @@ bool SequenceTracker::time_fits_behind(std::int64_t sequence, std::int64_t times
   return timestamp >= first_time_ - slack;
 }
 
-void SequenceTracker::take(const Place& place, std::int64_t receive_ms) {
+std::int64_t SequenceTracker::take(const Place& place, std::int64_t receive_ms, std::uint32_t content) {
   ++packets_;
-  remember(place.sequence, place.timestamp);
+  others_.remove(place.sequence);
   if (place.fit == Fit::late) {
-    if (gaps_.take(place.sequence) || place.sequence >= first_) return;
-    if (first_ - place.sequence > 1)
-      gaps_.open_front(place.sequence + 1, static_cast<std::uint32_t>(first_ - place.sequence - 1),
-                       first_time_);
+    remember(place.sequence, place.timestamp);
+    remember_content(place.sequence, content);
+    if (gaps_.take(place.sequence) || place.sequence >= first_) return 0;
+    const std::int64_t missing = first_ - place.sequence - 1;
+    if (missing > 0) gaps_.open_front(place.sequence + 1, static_cast<std::uint32_t>(missing), first_time_);
     first_ = place.sequence;
     first_time_ = std::min(first_time_, place.timestamp);
-    return;
+    return missing;
   }
-  if (place.sequence > highest_ + 1)
-    gaps_.open(highest_ + 1, static_cast<std::uint32_t>(place.sequence - highest_ - 1), place.timestamp);
+  const std::int64_t missing = open_gaps(place.sequence, place.timestamp);
+  for (std::int64_t skipped = std::max(highest_ + 1, place.sequence - std::int64_t{kContents});
+       skipped < place.sequence; ++skipped)
+    remember_content(skipped, 0);
+  remember(place.sequence, place.timestamp);
+  remember_content(place.sequence, content);
   highest_ = place.sequence;
   highest_time_ = place.timestamp;
   last_receive_ms_ = receive_ms;
+  return missing;
+}
+
+// The numbers from the newest one on that no packet has used.
+std::int64_t SequenceTracker::open_gaps(std::int64_t below, std::int64_t timestamp_after) {
+  std::int64_t from = highest_ + 1, missing = 0;
+  const auto open = [&](std::int64_t until) {
+    if (until <= from) return;
+    gaps_.open(from, static_cast<std::uint32_t>(until - from), timestamp_after);
+    missing += until - from;
+  };
+  for (const NumberRanges::Range& used : others_.beyond(highest_)) {
+    if (used.first >= below) break;
+    open(used.first);
+    from = std::max(from, used.last + 1);
+  }
+  open(below);
+  return missing;
+}
+
+bool SequenceTracker::adjoins(std::int64_t sequence) const noexcept {
+  std::int64_t next = highest_ + 1;
+  for (const NumberRanges::Range& used : others_.beyond(highest_)) {
+    if (used.first > next || next >= sequence) break;
+    next = used.last + 1;
+  }
+  return next >= sequence;
+}
+
+void SequenceTracker::take_other(std::uint16_t sequence) {
+  const std::int64_t last = newest();
+  const std::int64_t number = last + static_cast<std::int16_t>(sequence - static_cast<std::uint16_t>(last));
+  if (number > last + kOtherReach) return;
+  if (number > highest_ || gaps_.take(number)) others_.add(number);
+}
+
+bool SequenceTracker::differs(std::int64_t sequence, std::uint32_t content) const noexcept {
+  if (contents_.empty() || content == 0) return false;
+  const std::uint32_t before = contents_[static_cast<std::size_t>(sequence) % kContents];
+  return before != 0 && before != content;
+}
+
+void SequenceTracker::remember_content(std::int64_t sequence, std::uint32_t content) noexcept {
+  if (!contents_.empty()) contents_[static_cast<std::size_t>(sequence) % kContents] = content;
 }
 
 const SequenceTracker::Block* SequenceTracker::block(std::int64_t index) const noexcept {

@@ -1,15 +1,21 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
 #include "packets/gap_table.hpp"
+#include "packets/number_ranges.hpp"
 
 namespace rtpx {
 
 /// The sequence numbers of one segment, as packets arrive: which packet is the next of the line, which one is
 /// late, which one a duplicate, and which one cannot belong here (another segment, or a stray).
 /// Lateness reaches back 32,000 numbers, further than 16 bits can tell.
+///
+/// Packets of the source that are no media (telephone events, unknown payload types) use up numbers, but say
+/// nothing of its time: take_other() notes the number, so that it is not taken for a loss, and the line stays
+/// where it is.
 class SequenceTracker {
  public:
   enum class Fit : std::uint8_t {
@@ -32,17 +38,29 @@ class SequenceTracker {
   [[nodiscard]] static std::int64_t initial(std::uint32_t timestamp) noexcept {
     return timestamp + (std::int64_t{1} << 32);
   }
-  /// The line begins with this packet.
+  /// The line begins with this packet. `content` as for take().
   SequenceTracker(std::uint32_t clock_rate, std::uint16_t sequence, std::uint32_t timestamp,
-                  std::int64_t receive_ms);
+                  std::int64_t receive_ms, std::uint32_t content = 0);
 
   [[nodiscard]] Place fit(std::uint16_t sequence, std::uint32_t timestamp,
                           std::int64_t receive_ms) const noexcept;
-  /// Takes a packet that fit() placed ahead or late into the line.
-  void take(const Place& place, std::int64_t receive_ms);
+  /// Takes a packet that fit() placed ahead or late into the line; answers how many numbers before it are
+  /// missing now that were not before. `content` is a hash of what it carries; 0: unknown.
+  std::int64_t take(const Place& place, std::int64_t receive_ms, std::uint32_t content = 0);
+  /// A packet without media has this number.
+  void take_other(std::uint16_t sequence);
+
+  /// Whether the packet with this number, which was taken, carried something else.
+  [[nodiscard]] bool differs(std::int64_t sequence, std::uint32_t content) const noexcept;
+  /// Whether all numbers between the newest and `sequence`, which is ahead, were used by packets without
+  /// media.
+  [[nodiscard]] bool adjoins(std::int64_t sequence) const noexcept;
 
   /// Gives the memory of old numbers back; from now on only packets ahead of the line fit.
-  void retire() { blocks_ = {}; }
+  void retire() {
+    blocks_ = {};
+    contents_ = {};
+  }
 
   [[nodiscard]] std::int64_t unwrap(std::uint32_t timestamp) const noexcept {
     return highest_time_ + static_cast<std::int32_t>(timestamp - static_cast<std::uint32_t>(highest_time_));
@@ -53,6 +71,8 @@ class SequenceTracker {
   [[nodiscard]] std::int64_t first_timestamp() const noexcept { return first_time_; }
   [[nodiscard]] std::int64_t last_receive_ms() const noexcept { return last_receive_ms_; }
   [[nodiscard]] const GapTable& gaps() const noexcept { return gaps_; }
+  /// Numbers of packets without media.
+  [[nodiscard]] const NumberRanges& others() const noexcept { return others_; }
 
  private:
   /// RTP times seen in a block of 16 numbers.
@@ -62,6 +82,7 @@ class SequenceTracker {
   };
   static constexpr std::int64_t kBlockNumbers = 16;
   static constexpr std::size_t kBlocks = 2048;
+  static constexpr std::size_t kContents = 1 << 15;  // numbers
 
   [[nodiscard]] bool time_plausible_ahead(std::int64_t time_step, std::int64_t receive_ms) const noexcept;
   [[nodiscard]] bool loss_plausible(std::int64_t step, std::int64_t time_step,
@@ -69,6 +90,12 @@ class SequenceTracker {
   [[nodiscard]] bool time_fits_behind(std::int64_t sequence, std::int64_t timestamp) const noexcept;
   [[nodiscard]] const Block* block(std::int64_t index) const noexcept;
   void remember(std::int64_t sequence, std::int64_t timestamp) noexcept;
+  void remember_content(std::int64_t sequence, std::uint32_t content) noexcept;
+  std::int64_t open_gaps(std::int64_t below, std::int64_t timestamp_after);
+  /// The newest number that was used, by whatever packet.
+  [[nodiscard]] std::int64_t newest() const noexcept {
+    return others_.empty() ? highest_ : std::max(highest_, others_.last());
+  }
 
   std::int64_t clock_rate_;
   std::int64_t first_, highest_;
@@ -76,7 +103,9 @@ class SequenceTracker {
   std::int64_t first_receive_ms_, last_receive_ms_;
   std::uint64_t packets_ = 1;
   GapTable gaps_;
-  std::vector<Block> blocks_;  // empty once retired
+  NumberRanges others_;
+  std::vector<Block> blocks_;            // empty once retired
+  std::vector<std::uint32_t> contents_;  // by number; 0: unknown
 };
 
 }  // namespace rtpx

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+#include "packets/media_payload.hpp"
+
+namespace rtpx {
+
+/// Tells whether two packets with the same number carry the same: a hash of the time, the type, and the ends
+/// of the payload. Header extensions, which change from copy to copy, are left out. Never 0.
+[[nodiscard]] inline std::uint32_t content_hash(const RtpPacket& packet, const MediaPayload& media) noexcept {
+  constexpr std::size_t kEnd = 32;  // bytes of the payload's front and back
+  std::uint64_t hash =
+      std::uint64_t{packet.timestamp} << 32 | std::uint64_t{media.payload_type} << 24 | media.payload.size();
+  const auto mix = [&](Bytes bytes) {
+    while (!bytes.empty()) {
+      const std::size_t size = std::min<std::size_t>(8, bytes.size());
+      std::uint64_t word = 0;
+      std::memcpy(&word, bytes.data(), size);
+      hash = std::rotl((hash ^ word) * 0x9E3779B97F4A7C15U, 29);
+      bytes = bytes.subspan(size);
+    }
+  };
+  mix(media.payload.first(std::min(kEnd, media.payload.size())));
+  if (media.payload.size() > kEnd) mix(media.payload.last(std::min(kEnd, media.payload.size() - kEnd)));
+  const auto folded = static_cast<std::uint32_t>(hash ^ hash >> 32);
+  return folded == 0 ? 1 : folded;
+}
+
+}  // namespace rtpx

@@ -1,0 +1,92 @@
+// What repair gives back, put into the lines.
+
+#include <utility>
+
+#include "packets/layer_scan.hpp"
+#include "packets/layer_scan_limits.hpp"
+
+namespace rtpx {
+namespace {
+
+constexpr std::int64_t kEarlyNumbers = 3'000;  // that what is given back may be ahead of its line
+constexpr std::size_t kMostEarly = 4'096;
+constexpr std::size_t kMostWaiting = 64;
+
+}  // namespace
+
+void LayerScanner::on_repaired(const Repaired& repaired) {
+  if (failed_) return;
+  const RtpPacket& packet = repaired.packet;
+  watch_parameter_sets(media_payload(*context_.types, packet));
+  Waiting given{packet.ssrc, packet.timestamp, packet.sequence_number, repaired.source, 0};
+  if (!needed(given)) return;
+  const auto where = context_.spill->append(packet.whole);
+  if (!where) {
+    failed_ = where.error();
+    return;
+  }
+  given.where = *where;
+  if (!place_repaired(given) && waiting_.size() < kMostWaiting) waiting_.push_back(given);
+}
+
+// The newest line that it fits.
+Segment* LayerScanner::line_of(const Waiting& packet, SequenceTracker::Place& place) {
+  const std::size_t live = std::min(out_.segments.size(), kLiveSegments);
+  for (std::size_t back = 1; back <= live; ++back) {
+    Segment& segment = *out_.segments[out_.segments.size() - back];
+    if (segment.ssrc != packet.ssrc) continue;
+    place = segment.line.fit(packet.sequence, packet.timestamp, receive_ms_);
+    if (place.fit == SequenceTracker::Fit::foreign) continue;
+    const bool ahead = place.fit == SequenceTracker::Fit::ahead;
+    if (ahead && place.sequence > segment.line.highest() + kEarlyNumbers) continue;
+    if (ahead && back == 1 && older_line_wants(packet.ssrc, packet.sequence, packet.timestamp, place))
+      continue;
+    return &segment;
+  }
+  return nullptr;
+}
+
+// False: it is there already. What fits no line may be of one that is still to come.
+bool LayerScanner::needed(const Waiting& packet) {
+  SequenceTracker::Place place;
+  const Segment* segment = line_of(packet, place);
+  if (segment == nullptr) return waiting_.size() < kMostWaiting;
+  if (place.fit == SequenceTracker::Fit::duplicate) return false;
+  return place.fit == SequenceTracker::Fit::late ||
+         (!segment->given_early.contains(place.sequence) && segment->given_early.size() < kMostEarly);
+}
+
+bool LayerScanner::place_repaired(const Waiting& packet) {
+  SequenceTracker::Place place;
+  Segment* segment = line_of(packet, place);
+  if (segment == nullptr) return false;
+  if (place.fit == SequenceTracker::Fit::ahead) {
+    segment->given_early[place.sequence] = {packet.where, place.timestamp, packet.source};
+  } else if (place.fit == SequenceTracker::Fit::late) {
+    if (place.sequence < segment->line.first())
+      segment->clock.add_packet(place.timestamp, receive_ms_, place.sequence);
+    fill(*segment, place, packet.where, packet.source);
+  }
+  return true;
+}
+
+void LayerScanner::fill(Segment& segment, const SequenceTracker::Place& place, std::uint64_t where,
+                        RepairSource source) {
+  segment.line.take(place, receive_ms_);
+  segment.patches.push_back({place.sequence, place.timestamp, where | Patch::kSpilled});
+  segment.filled[place.sequence] = source;
+  ++out_.by_source[static_cast<std::size_t>(source)];
+}
+
+// Uses what was given back before the line had come to it.
+void LayerScanner::use_early(Segment& segment, std::int64_t below) {
+  auto& early = segment.given_early;
+  while (!early.empty() && early.begin()->first < below) {
+    const auto& [sequence, packet] = *early.begin();
+    if (segment.line.gaps().missing(sequence))
+      fill(segment, {SequenceTracker::Fit::late, sequence, packet.timestamp}, packet.where, packet.source);
+    early.erase(early.begin());
+  }
+}
+
+}  // namespace rtpx

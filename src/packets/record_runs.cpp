@@ -1,0 +1,41 @@
+#include "packets/record_runs.hpp"
+
+namespace rtpx {
+
+void RecordRuns::add(bool on_line) {
+  if (on_line != open_on_line_) {
+    for (std::uint64_t rest = open_;; rest >>= 7) {
+      const bool last = rest < 0x80;
+      lengths_.push_back(static_cast<std::uint8_t>((rest & 0x7F) | (last ? 0 : 0x80)));
+      if (last) break;
+    }
+    open_ = 0;
+    open_on_line_ = on_line;
+  }
+  ++open_;
+}
+
+bool RecordRuns::Reader::next() {
+  while (left_ == 0) {
+    if (ended_) return false;
+    left_ = next_length();
+    on_line_ = !on_line_;
+  }
+  --left_;
+  return on_line_;
+}
+
+std::uint64_t RecordRuns::Reader::next_length() {
+  if (at_ == runs_.lengths_.size()) {
+    ended_ = true;
+    return runs_.open_;
+  }
+  std::uint64_t length = 0;
+  for (unsigned shift = 0;; shift += 7) {
+    const std::uint8_t byte = runs_.lengths_[at_++];
+    length |= std::uint64_t{byte & 0x7FU} << shift;
+    if ((byte & 0x80) == 0) return length;
+  }
+}
+
+}  // namespace rtpx
