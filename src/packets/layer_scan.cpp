@@ -179,7 +179,9 @@ bool LayerScanner::take_in(std::size_t index, const Arrival& arrival, const Sequ
       if (newest) take_ahead(segment, arrival, place);
       break;
   }
-  if (candidate_ && ++candidate_->line_packets > kCandidateLife) discard_candidate();
+  const bool passed_by =
+      newest && place.fit == SequenceTracker::Fit::ahead && candidate_ && candidate_->next_number;
+  if (candidate_ && (++candidate_->line_packets > kCandidateLife || passed_by)) discard_candidate();
   return true;
 }
 
