@@ -1,6 +1,7 @@
 // rtpx serve: a recorder that browsers and other WebRTC senders publish to.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <memory>
 
@@ -20,6 +21,7 @@ struct ServeArguments {
   std::string log_level = "info", log_format = "text";
   std::string conversion_memory = "4G", min_free = "1G", keep_bytes = "0", max_bit_rate = "0";
   int connect_seconds = 30;
+  std::vector<std::string> trusted_proxies;
 };
 
 const char* const kServeFooter =
@@ -90,8 +92,16 @@ Result<void> read_config(CLI::App& command, const std::string& path) {
   return {};
 }
 
+/// Everybody on the machine can read a program's arguments.
+bool token_is_an_argument(CLI::App& command) {
+  const CLI::Option* option = command.get_option("--token");
+  const char* variable = std::getenv("RTPX_TOKEN");
+  return option->count() > 0 && (variable == nullptr || option->results().front() != variable);
+}
+
 int serve(CLI::App& command, ServeArguments& arguments, const std::stop_token& stop) {
   ServeOptions& options = arguments.options;
+  const bool token_is_visible = token_is_an_argument(command);
   if (!arguments.config.empty())
     if (auto read = read_config(command, arguments.config); !read) {
       report("serve", read.error());
@@ -106,7 +116,19 @@ int serve(CLI::App& command, ServeArguments& arguments, const std::stop_token& s
   options.keep_bytes = bytes_of(arguments.keep_bytes);
   options.webrtc.connect_timeout = std::chrono::seconds(arguments.connect_seconds);
   options.webrtc.max_bits_per_second = bytes_of(arguments.max_bit_rate);
+  for (const std::string& text : arguments.trusted_proxies) {
+    const auto network = http::IpNetwork::parse(text);
+    if (!network) {
+      report("serve",
+             Error{Errc::invalid_argument, "\"" + text + "\" is no address or network like 10.0.0.0/8."});
+      return kUsage;
+    }
+    options.trusted_proxies.push_back(*network);
+  }
   server::set_up_log(arguments.log_level, arguments.log_format);
+  if (token_is_visible)
+    server::log(server::LogLevel::warn,
+                "--token can be read by everybody on this machine (ps); --token-file or RTPX_TOKEN cannot");
   const auto served = server::serve(options, stop, [](const std::string& url) {
     std::printf("%s\n", url.c_str());
     std::fflush(stdout);
@@ -141,6 +163,9 @@ void add_serve(CLI::App& app, Program& program) {
   add("--udp-listen", options.webrtc.listen, "Local address to receive media on (default: all)", "ADDRESS");
   add("--base-dir", options.base_dir, "Folder of the recordings (default ./recordings)", "DIR");
   add("--token", options.token, "Who knows it may record, see and delete", "TOKEN");
+  add("--token-file", options.token_file, "The same, read from FILE; again at SIGHUP", "FILE");
+  add("--tokens", options.tokens_file,
+      "Tokens with scopes: lines of SCOPES SHA256 [NAME], SCOPES of record, view, admin", "FILE");
   command->add_flag("--insecure", options.insecure, "Allow everyone on other addresses than loopback")
       ->envname("RTPX_INSECURE");
   add("--origin", options.allowed_origins, "Origin of another page that may use this server", "URL");
@@ -158,6 +183,16 @@ void add_serve(CLI::App& app, Program& program) {
   add("--max-bit-rate", arguments->max_bit_rate, "Bits a second for each publisher; 0: no limit (default)",
       "SIZE")
       ->check(kSize);
+  add("--trusted-proxy", arguments->trusted_proxies,
+      "Proxy whose X-Forwarded-For and X-Forwarded-Proto are believed", "ADDRESS[/BITS]");
+  add("--max-connections", options.connections.connections, "HTTP connections at once (default 10000)", "N")
+      ->check(CLI::Range(16, 1000000));
+  add("--max-guests", options.connections.guests_per_address,
+      "Of these, for one address, connections without an authorized request (default 256)", "N")
+      ->check(CLI::Range(1, 1000000));
+  add("--max-event-streams", options.max_event_streams, "Of these, streams of /api/events (default 8000)",
+      "N")
+      ->check(CLI::Range(1, 1000000));
   add("--whip-rate", options.whip_rate, "New sessions a second for one address (default 10)", "N")
       ->check(CLI::Range(0.01, 1e6));
   add("--whip-burst", options.whip_burst, "New sessions at once for one address (default 30)", "N")

@@ -1,59 +1,52 @@
 #pragma once
 
-#include <chrono>
-#include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 
+#include "credentials.hpp"
+#include "http/message.hpp"
 #include "options.hpp"
+#include "rate_limit.hpp"
+#include "routes.hpp"
 
 namespace rtpx::server {
 
-/// What of a request decides whether it is let in.
-struct RequestFacts {
-  std::string method, path, host, origin, authorization, cookie, remote_address;
-  bool tls = false;
-};
-
-/// A refusal: HTTP status and a sentence.
-struct Refusal {
-  int status = 403;
-  std::string message;
-};
-
-/// Who may do what: token, Host and Origin (a foreign web page must not reach a server on 127.0.0.1, neither
-/// through the browser nor through a name that it makes point here), and the rate of new sessions.
-/// Thread-safe.
+/// Who may do what: tokens, sessions and links; Host and Origin (a foreign web page must not reach a server
+/// on 127.0.0.1, neither through the browser nor through a name that it makes point here); and the rates of
+/// new sessions and of guesses. Thread-safe.
 class Access {
  public:
-  explicit Access(const ServeOptions& options) : options_(options) {}
+  explicit Access(const ServeOptions& options);
 
-  /// nullopt: come in.
-  [[nodiscard]] std::optional<Refusal> check(const RequestFacts& request) const;
+  /// Reads tokens and key, again at SIGHUP. Errors: those of Credentials::load.
+  [[nodiscard]] Result<void> load();
+
+  /// Takes sender and scheme from the headers of a proxy that is trusted.
+  void see_through_proxy(http::Request& request) const;
+  /// Host and Origin. nullopt: come in.
+  [[nodiscard]] std::optional<http::Response> check_names(const http::Request& request) const;
+  /// `recording`: which one a link must be for. nullopt: come in.
+  [[nodiscard]] std::optional<http::Response> check(const http::Request& request, Need need,
+                                                    const std::string& recording = {});
+  /// What the sender may do; all where no token is asked for.
+  [[nodiscard]] Scopes scopes_of(const http::Request& request) const;
+  /// Exchanges a token for a session, given as a cookie.
+  [[nodiscard]] http::Response login(const http::Request& request, const std::string& token);
+  [[nodiscard]] static http::Response logout();
+
   /// True when one more session may be opened from there now.
-  [[nodiscard]] bool take_session(const std::string& remote_address);
+  [[nodiscard]] bool take_session(const http::IpAddress& address) { return sessions_.take(address); }
   /// The value of Access-Control-Allow-Origin for this request; empty: none.
-  [[nodiscard]] std::string allowed_origin(const RequestFacts& request) const;
-  [[nodiscard]] bool token_matches(const std::string& token) const;
-
-  /// What needs no token: health, the page's own files, and its description.
-  [[nodiscard]] static bool is_public(const std::string& method, const std::string& path);
+  [[nodiscard]] std::string allowed_origin(const http::Request& request) const;
+  [[nodiscard]] const Credentials& credentials() const { return credentials_; }
 
  private:
-  [[nodiscard]] bool host_is_ours(const std::string& host) const;
-  [[nodiscard]] bool origin_is_ours(const RequestFacts& request) const;
-  [[nodiscard]] bool has_token(const RequestFacts& request) const;
+  [[nodiscard]] bool host_is_ours(const http::Request& request) const;
+  [[nodiscard]] bool origin_is_ours(const http::Request& request) const;
 
-  struct Bucket {
-    double left = 0;
-    std::chrono::steady_clock::time_point at;
-  };
   const ServeOptions& options_;
-  std::mutex mutex_;
-  std::map<std::string, Bucket> buckets_;
+  Credentials credentials_;
+  RateLimit sessions_, logins_, wrong_tokens_;
 };
-
-inline constexpr const char* kTokenCookie = "rtpx_token";
 
 }  // namespace rtpx::server

@@ -70,6 +70,7 @@ App::App(ServeOptions options)
     : options_(std::move(options)),
       access_(options_),
       library_(options_.base_dir),
+      events_(std::make_shared<EventHub>(*this)),
       webhooks_(options_),
       uploads_(options_, library_,
                [this](const std::string& id, const StepState& state) {
@@ -83,6 +84,7 @@ App::App(ServeOptions options)
 /// To the log and the webhooks: a step is done, or it failed.
 void App::tell_end(const std::string& id, const std::string& step, const std::string& done,
                    const StepState& state) {
+  events_->changed(id);
   if (state.state == "done") {
     log(LogLevel::info, "recording " + done, {.recording = id});
     webhooks_.send("recording." + done, {{"id", id}});
@@ -97,11 +99,13 @@ Result<std::unique_ptr<App>> App::start(ServeOptions options) {
   if (auto made = real_file_system().create_directories(options.base_dir); !made)
     return std::unexpected(made.error());
   std::unique_ptr<App> app(new App(std::move(options)));
+  if (auto loaded = app->access_.load(); !loaded) return std::unexpected(loaded.error());
   LiveEvents events;
   App* self = app.get();
   events.started = [self](const LiveSession& session) {
     log(LogLevel::info, "recording started",
         {.recording = session.recording_id, .session = session.session_id});
+    self->events_->changed(session.recording_id);
     self->webhooks_.send("recording.started", {{"id", session.recording_id}, {"name", session.name}});
   };
   events.connected = [](const std::string& session, const std::string& recording) {
@@ -114,6 +118,7 @@ Result<std::unique_ptr<App>> App::start(ServeOptions options) {
     if (!self->options_.upload_url.empty())  // also after a crash between conversion and upload
       (void)self->library_.set_upload(session.recording_id, {"waiting", "", 0});
     self->conversions_.add(session.recording_id);
+    self->events_->changed(session.recording_id);
   };
   events.event = [](const std::string& id, const Event& event) { std::visit(RecorderLog{id}, event); };
   app->library_.sweep();
@@ -149,9 +154,11 @@ void App::finish_what_was_left() {
           unfinished ? "recording was cut off: it is mended and converted" : "waits for conversion",
           {.recording = id});
       conversions_.add(id, unfinished);
+      events_->changed(id);
     } else if (!options_.upload_url.empty() &&
                (entry->upload.state == "waiting" || entry->upload.state == "running")) {
       uploads_.add(id);
+      events_->changed(id);
     }
   }
 }

@@ -6,6 +6,7 @@
 
 #include "access.hpp"
 #include "conversions.hpp"
+#include "event_hub.hpp"
 #include "library.hpp"
 #include "live.hpp"
 #include "options.hpp"
@@ -30,6 +31,7 @@ class App {
   [[nodiscard]] Conversions& conversions() { return conversions_; }
   [[nodiscard]] const Conversions& conversions() const { return conversions_; }
   [[nodiscard]] const Uploads& uploads() const { return uploads_; }
+  [[nodiscard]] EventHub& events() { return *events_; }
   [[nodiscard]] const Webhooks& webhooks() const { return webhooks_; }
 
   /// A recording's state with what runs now.
@@ -50,6 +52,7 @@ class App {
   std::atomic<bool> draining_ = false;
   Access access_;
   Library library_;
+  std::shared_ptr<EventHub> events_;
   Webhooks webhooks_;
   Uploads uploads_;
   Conversions conversions_;

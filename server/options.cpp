@@ -10,14 +10,19 @@ std::string program(const ServeOptions& options) {
 }
 
 bool is_loopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || host == "[::1]" || host.starts_with("127.");
+  if (host == "localhost") return true;
+  const bool brackets = host.starts_with('[') && host.ends_with(']');
+  const auto address = http::IpAddress::parse(brackets ? host.substr(1, host.size() - 2) : host);
+  return address && address->is_loopback();
 }
 
 Result<void> check(const ServeOptions& options) {
-  if (!is_loopback(options.host) && options.token.empty() && !options.insecure)
-    return fail(Errc::invalid_argument, "Listening on " + options.host +
-                                            " without a token would let anyone record and delete. Give "
-                                            "--token, or --insecure if that is meant.");
+  if (!is_loopback(options.host) && options.token.empty() && options.token_file.empty() &&
+      options.tokens_file.empty() && !options.insecure)
+    return fail(Errc::invalid_argument,
+                "Listening on " + options.host +
+                    " without a token would let anyone record and delete. Give "
+                    "--token-file, --tokens or --token, or --insecure if that is meant.");
   if (options.tls_cert.empty() != options.tls_key.empty())
     return fail(Errc::invalid_argument, "--tls-cert and --tls-key belong together; one is missing.");
   if (options.port < 0 || options.port > 65535)

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "http/address.hpp"
+#include "http/gate.hpp"
 #include "ingest/webrtc/endpoint.hpp"
 #include "rtpx/result.hpp"
 
@@ -18,10 +20,13 @@ struct ServeOptions {
   std::filesystem::path base_dir = "./recordings";
   WebRtcEndpoint::Options webrtc;
 
-  std::string token;                         ///< empty: none needed
-  bool insecure = false;                     ///< allows an open server on other addresses than loopback
-  std::vector<std::string> allowed_origins;  ///< "https://example.org", for pages of other hosts
-  std::string tls_cert, tls_key;             ///< PEM; both or none
+  std::string token;                             ///< admin's; empty: none needed
+  std::filesystem::path token_file;              ///< the same from a file; empty: none
+  std::filesystem::path tokens_file;             ///< hashed tokens with scopes; empty: none
+  std::vector<http::IpNetwork> trusted_proxies;  ///< whose X-Forwarded-… is believed
+  bool insecure = false;                         ///< allows an open server on other addresses than loopback
+  std::vector<std::string> allowed_origins;      ///< "https://example.org", for pages of other hosts
+  std::string tls_cert, tls_key;                 ///< PEM; both or none
 
   std::uint64_t min_free_bytes = 1ULL << 30;  ///< packets are refused below it
   int keep_days = 0;                          ///< 0: nothing is deleted
@@ -29,7 +34,8 @@ struct ServeOptions {
 
   double whip_rate = 10;  ///< new sessions a second for one address
   int whip_burst = 30;
-  std::size_t max_event_streams = 64;
+  http::Gate::Limits connections;
+  std::size_t max_event_streams = 8000;
   std::size_t max_ingests = 50;  ///< of plain RTP, at once
 
   std::filesystem::path command;  ///< the rtpx program, for conversions; empty: this one
@@ -46,7 +52,7 @@ struct ServeOptions {
 /// The program that conversions, reports and uploads are children of.
 [[nodiscard]] std::string program(const ServeOptions& options);
 
-/// True for 127.0.0.0/8, ::1 and localhost.
+/// True for literals of 127.0.0.0/8 and ::1, and for localhost.
 [[nodiscard]] bool is_loopback(const std::string& host);
 
 /// Errors: invalid_argument, saying which option and why: an open server on a public address among them.

@@ -1,6 +1,9 @@
 #include "page.hpp"
 
-#include "http.hpp"
+#include <algorithm>
+#include <string>
+
+#include "call.hpp"
 
 namespace rtpx::server {
 namespace {
@@ -14,21 +17,32 @@ const char* type_of(std::string_view path) {
   return "application/octet-stream";
 }
 
+http::Response answer(App&, const http::Request& request) {
+  std::string path;
+  for (const std::string& component : request.target.path) path += "/" + component;
+  if (path.empty()) path = "/index.html";
+  const auto file = std::ranges::find(page_files(), path, &PageFile::path);
+  http::Response response;
+  response.body = file->content;
+  return std::move(response)
+      .with("Content-Type", type_of(path))
+      .with("Cache-Control", "no-cache")
+      .with("Content-Security-Policy",
+            "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self'; "
+            "object-src "
+            "'none'; base-uri 'none'; frame-ancestors 'none'");
+}
+
 }  // namespace
 
-bool answer_page(App&, Call& call) {
-  if (call.request.method != "GET" && call.request.method != "HEAD") return false;
-  const std::string path = call.request.path == "/" ? "/index.html" : call.request.path;
-  for (const PageFile& file : page_files()) {
-    if (file.path != path) continue;
-    call.response.set_header("Cache-Control", "no-cache");
-    call.response.set_header("Content-Security-Policy",
-                             "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
-                             "style-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'");
-    call.response.set_content(std::string(file.content), type_of(path));
-    return true;
-  }
-  return false;
+std::span<const Route> page_routes() {
+  static const std::vector<Route> kRoutes = [] {
+    std::vector<Route> out = {{"GET", "/", Need::nothing, Work::loop, answer}};
+    for (const PageFile& file : page_files())
+      out.push_back({"GET", file.path, Need::nothing, Work::loop, answer});
+    return out;
+  }();
+  return kRoutes;
 }
 
 }  // namespace rtpx::server

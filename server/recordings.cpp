@@ -1,15 +1,19 @@
-// /api/recordings: list, show, delete, download, convert, report.
+// /api/recordings: list, show, delete, download, convert, report, share.
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/file_system.hpp"
+#include "call.hpp"
 #include "child.hpp"
-#include "http.hpp"
+#include "http/file_response.hpp"
 #include "views.hpp"
 
 namespace rtpx::server {
 namespace {
 
 namespace fs = std::filesystem;
+using http::Request;
+using http::Response;
 using nlohmann::json;
 
 const char* content_type(const std::string& name) {
@@ -22,62 +26,61 @@ const char* content_type(const std::string& name) {
   return at == kTypes.end() ? "application/octet-stream" : at->second;
 }
 
-void list(App& app, Call& call) {
-  json recordings = json::array();
-  for (const std::string& id : app.library().ids())
-    if (const auto entry = app.library().entry(id)) recordings.push_back(view_of(app, *entry));
-  answer_json(call.response, {{"recordings", recordings}, {"disk", view_of_disk(app)}});
-}
-
-void show(App& app, Call& call, const std::string& id) {
-  const auto entry = app.library().entry(id);
-  if (!entry) return answer_error(call.response, entry.error());
-  answer_json(call.response, view_of(app, *entry));
-}
-
-void remove(App& app, Call& call, const std::string& id) {
-  if (const auto known = app.library().folder(id); !known) return answer_error(call.response, known.error());
-  if (app.live().is_recording(id))
-    return answer_problem(call.response, 409, "It is being recorded. Stop it first.");
-  if (app.conversions().running(id))
-    return answer_problem(call.response, 409, "It is being converted. Cancel that first.");
-  if (app.uploads().running(id)) return answer_problem(call.response, 409, "It is being uploaded.");
-  (void)app.conversions().cancel(id);
-  if (auto removed = app.library().remove(id); !removed) return answer_error(call.response, removed.error());
-  call.response.status = 204;
-}
-
-/// httplib serves the ranges of what the provider can give.
-void download(App& app, Call& call, const std::string& id, const std::string& name) {
-  const auto path = app.library().file(id, name);
-  if (!path) return answer_error(call.response, path.error());
-  auto opened = real_file_system().open(*path, OpenMode::read);
-  if (!opened) return answer_error(call.response, opened.error());
-  const std::shared_ptr<File> file = std::move(*opened);
-  const auto size = file->size();
-  if (!size) return answer_error(call.response, size.error());
-  call.response.set_header("Accept-Ranges", "bytes");
-  call.response.set_header("Content-Security-Policy", "sandbox");
-  if (call.request.has_param("download"))
-    call.response.set_header("Content-Disposition", "attachment; filename=\"" + name + "\"");
-  for (const auto& [first, last] : call.request.ranges) {
-    if (first < static_cast<ssize_t>(*size) && (last < 0 || first <= last)) continue;
-    call.response.set_header("Content-Range", "bytes */" + std::to_string(*size));
-    return answer_problem(call.response, 416, "The file has " + std::to_string(*size) + " bytes.");
-  }
-  if (*size == 0) return call.response.set_content("", content_type(name));
-  call.response.set_content_provider(
-      *size, content_type(name), [file](std::size_t offset, std::size_t length, httplib::DataSink& sink) {
-        std::vector<std::byte> buffer(std::min<std::size_t>(length, 256U << 10));
-        const auto got = file->pread(buffer, offset);
-        return got && *got > 0 && sink.write(reinterpret_cast<const char*>(buffer.data()), *got);
+/// Recording after recording: the whole list of a large library is never in memory.
+Response list(App& app, const Request&) {
+  Response out;
+  out.with("Content-Type", "application/json").with("Cache-Control", "no-store");
+  out.body = http::Generator(
+      [&app, ids = app.library().ids(), at = std::size_t(0), separator = ""](std::string& piece) mutable {
+        constexpr std::size_t kPiece = 64U << 10;
+        const auto dump = [](const json& value) {
+          return value.dump(-1, ' ', false, json::error_handler_t::replace);
+        };
+        if (at == 0) piece = "{\"disk\":" + dump(view_of_disk(app)) + ",\"recordings\":[";
+        while (at < ids.size() && piece.size() < kPiece) {
+          const auto entry = app.library().entry(ids[at++]);
+          if (!entry) continue;
+          piece += std::exchange(separator, ",") + dump(view_of(app, *entry));
+        }
+        if (at < ids.size()) return true;
+        piece += "]}";
+        return false;
       });
+  return out;
+}
+
+Response show(App& app, const Request& request) {
+  const auto entry = app.library().entry(request.captured[0]);
+  return entry ? http::json(view_of(app, *entry)) : problem(entry.error());
+}
+
+Response remove(App& app, const Request& request) {
+  const std::string& id = request.captured[0];
+  if (const auto known = app.library().folder(id); !known) return problem(known.error());
+  if (app.live().is_recording(id)) return http::problem(409, "It is being recorded. Stop it first.");
+  if (app.conversions().running(id)) return http::problem(409, "It is being converted. Cancel that first.");
+  if (app.uploads().running(id)) return http::problem(409, "It is being uploaded.");
+  (void)app.conversions().cancel(id);
+  const auto removed = app.library().remove(id);
+  app.events().changed(id);
+  return removed ? http::empty(204) : problem(removed.error());
+}
+
+Response download(App& app, const Request& request) {
+  const std::string& name = request.captured[1];
+  const auto path = app.library().file(request.captured[0], name);
+  if (!path) return problem(path.error());
+  Response response = http::file_response(request, *path, content_type(name));
+  response.with("Content-Security-Policy", "sandbox");
+  if (request.target.parameter("download"))
+    response.with("Content-Disposition", "attachment; filename*=UTF-8''" + http::percent_encoded(name));
+  return response;
 }
 
 /// The readable page of `rtpx report`, made anew by a child process: it parses hostile media.
-void report(App& app, Call& call, const std::string& id) {
-  const auto folder = app.library().folder(id);
-  if (!folder) return answer_error(call.response, folder.error());
+Response report(App& app, const Request& request) {
+  const auto folder = app.library().folder(request.captured[0]);
+  if (!folder) return problem(folder.error());
   std::error_code error;
   fs::create_directories(*folder / "output", error);
   const fs::path page = *folder / "output" / "report.html";
@@ -86,53 +89,75 @@ void report(App& app, Call& call, const std::string& id) {
                                app.options().conversion_memory_bytes,
                                {}},
                               {});
-  const auto html = read_whole_file(real_file_system(), page, 64U << 20);
+  auto html = read_whole_file(real_file_system(), page, 64U << 20);
   if (!exit || !html)
-    return answer_problem(
-        call.response, 500,
-        "The report could not be made: " + (exit ? exit->stderr_tail : exit.error().message));
-  call.response.set_header("Content-Security-Policy",
-                           "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-                           "img-src data:; sandbox allow-scripts");
-  call.response.set_content(*html, "text/html; charset=utf-8");
+    return http::problem(
+        500, "The report could not be made: " + (exit ? exit->stderr_tail : exit.error().message));
+  return http::text(*std::move(html), "text/html; charset=utf-8")
+      .with("Content-Security-Policy",
+            "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+            "img-src data:; sandbox allow-scripts");
 }
 
-void convert(App& app, Call& call, const std::string& id) {
-  if (const auto known = app.library().folder(id); !known) return answer_error(call.response, known.error());
-  if (app.live().is_recording(id))
-    return answer_problem(call.response, 409, "It is being recorded. Stop it first.");
+Response convert(App& app, const Request& request) {
+  const std::string& id = request.captured[0];
+  if (const auto known = app.library().folder(id); !known) return problem(known.error());
+  if (app.live().is_recording(id)) return http::problem(409, "It is being recorded. Stop it first.");
   app.conversions().add(id);
-  show(app, call, id);
-  call.response.status = 202;
+  app.events().changed(id);
+  Response response = show(app, request);
+  if (response.status == 200) response.status = 202;
+  return response;
 }
+
+Response cancel(App& app, const Request& request) {
+  if (auto cancelled = app.conversions().cancel(request.captured[0]); !cancelled)
+    return problem(cancelled.error());
+  app.events().changed(request.captured[0]);
+  return http::empty(204);
+}
+
+/// Links that open this recording, and nothing else, to whoever has them, until their end.
+Response share(App& app, const Request& request) {
+  constexpr std::int64_t kDay = 86'400, kLongest = 366 * kDay;
+  const std::string& id = request.captured[0];
+  const auto entry = app.library().entry(id);
+  if (!entry) return problem(entry.error());
+  const json body = request.body.empty() ? json::object() : json::parse(request.body, nullptr, false);
+  const json seconds = body.is_object() ? body.value("seconds", json(kDay)) : json();
+  if (!seconds.is_number_integer() || seconds < 1 || seconds > kLongest)
+    return http::problem(400, "Send {\"seconds\": N}, between 1 and a year's; without a body it is a day.");
+  const auto end = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) +
+                   std::chrono::seconds(seconds.get<std::int64_t>());
+  const std::string link = app.access().credentials().sign_link(id, end);
+  json view = view_of(app, *entry);
+  json files = json::array();
+  for (const json& file : view["files"])
+    files.push_back({{"id", file["id"]}, {"url", file["url"].get<std::string>() + "?link=" + link}});
+  return http::json({{"link", link},
+                     {"end", end.time_since_epoch().count()},
+                     {"url", "/watch.html?recording=" + http::percent_encoded(id) + "&link=" + link},
+                     {"files", files}},
+                    201);
+}
+
+constexpr std::size_t kMaxShare = 4U << 10;
+
+constexpr Route kRoutes[] = {
+    {"GET", "/api/recordings", Need::view, Work::library, list},
+    {"GET", "/api/recordings/{id}", Need::view_link, Work::library, show},
+    {"DELETE", "/api/recordings/{id}", Need::admin, Work::library, remove},
+    {"POST", "/api/recordings/{id}/convert", Need::admin, Work::library, convert},
+    {"DELETE", "/api/recordings/{id}/convert", Need::admin, Work::library, cancel},
+    {"POST", "/api/recordings/{id}/links", Need::admin, Work::library, share, kMaxShare},
+    {"GET", "/api/recordings/{id}/report", Need::view_link, Work::children, report},
+    {"GET", "/api/recordings/{id}/files/{name}", Need::view_link, Work::library, download},
+};
 
 }  // namespace
 
-bool answer_recordings(App& app, Call& call) {
-  const auto& path = call.path;
-  if (path.size() < 2 || path[0] != "api" || path[1] != "recordings") return false;
-  const std::string& method = call.request.method;
-  const bool reads = method == "GET" || method == "HEAD";
-  if (path.size() == 2 && reads)
-    list(app, call);
-  else if (path.size() == 3 && reads)
-    show(app, call, path[2]);
-  else if (path.size() == 3 && method == "DELETE")
-    remove(app, call, path[2]);
-  else if (path.size() == 4 && path[3] == "report" && reads)
-    report(app, call, path[2]);
-  else if (path.size() == 4 && path[3] == "convert" && method == "POST")
-    convert(app, call, path[2]);
-  else if (path.size() == 4 && path[3] == "convert" && method == "DELETE") {
-    if (auto cancelled = app.conversions().cancel(path[2]); !cancelled)
-      answer_error(call.response, cancelled.error());
-    else
-      call.response.status = 204;
-  } else if (path.size() == 5 && path[3] == "files" && reads)
-    download(app, call, path[2], path[4]);
-  else
-    return false;
-  return true;
+std::span<const Route> recording_routes() {
+  return kRoutes;
 }
 
 }  // namespace rtpx::server

@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "http.hpp"
+#include "front.hpp"
 #include "log.hpp"
 
 namespace rtpx::server {
@@ -47,7 +47,7 @@ Result<void> serve(ServeOptions options, std::stop_token stop,
   ::mallopt(M_ARENA_MAX, 1);
   auto app = App::start(std::move(options));
   if (!app) return std::unexpected(app.error());
-  HttpServer http(**app);
+  Front http(**app);
   if (auto started = http.start(); !started) return started;
   struct sigaction action {};
   action.sa_handler = on_hangup;
@@ -63,10 +63,7 @@ Result<void> serve(ServeOptions options, std::stop_token stop,
     waiting.wait_for(lock, stop, 500ms, [] { return false; });
     if (reload_asked == 0) continue;
     reload_asked = 0;
-    if (auto reloaded = http.reload_tls(); !reloaded)
-      log(LogLevel::error, reloaded.error().message + " The one in use stays.");
-    else if (*reloaded)
-      log(LogLevel::info, "TLS certificate read again");
+    http.reload();
   }
   notify_systemd("STOPPING=1");
   log(LogLevel::info, "shutting down: recordings are ended and written");

@@ -1,61 +1,83 @@
-// Health, metrics, configuration for the page, and login by token.
+// Health, metrics, configuration for the page, login, and the stream of events.
 #include <nlohmann/json.hpp>
 
-#include "http.hpp"
+#include "call.hpp"
 #include "metrics.hpp"
 #include "rtpx/version.hpp"
 
 namespace rtpx::server {
 namespace {
 
+using http::Request;
+using http::Response;
 using nlohmann::json;
 
-void login(App& app, Call& call) {
-  const json body = json::parse(call.request.body, nullptr, false);
-  const auto token = body.is_object() ? body.find("token") : body.end();
-  if (!body.is_object() || token == body.end() || !token->is_string() || app.options().token.empty() ||
-      !app.access().token_matches(token->get<std::string>()))
-    return answer_problem(call.response, 401, "The token is not the right one.");
-  call.response.set_header("Set-Cookie", std::string(kTokenCookie) + "=" + token->get<std::string>() +
-                                             "; Path=/; HttpOnly; SameSite=Strict" +
-                                             (call.facts.tls ? "; Secure" : ""));
-  call.response.status = 204;
+Response health(App&, const Request&) {
+  return http::text("ok\n", "text/plain");
 }
 
-void configuration(App& app, Call& call) {
-  RequestFacts facts = call.facts;
-  facts.path = "/api/recordings";
-  const json value = {{"version", version()},
-                      {"token_required", !app.options().token.empty()},
-                      {"logged_in", !app.access().check(facts).has_value()},
-                      {"keep_days", app.options().keep_days},
-                      {"keep_bytes", app.options().keep_bytes}};
-  call.response.set_header("Cache-Control", "no-store");
-  call.response.set_content(value.dump(), "application/json");
+Response ready(App& app, const Request&) {
+  const std::string why = app.not_ready();
+  return why.empty() ? http::text("ready\n", "text/plain") : http::problem(503, why);
 }
+
+Response metrics(App& app, const Request&) {
+  return http::text(render_metrics(app), "text/plain; version=0.0.4; charset=utf-8");
+}
+
+Response login(App& app, const Request& request) {
+  const json body = json::parse(request.body, nullptr, false);
+  const auto token = body.is_object() ? body.find("token") : body.end();
+  if (!body.is_object() || token == body.end() || !token->is_string())
+    return http::problem(400, "Send {\"token\": \"…\"}.");
+  return app.access().login(request, token->get<std::string>());
+}
+
+Response logout(App&, const Request&) {
+  return Access::logout();
+}
+
+Response configuration(App& app, const Request& request) {
+  const Scopes scopes = app.access().scopes_of(request);
+  json allowed = json::array();
+  if (scopes.record) allowed.push_back("record");
+  if (scopes.view) allowed.push_back("view");
+  if (scopes.admin) allowed.push_back("admin");
+  return http::json({{"version", version()},
+                     {"token_required", app.access().credentials().required()},
+                     {"logged_in", !allowed.empty()},
+                     {"scopes", allowed},
+                     {"keep_days", app.options().keep_days},
+                     {"keep_bytes", app.options().keep_bytes}});
+}
+
+Response events(App& app, const Request& request) {
+  if (!app.events().has_room())
+    return http::problem(503, "Too many event streams are open.").with("Retry-After", "5");
+  Response out;
+  out.with("Content-Type", "text/event-stream")
+      .with("Cache-Control", "no-store")
+      .with("X-Accel-Buffering", "no");
+  out.body = app.events().subscribe(request.header("Last-Event-ID"));
+  return out;
+}
+
+constexpr std::size_t kMaxLogin = 4U << 10;
+
+constexpr Route kRoutes[] = {
+    {"GET", "/healthz", Need::nothing, Work::loop, health},
+    {"GET", "/readyz", Need::nothing, Work::loop, ready},
+    {"GET", "/metrics", Need::view, Work::library, metrics},
+    {"GET", "/api/config", Need::nothing, Work::loop, configuration},
+    {"POST", "/api/login", Need::nothing, Work::loop, login, kMaxLogin},
+    {"POST", "/api/logout", Need::nothing, Work::loop, logout},
+    {"GET", "/api/events", Need::view, Work::library, events},
+};
 
 }  // namespace
 
-bool answer_service(App& app, Call& call) {
-  const std::string& path = call.request.path;
-  const bool reads = call.request.method == "GET" || call.request.method == "HEAD";
-  if (path == "/healthz" && reads)
-    call.response.set_content("ok\n", "text/plain");
-  else if (path == "/readyz" && reads) {
-    const std::string why = app.not_ready();
-    if (why.empty())
-      call.response.set_content("ready\n", "text/plain");
-    else
-      answer_problem(call.response, 503, why);
-  } else if (path == "/metrics" && reads)
-    call.response.set_content(render_metrics(app), "text/plain; version=0.0.4; charset=utf-8");
-  else if (path == "/api/config" && reads)
-    configuration(app, call);
-  else if (path == "/api/login" && call.request.method == "POST")
-    login(app, call);
-  else
-    return false;
-  return true;
+std::span<const Route> service_routes() {
+  return kRoutes;
 }
 
 }  // namespace rtpx::server

@@ -37,16 +37,7 @@ json view_of(const ManifestTrack& track, const std::string& id) {
 
 json view_of(const std::string& recording, const OutputFile& file) {
   const std::string base = "/api/recordings/" + recording + "/files/";
-  const auto url = [&](const std::string& name) {
-    std::string encoded;
-    for (const char c : name) {
-      const bool plain = std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';
-      char hex[4];
-      std::snprintf(hex, sizeof hex, "%%%02X", static_cast<unsigned char>(c));
-      encoded += plain ? std::string(1, c) : hex;
-    }
-    return base + encoded;
-  };
+  const auto url = [&](const std::string& name) { return base + http::percent_encoded(name); };
   json out = {{"id", file.id},
               {"name", file.name},
               {"duration_ms", file.duration_ms},

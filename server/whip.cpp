@@ -1,14 +1,17 @@
 // WHIP, RFC 9725: POST an offer to /whip, then PATCH and DELETE the session's own URL.
-#include "http.hpp"
+#include "call.hpp"
 #include "log.hpp"
 
 namespace rtpx::server {
 namespace {
 
+using http::Request;
+using http::Response;
+
 constexpr std::size_t kMaxName = 200;
 
-bool has_type(const httplib::Request& request, std::string_view type) {
-  const std::string value = request.get_header_value("Content-Type");
+bool has_type(const Request& request, std::string_view type) {
+  const std::string_view value = request.header("Content-Type");
   return value.substr(0, value.find(';')) == type;
 }
 
@@ -16,86 +19,63 @@ std::string quoted(const std::string& tag) {
   return '"' + tag + '"';
 }
 
-void open_session(App& app, Call& call) {
-  if (!may_open_session(app, call, "An offer")) return;
-  const auto accepted = app.live().accept(call.request.body, session_name(call.request));
-  if (!accepted) return answer_refused(call, accepted.error());
-  call.response.status = 201;
-  call.response.set_header("Location", "/whip/" + accepted->id);
-  call.response.set_header("ETag", quoted(accepted->ice_tag));
+Response open_session(App& app, const Request& request) {
+  if (auto refusal = refuse_session(app, request, "An offer")) return *std::move(refusal);
+  const auto accepted = app.live().accept(request.body, session_name(request));
+  if (!accepted) return session_refused(request, accepted.error());
+  Response response = http::text(accepted->answer_sdp, "application/sdp", 201);
+  response.with("Location", "/whip/" + accepted->id).with("ETag", quoted(accepted->ice_tag));
   if (const auto recording = app.live().recording_of(accepted->id))
-    call.response.set_header("Link", "</api/recordings/" + *recording + ">; rel=\"describedby\"");
-  call.response.set_content(accepted->answer_sdp, "application/sdp");
+    response.with("Link", "</api/recordings/" + *recording + ">; rel=\"describedby\"");
+  return response;
 }
 
-void patch_session(App& app, Call& call, const std::string& id) {
-  if (!has_type(call.request, "application/trickle-ice-sdpfrag"))
-    return answer_problem(call.response, 415, "A fragment is application/trickle-ice-sdpfrag.");
-  const auto patched = app.live().patch(id, call.request.body);
-  if (!patched) return answer_error(call.response, patched.error());
-  call.response.set_header("ETag", quoted(patched->ice_tag));
-  if (patched->sdp_fragment) {
-    call.response.status = 200;
-    call.response.set_content(*patched->sdp_fragment, "application/trickle-ice-sdpfrag");
-  } else {
-    call.response.status = 204;
-  }
+Response patch_session(App& app, const Request& request) {
+  constexpr const char* kFragment = "application/trickle-ice-sdpfrag";
+  if (!has_type(request, kFragment))
+    return http::problem(415, std::string("A fragment is ") + kFragment + ".");
+  const auto patched = app.live().patch(request.captured[0], request.body);
+  if (!patched) return problem(patched.error());
+  Response response =
+      patched->sdp_fragment ? http::text(*patched->sdp_fragment, kFragment) : http::empty(204);
+  return std::move(response).with("ETag", quoted(patched->ice_tag));
 }
 
-void method_not_allowed(Call& call, const char* allowed) {
-  call.response.set_header("Allow", allowed);
-  answer_problem(call.response, 405, std::string("Only ") + allowed + " work here.");
+Response close_session(App& app, const Request& request) {
+  if (auto closed = app.live().close(request.captured[0]); !closed) return problem(closed.error());
+  return http::empty(200);
 }
+
+constexpr Route kRoutes[] = {
+    {"POST", "/whip", Need::record, Work::sessions, open_session, kMaxDescription},
+    {"PATCH", "/whip/{session}", Need::record, Work::sessions, patch_session, kMaxDescription},
+    {"DELETE", "/whip/{session}", Need::record, Work::sessions, close_session},
+};
 
 }  // namespace
 
-bool may_open_session(App& app, Call& call, const std::string& what) {
-  if (!has_type(call.request, "application/sdp")) {
-    answer_problem(call.response, 415, what + " is application/sdp.");
-    return false;
-  }
-  if (!app.access().take_session(call.facts.remote_address)) {
-    call.response.set_header("Retry-After", "1");
-    answer_problem(call.response, 429, "Too many sessions are opened from this address.");
-    return false;
-  }
-  if (const std::string why = app.not_ready(); !why.empty()) {
-    call.response.set_header("Retry-After", "30");
-    answer_problem(call.response, 503, why);
-    return false;
-  }
-  return true;
+std::span<const Route> whip_routes() {
+  return kRoutes;
 }
 
-std::string session_name(const httplib::Request& request) {
-  return request.get_param_value("name").substr(0, kMaxName);
+std::optional<Response> refuse_session(App& app, const Request& request, const std::string& what) {
+  if (!has_type(request, "application/sdp")) return http::problem(415, what + " is application/sdp.");
+  if (!app.access().take_session(request.remote))
+    return http::problem(429, "Too many sessions are opened from this address.").with("Retry-After", "1");
+  if (const std::string why = app.not_ready(); !why.empty())
+    return http::problem(503, why).with("Retry-After", "30");
+  return std::nullopt;
 }
 
-void answer_refused(Call& call, const Error& error) {
-  log(LogLevel::info, "description from " + call.facts.remote_address + " refused: " + error.message);
-  if (status_of(error) == 503) call.response.set_header("Retry-After", "5");
-  answer_error(call.response, error);
+std::string session_name(const Request& request) {
+  return request.target.parameter("name").value_or("").substr(0, kMaxName);
 }
 
-bool answer_whip(App& app, Call& call) {
-  if (call.path.empty() || call.path[0] != "whip" || call.path.size() > 2) return false;
-  const std::string& method = call.request.method;
-  if (call.path.size() == 1) {
-    if (method == "POST")
-      open_session(app, call);
-    else
-      method_not_allowed(call, "POST, OPTIONS");
-  } else if (method == "PATCH") {
-    patch_session(app, call, call.path[1]);
-  } else if (method == "DELETE") {
-    if (auto closed = app.live().close(call.path[1]); !closed)
-      answer_error(call.response, closed.error());
-    else
-      call.response.status = 200;
-  } else {
-    method_not_allowed(call, "PATCH, DELETE, OPTIONS");
-  }
-  return true;
+Response session_refused(const Request& request, const Error& error) {
+  log(LogLevel::info, "description from " + request.remote.text() + " refused: " + error.message);
+  Response response = problem(error);
+  if (response.status == 503) response.with("Retry-After", "5");
+  return response;
 }
 
 }  // namespace rtpx::server

@@ -20,13 +20,14 @@ const json = async (method, url, body) =>
 
 export const configuration = () => json('GET', '/api/config');
 export const recordings = () => json('GET', '/api/recordings');
+export const recording = (id) => json('GET', `/api/recordings/${encodeURIComponent(id)}`);
 export const login = (token) =>
   call('POST', '/api/login', { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ token }) });
 export const remove = (id) => call('DELETE', `/api/recordings/${encodeURIComponent(id)}`);
 export const convert = (id) => call('POST', `/api/recordings/${encodeURIComponent(id)}/convert`);
 export const cancelConversion = (id) => call('DELETE', `/api/recordings/${encodeURIComponent(id)}/convert`);
 
-/** Calls `onState` with each snapshot of what runs; EventSource comes back by itself. */
+/** Calls `onState` with what runs and what changed, once a second; EventSource comes back by itself. */
 export function watch(onState) {
   const events = new EventSource('/api/events');
   events.onmessage = (message) => onState(JSON.parse(message.data));

@@ -24,39 +24,49 @@ const titleOf = (recording) => recording.name || day(recording.created);
 
 export class RecordingList {
   constructor(list, empty, notice) {
-    Object.assign(this, { list, empty, notice, known: '' });
+    Object.assign(this, { list, empty, notice });
     this.entries = new Map();
   }
 
   async load() {
     const { recordings } = await api.recordings();
-    this.recordings = recordings;
-    this.empty.hidden = recordings.length > 0;
     const ids = new Set(recordings.map((recording) => recording.id));
-    for (const [id, node] of this.entries) {
-      if (!ids.has(id)) {
-        node.remove();
-        this.entries.delete(id);
-      }
+    for (const id of this.entries.keys()) {
+      if (!ids.has(id)) this.drop(id);
     }
     recordings.forEach((recording, index) => this.place(recording, index));
+    this.empty.hidden = recordings.length > 0;
   }
 
-  /** Live state from the event stream; the whole list is asked for when anything but progress changed. */
-  update({ recordings }) {
-    const known = JSON.stringify(recordings.map(({ id, state, upload }) => [id, state, upload]));
-    if (known !== this.known) {
-      this.known = known;
-      this.load().catch((error) => this.notice(error.message));
-      return;
+  /** From the event stream: what changed. All is asked for only where the stream cannot tell. */
+  async update({ recordings, reset }) {
+    try {
+      if (reset) await this.load();
+      else for (const change of recordings) await this.change(change);
+    } catch (error) {
+      this.notice(error.message);
     }
-    for (const { id, progress, seconds_left: left } of recordings) {
-      const bar = this.entries.get(id)?.querySelector('progress');
-      if (bar && progress !== undefined) {
-        bar.value = progress;
-        bar.title = left === undefined ? '' : `about ${Math.ceil(left)} s left`;
-      }
+  }
+
+  async change({ id, state, upload, progress, seconds_left: left }) {
+    const known = this.entries.get(id);
+    const bar = known?.querySelector('progress');
+    if (state === 'removed') {
+      this.drop(id);
+    } else if (bar && state === 'converting') {
+      bar.value = progress;
+      bar.title = left === undefined ? '' : `about ${Math.ceil(left)} s left`;
+    } else if (!known || known.dataset.state !== `${state} ${upload}`) {
+      const recording = await api.recording(id);
+      const newer = [...this.entries.keys()].filter((other) => other > id);
+      this.place(recording, newer.length);
     }
+    this.empty.hidden = this.entries.size > 0;
+  }
+
+  drop(id) {
+    this.entries.get(id)?.remove();
+    this.entries.delete(id);
   }
 
   place(recording, index) {
@@ -65,6 +75,7 @@ export class RecordingList {
     if (!node || node.dataset.signature !== signature) {
       const fresh = this.render(recording);
       fresh.dataset.signature = signature;
+      fresh.dataset.state = `${recording.state} ${recording.upload?.state}`;
       node?.replaceWith(fresh);
       this.entries.set(recording.id, fresh);
       node = fresh;

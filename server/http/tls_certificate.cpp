@@ -1,8 +1,8 @@
-#include "tls_certificate.hpp"
+#include "http/tls_certificate.hpp"
 
 #include <openssl/err.h>
 
-namespace rtpx::server {
+namespace rtpx::http {
 namespace {
 
 std::string last_error() {
@@ -45,4 +45,4 @@ int TlsCertificate::choose(SSL* connection, void* self) {
                               SSL_CTX_get0_privatekey(pair.get()), chain, 1);
 }
 
-}  // namespace rtpx::server
+}  // namespace rtpx::http

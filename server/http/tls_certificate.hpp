@@ -8,7 +8,7 @@
 
 #include "rtpx/result.hpp"
 
-namespace rtpx::server {
+namespace rtpx::http {
 
 /// The certificate and key that TLS connections are answered with, from two PEM files that can be read again
 /// while connections begin: each of them gets a pair that fits. Thread-safe.
@@ -33,4 +33,4 @@ class TlsCertificate {
   Pair current_;
 };
 
-}  // namespace rtpx::server
+}  // namespace rtpx::http

@@ -1,0 +1,28 @@
+#include "call.hpp"
+
+namespace rtpx::server {
+
+int status_of(const Error& error) {
+  switch (error.code) {
+    case Errc::not_found:
+    case Errc::tracks_not_found:
+      return 404;
+    case Errc::malformed:
+    case Errc::truncated:
+    case Errc::invalid_argument:
+      return 400;
+    case Errc::unsupported:
+      return 422;
+    case Errc::already_exists:
+      return 409;
+    case Errc::denied:
+    case Errc::too_many_files:
+      return 503;
+    case Errc::no_space:
+      return 507;
+    default:
+      return 500;
+  }
+}
+
+}  // namespace rtpx::server

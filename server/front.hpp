@@ -1,0 +1,39 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "app.hpp"
+#include "http/server.hpp"
+#include "http/tls_certificate.hpp"
+
+namespace rtpx::server {
+
+/// The server's front door: the HTTP server with access control and dispatch, both by the same table of
+/// routes.
+class Front {
+ public:
+  explicit Front(App& app);
+  ~Front();
+  /// Binds and serves on threads of its own. Errors: io (the port is taken), invalid_argument (TLS files).
+  [[nodiscard]] Result<void> start();
+  [[nodiscard]] const std::string& url() const { return url_; }
+  /// Reads the TLS certificate and the tokens again, and logs it; connections under way keep their
+  /// certificate.
+  void reload();
+  /// Requests under way are finished, others are not taken.
+  void stop();
+
+ private:
+  [[nodiscard]] std::variant<http::Plan, http::Response> decide(http::Request& request);
+  void finish(const http::Request& request, http::Response& response) const;
+  [[nodiscard]] http::WorkQueue* queue_of(Work work);
+
+  App& app_;
+  std::unique_ptr<http::TlsCertificate> certificate_;
+  http::WorkQueue sessions_{8, 256}, library_{4, 256}, children_{2, 16};
+  std::unique_ptr<http::Server> server_;
+  std::string url_;
+};
+
+}  // namespace rtpx::server
