@@ -18,6 +18,26 @@ bool parameter_sets_change(const PlannedTrack& planned) {
          });
 }
 
+/// The highest rate and most channels of what the track sends: sound that is encoded anew keeps them through
+/// a change of codec.
+AudioTranscoderOptions transcoder_options(const PlannedTrack& planned, const ConvertOptions& options) {
+  AudioTranscoderOptions made{options.audio, 0, 0, options.opus_fec, options.gaps != GapPolicy::keep};
+  for (const PlacedLayer* placed : planned.layers)
+    for (std::size_t type = 0; type < placed->layer->media_types.size(); ++type) {
+      const Codec* codec = placed->layer->media_types[type]
+                               ? placed->track->types->codec(static_cast<std::uint8_t>(type))
+                               : nullptr;
+      if (codec == nullptr) continue;
+      const auto known = make_depacketizer(
+          *codec, {}, [](const Frame&) {}, [](const Dropped&) {});
+      if (!known) continue;
+      const StreamConfig& config = (*known)->config();
+      made.sample_rate = std::max(made.sample_rate, static_cast<int>(config.sample_rate));
+      made.channels = std::max(made.channels, int{config.channels});
+    }
+  return made;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<OpenTrack>> OpenTrack::open(const PlannedTrack& planned, const SpillFile& spill,
@@ -52,8 +72,8 @@ Result<std::unique_ptr<OpenTrack>> OpenTrack::open(const PlannedTrack& planned, 
   }
   const bool fill = options.gaps != GapPolicy::keep;
   if (options.audio != AudioCodec::copy) {
-    auto transcoded = std::make_unique<TranscodedAudio>(
-        std::move(track->source_), AudioTranscoderOptions{options.audio, options.opus_fec, fill});
+    auto transcoded =
+        std::make_unique<TranscodedAudio>(std::move(track->source_), transcoder_options(planned, options));
     track->transcoded_ = transcoded.get();
     track->source_ = std::move(transcoded);
   } else if (fill) {

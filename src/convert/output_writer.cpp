@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/utc_time.hpp"
+#include "mux/codec_id.hpp"
 #include "mux/presentation_end.hpp"
 
 namespace rtpx {
@@ -66,6 +67,7 @@ class Writer {
     const Codec* codec = nullptr;  // as in the open file
     const StreamConfig* config = nullptr;
     Orientation orientation;
+    std::int64_t codec_delay_ns = 0;
     PresentationEnd end;
   };
 
@@ -106,13 +108,24 @@ class Writer {
   [[nodiscard]] bool must_split(const Route& route) const {
     if (!route.in_file) return false;
     const PlacedFrame& next = *route.next;
-    if (next.codec != route.codec && next.codec->mime_type != route.codec->mime_type) return true;
+    if (next.codec != route.codec && (next.codec->mime_type != route.codec->mime_type || sounds_other(route)))
+      return true;
     if (next.frame.kind != FrameKind::key) return false;
     // No container turns a track from some time on. Beside a second picture a part would begin between
     // keyframes.
     if (route.orientation != next.orientation && format_turns(format_) && pictures_in_file() == 1)
       return true;
     return options_.on_change == OnChange::split && route.config != next.config;
+  }
+
+  /// Whether the next frame needs a decoder for another rate or number of channels. Opus' own packets tell
+  /// their channels.
+  [[nodiscard]] static bool sounds_other(const Route& route) {
+    const StreamConfig& now = *route.config;
+    const StreamConfig& next = *route.next->config;
+    const bool opus = codec_of(route.codec->mime_type) == CodecId::opus;
+    return route.input.kind == MediaKind::audio &&
+           (now.sample_rate != next.sample_rate || (now.channels != next.channels && !opus));
   }
 
   [[nodiscard]] std::ptrdiff_t pictures_in_file() const {
@@ -134,7 +147,9 @@ class Writer {
     if (auto written = muxer_->write(sample); !written) return written;
     route.config = placed.config;
     route.codec = placed.codec;
-    route.end.add(sample.time_ns, sample.duration_ns);
+    route.end.add(sample.time_ns, sample.duration_ns > 0
+                                      ? std::max<std::int64_t>(sample.duration_ns - sample.discard_ns, 1)
+                                      : 0);
     return {};
   }
 
@@ -174,6 +189,7 @@ class Writer {
       route.codec = first.codec;
       route.config = first.config;
       route.orientation = first.orientation;
+      route.codec_delay_ns = first.codec_delay_ns;
       route.track = tracks.size();
       tracks.push_back(describe(route.input, first));
       if (route.input.kind == MediaKind::video) hints.cue_points += route.input.keyframe_bound;
@@ -220,7 +236,8 @@ class Writer {
     unfinished_ = !finished;
     for (const Route& route : routes_)
       if (route.in_file)
-        output_.parts.back().end_ns = std::max(output_.parts.back().end_ns, zero_ns_ + route.end.end_ns());
+        output_.parts.back().end_ns =
+            std::max(output_.parts.back().end_ns, zero_ns_ + route.end.end_ns() - route.codec_delay_ns);
     return finished;
   }
 

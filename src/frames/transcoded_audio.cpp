@@ -35,8 +35,8 @@ void TranscodedAudio::pop() {
 
 Result<void> TranscodedAudio::take(const PlacedFrame& frame) {
   if (frame.codec == nullptr || frame.config == nullptr) return {};
-  if (!transcoder_ || from_ != frame.codec->mime_type)
-    if (auto started = start(frame); !started) return started;
+  if (!transcoder_ || from_ != frame.codec->mime_type || from_config_ != *frame.config)
+    if (auto begun = begin(frame); !begun) return begun;
   const std::int64_t step = frame.frame.first_sequence - last_sequence_;
   const bool lost = last_sequence_ >= 0 && step > 1 && step < kLossReach;
   last_sequence_ = frame.frame.last_sequence;
@@ -47,15 +47,21 @@ Result<void> TranscodedAudio::take(const PlacedFrame& frame) {
                            });
 }
 
-Result<void> TranscodedAudio::start(const PlacedFrame& frame) {
-  if (auto done = finish(); !done) return done;
-  auto made = AudioTranscoder::create(frame.codec->mime_type, *frame.config, options_);
+// The first frame, or the first one of another codec or configuration.
+Result<void> TranscodedAudio::begin(const PlacedFrame& frame) {
+  from_ = frame.codec->mime_type;
+  from_config_ = *frame.config;
+  if (transcoder_)
+    return transcoder_->change(from_, from_config_, [this](const Sample& sample) -> Result<void> {
+      keep(sample);
+      return {};
+    });
+  auto made = AudioTranscoder::create(from_, from_config_, options_);
   if (!made) return std::unexpected(made.error());
   transcoder_ = std::move(*made);
-  from_ = frame.codec->mime_type;
   const OutputTrack& track = transcoder_->track();
-  codecs_.push_back({0, track.mime_type, track.config.sample_rate, track.config.channels, std::nullopt, {}});
-  configs_.push_back(track.config);
+  config_ = track.config;
+  codec_ = {0, track.mime_type, config_.sample_rate, config_.channels, std::nullopt, {}};
   return {};
 }
 
@@ -78,8 +84,8 @@ void TranscodedAudio::keep(const Sample& sample) {
   out.duration_ns = sample.duration_ns;
   out.discard_ns = sample.discard_ns;
   out.codec_delay_ns = transcoder_->track().codec_delay_ns;
-  out.codec = &codecs_.back();
-  out.config = &configs_.back();
+  out.codec = &codec_;
+  out.config = &config_;
   ready_.push_back(std::move(encoded));
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <deque>
-#include <list>
 #include <memory>
 #include <vector>
 
@@ -11,7 +10,8 @@
 
 namespace rtpx {
 
-/// An audio source decoded and encoded anew. What cannot be decoded ends it, and stands in refused().
+/// An audio source decoded and encoded anew, of one rate and number of channels. What cannot be decoded ends
+/// it, and stands in refused().
 class TranscodedAudio final : public FrameSource {
  public:
   TranscodedAudio(std::unique_ptr<FrameSource> source, const AudioTranscoderOptions& options)
@@ -27,7 +27,7 @@ class TranscodedAudio final : public FrameSource {
 
  private:
   [[nodiscard]] Result<void> take(const PlacedFrame& frame);
-  [[nodiscard]] Result<void> start(const PlacedFrame& frame);
+  [[nodiscard]] Result<void> begin(const PlacedFrame& frame);
   [[nodiscard]] Result<void> finish();
   void keep(const Sample& sample);
 
@@ -39,9 +39,10 @@ class TranscodedAudio final : public FrameSource {
   std::unique_ptr<FrameSource> source_;
   AudioTranscoderOptions options_;
   std::unique_ptr<AudioTranscoder> transcoder_;
-  std::string from_;         // mime type that transcoder_ takes
-  std::list<Codec> codecs_;  // of what comes out; few
-  std::list<StreamConfig> configs_;
+  std::string from_;  // mime type and configuration that transcoder_ takes
+  StreamConfig from_config_;
+  Codec codec_;  // of what comes out
+  StreamConfig config_;
   std::int64_t last_sequence_ = -1;
   std::deque<Encoded> ready_;
   bool ended_ = false;

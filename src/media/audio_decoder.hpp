@@ -21,6 +21,8 @@ class AudioDecoder {
 
   [[nodiscard]] int sample_rate() const noexcept { return sample_rate_; }
   [[nodiscard]] int channels() const noexcept { return channels_; }
+  /// Samples of each channel by which what comes out lags what the encoder was given.
+  [[nodiscard]] int delay() const noexcept { return delay_; }
 
   /// Appends what the packet holds, at most 120 ms (Opus). False: it does not decode, nothing is appended.
   virtual bool decode(Bytes packet, Samples& out) = 0;
@@ -35,7 +37,7 @@ class AudioDecoder {
 
  protected:
   AudioDecoder(int sample_rate, int channels) : sample_rate_(sample_rate), channels_(channels) {}
-  int sample_rate_, channels_;
+  int sample_rate_, channels_, delay_ = 0;
 };
 
 }  // namespace rtpx

@@ -8,7 +8,6 @@
 
 #include "mux/libav_api.hpp"
 #include "mux/libav_quiet.hpp"
-#include "mux/payload.hpp"
 
 namespace rtpx {
 namespace {
@@ -55,39 +54,39 @@ AVSampleFormat format_for(const AVCodec& codec) {
 
 }  // namespace
 
-Result<std::unique_ptr<AudioEncoder>> AudioEncoder::open(AudioCodec codec, int sample_rate, int channels) {
+Result<std::unique_ptr<AudioEncoder>> AudioEncoder::open(AudioCodec codec, AudioFormat in, AudioFormat out) {
   quiet_libav();
   if (codec == AudioCodec::copy) return fail(Errc::invalid_argument, "copied audio is not encoded");
   auto made = std::make_unique<AudioEncoder>();
-  if (auto ready = made->set_up(codec, sample_rate, channels); !ready) return std::unexpected(ready.error());
+  if (auto ready = made->set_up(codec, out); !ready) return std::unexpected(ready.error());
+  if (auto ready = made->open_resampler(in); !ready) return std::unexpected(ready.error());
   return made;
 }
 
-Result<void> AudioEncoder::set_up(AudioCodec target, int sample_rate, int channels) {
+Result<void> AudioEncoder::set_up(AudioCodec target, AudioFormat out) {
   const Recipe how = recipe(target);
-  in_rate_ = sample_rate;
-  rate_ = sample_rate;
-  channels_ = channels;
+  rate_ = out.sample_rate;
+  channels_ = out.channels;
   track_.kind = MediaKind::audio;
   track_.mime_type = how.mime_type;
   if (how.encoder != nullptr) {
     const AVCodec* codec = avcodec_find_encoder_by_name(how.encoder);
     if (codec == nullptr)
       return fail(Errc::unsupported, std::string("this build of FFmpeg cannot encode ") + how.mime_type);
-    rate_ = rate_for(*codec, sample_rate);
+    rate_ = rate_for(*codec, rate_);
     format_ = format_for(*codec);
     encoder_.reset(avcodec_alloc_context3(codec));
     if (!encoder_) throw std::bad_alloc();
     encoder_->sample_rate = rate_;
-    av_channel_layout_default(&encoder_->ch_layout, channels);
+    av_channel_layout_default(&encoder_->ch_layout, channels_);
     encoder_->sample_fmt = format_;
-    encoder_->bit_rate = how.bit_rate * channels;
+    encoder_->bit_rate = how.bit_rate * channels_;
     encoder_->time_base = {1, rate_};
     encoder_->thread_count = 1;
     encoder_->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
     if (const int opened = avcodec_open2(encoder_.get(), codec, nullptr); opened < 0)
       return std::unexpected(libav::error(std::string("open the encoder of ") + how.mime_type + " for " +
-                                              std::to_string(channels) + " channels",
+                                              std::to_string(channels_) + " channels",
                                           opened));
     const auto* setup = reinterpret_cast<const std::byte*>(encoder_->extradata);
     track_.config.codec_private.assign(setup, setup + encoder_->extradata_size);
@@ -95,20 +94,35 @@ Result<void> AudioEncoder::set_up(AudioCodec target, int sample_rate, int channe
   }
   frame_size_ = encoder_ && encoder_->frame_size > 0 ? encoder_->frame_size : std::max(rate_ / 50, 1);
   track_.config.sample_rate = static_cast<std::uint32_t>(rate_);
-  track_.config.channels = static_cast<std::uint16_t>(channels);
+  track_.config.channels = static_cast<std::uint16_t>(channels_);
   track_.config.bits_per_sample = encoder_ ? 0 : 16;
 
-  AVChannelLayout layout;
-  av_channel_layout_default(&layout, channels);
-  SwrContext* resampler = nullptr;
-  int made = swr_alloc_set_opts2(&resampler, &layout, format_, rate_, &layout, AV_SAMPLE_FMT_FLT, in_rate_, 0,
-                                 nullptr);
-  resampler_.reset(resampler);
-  if (made >= 0) made = swr_init(resampler);
-  if (made < 0) return std::unexpected(libav::error("set up the resampler", made));
-  fifo_.reset(av_audio_fifo_alloc(format_, channels, frame_size_ * 4));
+  fifo_.reset(av_audio_fifo_alloc(format_, channels_, frame_size_ * 4));
   if (!fifo_) throw std::bad_alloc();
   return {};
+}
+
+Result<void> AudioEncoder::open_resampler(AudioFormat in) {
+  in_ = in;
+  AVChannelLayout from, to;
+  av_channel_layout_default(&from, in.channels);
+  av_channel_layout_default(&to, channels_);
+  SwrContext* resampler = nullptr;
+  int made = swr_alloc_set_opts2(&resampler, &to, format_, rate_, &from, AV_SAMPLE_FMT_FLT, in.sample_rate, 0,
+                                 nullptr);
+  resampler_.reset(resampler);
+  constexpr std::array kOneIntoBoth{1.0, 1.0};  // libswresample would make it quieter
+  if (made >= 0 && in.channels == 1 && channels_ == 2)
+    made = swr_set_matrix(resampler, kOneIntoBoth.data(), 1);
+  if (made >= 0) made = swr_init(resampler);
+  if (made < 0) return std::unexpected(libav::error("set up the resampler", made));
+  return {};
+}
+
+Result<void> AudioEncoder::set_input(AudioFormat in, const Sink& sink) {
+  if (in == in_) return {};
+  if (auto emptied = empty_resampler(sink); !emptied) return emptied;
+  return open_resampler(in);
 }
 
 std::int64_t AudioEncoder::to_ns(std::int64_t samples) const noexcept {
@@ -122,7 +136,8 @@ void AudioEncoder::begin(std::int64_t time_ns) noexcept {
 void AudioEncoder::stretch(int samples) noexcept {
   // The first call turns the resampler on where the rates are equal; it holds no samples then.
   (void)swr_set_compensation(resampler_.get(),
-                             static_cast<int>(static_cast<std::int64_t>(samples) * rate_ / in_rate_), rate_);
+                             static_cast<int>(static_cast<std::int64_t>(samples) * rate_ / in_.sample_rate),
+                             rate_);
 }
 
 // nullptr: what the resampler still holds.
@@ -147,7 +162,7 @@ Result<void> AudioEncoder::push(const float* samples, int count, const Sink& sin
   constexpr int kMost = 48'000;  // bounds the fifo
   for (int at = 0; at < count; at += kMost) {
     if (auto converted =
-            convert(samples + static_cast<std::ptrdiff_t>(at) * channels_, std::min(count - at, kMost));
+            convert(samples + static_cast<std::ptrdiff_t>(at) * in_.channels, std::min(count - at, kMost));
         !converted)
       return converted;
     if (auto encoded = encode_whole_frames(sink); !encoded) return encoded;
@@ -187,7 +202,7 @@ Result<void> AudioEncoder::encode_l16(const Sink& sink, std::int64_t time_ns, in
   sample.time_ns = time_ns;
   sample.duration_ns = to_ns(count);
   sample.keyframe = true;
-  sample.data = swap_16(std::as_bytes(std::span(frame_->extended_data[0], size)), scratch_);
+  sample.data = std::as_bytes(std::span(frame_->extended_data[0], size));
   return sink(sample);
 }
 
@@ -223,9 +238,10 @@ Result<void> AudioEncoder::pad(const Sink& sink) {
   (void)swr_init(resampler_.get());
   const int left = av_audio_fifo_size(fifo_.get());
   if (left == 0) return {};
-  std::vector<float> silence(static_cast<std::size_t>(in_rate_) * static_cast<std::size_t>(channels_) / 10);
+  const int step = in_.sample_rate / 10;
+  std::vector<float> silence(static_cast<std::size_t>(step) * static_cast<std::size_t>(in_.channels));
   while (av_audio_fifo_size(fifo_.get()) < frame_size_)
-    if (auto converted = convert(silence.data(), in_rate_ / 10); !converted) return converted;
+    if (auto converted = convert(silence.data(), step); !converted) return converted;
   auto encoded = encode(frame_size_, sink);
   av_audio_fifo_reset(fifo_.get());
   (void)swr_init(resampler_.get());

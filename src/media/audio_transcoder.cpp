@@ -24,21 +24,27 @@ class Transcoder final : public AudioTranscoder {
       : decoder_(std::move(decoder)),
         encoder_(std::move(encoder)),
         options_(options),
-        rate_(decoder_->sample_rate()) {}
+        rate_(decoder_->sample_rate()),
+        skip_(decoder_->delay()) {}
 
   [[nodiscard]] const OutputTrack& track() const override { return encoder_->track(); }
   [[nodiscard]] const Stats& stats() const override { return stats_; }
+  Result<void> change(const std::string& mime_type, const StreamConfig& config, const Sink& sink) override;
   Result<void> push(const AudioPacket& packet, const Sink& sink) override;
-  Result<void> finish(const Sink& sink) override { return begun_ ? encoder_->finish(sink) : Result<void>(); }
+  Result<void> finish(const Sink& sink) override;
 
  private:
   [[nodiscard]] std::int64_t samples_of(std::int64_t ns) const noexcept {
     return ns / kSecond * rate_ + ns % kSecond * rate_ / kSecond;
   }
+  [[nodiscard]] std::int64_t ns_of(std::int64_t samples) const noexcept {
+    return samples / rate_ * kSecond + samples % rate_ * kSecond / rate_;
+  }
   void begin_at(std::int64_t time_ns);
   Result<void> bridge(const AudioPacket& packet, std::int64_t missing, const Sink& sink);
   Result<void> feed_silence(std::int64_t count, const Sink& sink);
   Result<void> feed(const Sink& sink);
+  Result<void> feed_delayed(const Sink& sink);
   void work_off(std::int64_t difference);
 
   std::unique_ptr<AudioDecoder> decoder_;
@@ -46,6 +52,7 @@ class Transcoder final : public AudioTranscoder {
   AudioTranscoderOptions options_;
   std::int64_t rate_;
   bool begun_ = false;
+  std::int64_t skip_ = 0;             // samples before the first that the sender's encoder was given
   bool lost_ = false;                 // the packet before did not decode
   std::int64_t base_ns_ = 0;          // where fed_ counts from
   std::int64_t fed_ = 0;              // samples since, drift worked off included
@@ -70,8 +77,20 @@ Result<void> Transcoder::feed(const Sink& sink) {
   return pushed;
 }
 
+// The end of what was sent never left the sender's encoder: the decoder goes on for so long.
+Result<void> Transcoder::feed_delayed(const Sink& sink) {
+  if (!begun_ || decoder_->conceal(decoder_->delay(), samples_) == 0) return {};
+  return feed(sink);
+}
+
+Result<void> Transcoder::finish(const Sink& sink) {
+  if (!begun_) return {};
+  if (auto fed = feed_delayed(sink); !fed) return fed;
+  return encoder_->finish(sink);
+}
+
 Result<void> Transcoder::feed_silence(std::int64_t count, const Sink& sink) {
-  stats_.silence_ns += count / rate_ * kSecond + count % rate_ * kSecond / rate_;
+  stats_.silence_ns += ns_of(count);
   while (count > 0) {
     const std::int64_t step = std::min<std::int64_t>(count, rate_);
     samples_.assign(static_cast<std::size_t>(step * decoder_->channels()), 0.0F);
@@ -111,14 +130,30 @@ void Transcoder::work_off(std::int64_t difference) {
   stretched_until_ = fed_ + rate_;
 }
 
+Result<void> Transcoder::change(const std::string& mime_type, const StreamConfig& config, const Sink& sink) {
+  auto decoder = AudioDecoder::make(mime_type, config);
+  if (!decoder) return std::unexpected(decoder.error());
+  if (auto fed = feed_delayed(sink); !fed) return fed;
+  decoder_ = std::move(*decoder);
+  lost_ = false;
+  base_ns_ += ns_of(fed_);
+  fed_ = 0;
+  stretched_until_ = 0;
+  rate_ = decoder_->sample_rate();
+  skip_ = decoder_->delay();
+  return encoder_->set_input({decoder_->sample_rate(), decoder_->channels()}, sink);
+}
+
 Result<void> Transcoder::push(const AudioPacket& packet, const Sink& sink) {
   ++stats_.packets;
   if (packet.time_ns < 0) return fail(Errc::invalid_argument, "an audio packet before the file's start");
-  if (!begun_) begin_at(packet.time_ns);
-  std::int64_t difference = samples_of(packet.time_ns - base_ns_) - fed_;
+  // Where its first sample belongs that is to be heard.
+  const std::int64_t time_ns = packet.time_ns - ns_of(decoder_->delay() - skip_);
+  if (!begun_) begin_at(time_ns);
+  std::int64_t difference = samples_of(time_ns - base_ns_) - fed_;
   if (difference > samples_of(options_.fill_gaps ? kLongestFillNs : kJumpNs)) {
     if (auto padded = encoder_->pad(sink); !padded) return padded;
-    begin_at(packet.time_ns);
+    begin_at(time_ns);
     difference = 0;
   } else if (difference >= samples_of(kGapNs)) {
     if (auto bridged = bridge(packet, difference, sink); !bridged) return bridged;
@@ -129,6 +164,13 @@ Result<void> Transcoder::push(const AudioPacket& packet, const Sink& sink) {
     ++stats_.undecodable;
     samples_.clear();
     return {};
+  }
+  if (skip_ > 0) {
+    const auto whole = static_cast<std::int64_t>(samples_.size()) / decoder_->channels();
+    const std::int64_t cut = std::min(skip_, whole);
+    samples_.erase(samples_.begin(),
+                   samples_.begin() + static_cast<std::ptrdiff_t>(cut * decoder_->channels()));
+    skip_ -= cut;
   }
   if (difference <= -samples_of(kGapNs)) {  // what is there already
     const auto cut = std::min(samples_.size(), static_cast<std::size_t>(-difference * decoder_->channels()));
@@ -146,7 +188,10 @@ Result<std::unique_ptr<AudioTranscoder>> AudioTranscoder::create(const std::stri
                                                                  const AudioTranscoderOptions& options) {
   auto decoder = AudioDecoder::make(mime_type, config);
   if (!decoder) return std::unexpected(decoder.error());
-  auto encoder = AudioEncoder::open(options.to, (*decoder)->sample_rate(), (*decoder)->channels());
+  const AudioFormat in{(*decoder)->sample_rate(), (*decoder)->channels()};
+  const AudioFormat out{std::max(options.sample_rate, in.sample_rate),
+                        std::max(options.channels, in.channels)};
+  auto encoder = AudioEncoder::open(options.to, in, out);
   if (!encoder) return std::unexpected(encoder.error());
   return std::make_unique<Transcoder>(std::move(*decoder), std::move(*encoder), options);
 }

@@ -12,9 +12,10 @@
 namespace rtpx {
 
 struct AudioTranscoderOptions {
-  AudioCodec to = AudioCodec::opus;  ///< not copy
-  bool opus_fec = false;             ///< take the packet before a gap from the next one's in-band FEC
-  bool fill_gaps = true;             ///< silence in gaps; else time jumps over gaps of more than 200 ms
+  AudioCodec to = AudioCodec::opus;   ///< not copy
+  int sample_rate = 0, channels = 0;  ///< of what comes out, at least; the first that goes in may have more
+  bool opus_fec = false;              ///< take the packet before a gap from the next one's in-band FEC
+  bool fill_gaps = true;              ///< silence in gaps; else time jumps over gaps of more than 200 ms
 };
 
 /// One audio packet at its place in the file.
@@ -25,7 +26,8 @@ struct AudioPacket {
       false;  ///< packets right before it are missing: conceal them; else the gap was silence (DTX)
 };
 
-/// Audio of one track, decoded and encoded anew: Opus, G.711, G.722 or L16 in, Opus, AAC, FLAC or L16 out.
+/// Audio of one track, decoded and encoded anew: Opus, G.711, G.722 or L16 in, Opus, AAC, FLAC or L16 out, of
+/// one rate and number of channels whatever goes in.
 /// What comes out has no gap (see fill_gaps) and stays within 10 ms of the times that went in, by stretching
 /// softly where clocks drift. A packet that does not decode is concealed as a lost one, and counted.
 class AudioTranscoder {
@@ -41,6 +43,8 @@ class AudioTranscoder {
 
   /// What the samples are, for open_muxer(): mime type, configuration, codec delay.
   [[nodiscard]] virtual const OutputTrack& track() const = 0;
+  /// The packets from here on are of another codec or configuration. Errors: as create().
+  virtual Result<void> change(const std::string& mime_type, const StreamConfig& config, const Sink& sink) = 0;
   virtual Result<void> push(const AudioPacket& packet, const Sink& sink) = 0;
   /// The end: what is left comes out.
   virtual Result<void> finish(const Sink& sink) = 0;

@@ -9,8 +9,9 @@
 namespace rtpx {
 namespace {
 
-constexpr int kLongestPacket = 5'760;  // 120 ms
-constexpr int kStep = 120;             // 2.5 ms: libopus conceals whole steps
+constexpr int kLongestPacket = 5'760;    // 120 ms
+constexpr std::uint16_t kPreSkip = 312;  // libopus' look-ahead
+constexpr int kStep = 120;               // 2.5 ms: libopus conceals whole steps
 
 const unsigned char* octets(Bytes bytes) {
   return reinterpret_cast<const unsigned char*>(bytes.data());
@@ -20,10 +21,12 @@ const unsigned char* octets(Bytes bytes) {
 
 Result<std::unique_ptr<AudioDecoder>> OpusAudioDecoder::make(const StreamConfig& config) {
   int channels = config.channels == 1 ? 1 : 2, streams = 1, coupled = channels - 1;
+  std::uint16_t pre_skip = kPreSkip;
   std::array<unsigned char, 255> mapping{0, 1};
   const Bytes head = config.codec_private;
   if (head.size() >= 19 && std::memcmp(head.data(), "OpusHead", 8) == 0) {  // RFC 7845 section 5.1
     channels = static_cast<int>(head[9]);
+    std::memcpy(&pre_skip, head.data() + 10, sizeof pre_skip);
     if (head[18] != std::byte{0} && head.size() >= 21U + static_cast<unsigned>(channels)) {
       streams = static_cast<int>(head[19]);
       coupled = static_cast<int>(head[20]);
@@ -40,7 +43,7 @@ Result<std::unique_ptr<AudioDecoder>> OpusAudioDecoder::make(const StreamConfig&
     return fail(Errc::malformed, "Opus of " + std::to_string(channels) + " channels in " +
                                      std::to_string(streams) + " streams, " + std::to_string(coupled) +
                                      " of them coupled, cannot be decoded");
-  return std::unique_ptr<AudioDecoder>(new OpusAudioDecoder(decoder, channels, streams));
+  return std::unique_ptr<AudioDecoder>(new OpusAudioDecoder(decoder, channels, streams, pre_skip));
 }
 
 int OpusAudioDecoder::run(Bytes packet, int most, bool fec, Samples& out) {

@@ -20,8 +20,10 @@ class OpusAudioDecoder final : public AudioDecoder {
   struct Destroy {
     void operator()(OpusMSDecoder* decoder) const noexcept { opus_multistream_decoder_destroy(decoder); }
   };
-  OpusAudioDecoder(OpusMSDecoder* decoder, int channels, int streams)
-      : AudioDecoder(48'000, channels), decoder_(decoder), streams_(streams) {}
+  OpusAudioDecoder(OpusMSDecoder* decoder, int channels, int streams, int pre_skip)
+      : AudioDecoder(48'000, channels), decoder_(decoder), streams_(streams) {
+    delay_ = pre_skip;
+  }
   int run(Bytes packet, int most, bool fec, Samples& out);
 
   std::unique_ptr<OpusMSDecoder, Destroy> decoder_;

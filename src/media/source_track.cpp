@@ -52,7 +52,7 @@ Result<std::unique_ptr<SourceTrack>> SourceTrack::open(const AVStream& stream) {
     source->delay_ticks_ = av_rescale_q(parameters.initial_padding, samples, stream.time_base);
     track.codec_delay_ns = av_rescale_q(parameters.initial_padding, samples, libav::kNanoseconds);
   }
-  source->little_endian_ = parameters.codec_id == AV_CODEC_ID_PCM_S16LE;
+  source->big_endian_ = parameters.codec_id == AV_CODEC_ID_PCM_S16BE;
   return source;
 }
 
@@ -66,7 +66,7 @@ Sample SourceTrack::sample(const AVPacket& packet) {
   sample.duration_ns = av_rescale_q(packet.duration, time_base_, libav::kNanoseconds);
   sample.keyframe = true;
   sample.data = std::as_bytes(std::span(packet.data, static_cast<std::size_t>(std::max(packet.size, 0))));
-  if (little_endian_) sample.data = swap_16(sample.data, swapped_);
+  if (big_endian_) sample.data = swap_16(sample.data, swapped_);
   return sample;
 }
 

@@ -22,7 +22,7 @@ class SourceTrack {
   OutputTrack track_;
   AVRational time_base_{1, 1000};
   std::int64_t delay_ticks_ = 0;  // that libavformat takes off the times
-  bool little_endian_ = false;
+  bool big_endian_ = false;
   std::vector<std::byte> swapped_;
 };
 

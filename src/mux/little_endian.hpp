@@ -16,7 +16,7 @@ class LittleEndian {
   LittleEndian& put(std::type_identity_t<T> value) {
     const std::size_t at = bytes_.size();
     bytes_.resize(at + sizeof(T));
-    std::memcpy(bytes_.data() + at, &value, sizeof(T));  // util/bytes.hpp asserts a little-endian machine
+    std::memcpy(bytes_.data() + at, &value, sizeof(T));  // base/bytes.hpp asserts a little-endian machine
     return *this;
   }
   LittleEndian& text(std::string_view value) {

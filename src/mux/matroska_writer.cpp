@@ -225,7 +225,6 @@ Result<void> MatroskaWriter::write(const Sample& sample) {
   }
   Bytes data = sample.data;
   if (codec == CodecId::av1) data = without_temporal_delimiter(data);
-  if (codec == CodecId::l16) data = swap_16(data, scratch_);
 
   const std::int64_t time_ms = to_ms(sample.time_ns);
   const std::size_t size = prefix.size() + data.size() + kBlockHead;

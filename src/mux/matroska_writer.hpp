@@ -57,7 +57,6 @@ class MatroskaWriter final : public Muxer {
   std::int64_t cluster_ms_ = 0;
   bool cluster_has_blocks_ = false;
   std::vector<Cue> cues_;
-  std::vector<std::byte> scratch_;
 };
 
 }  // namespace rtpx

@@ -62,7 +62,7 @@ class Muxer {
 };
 
 /// Video frames of H.264 and H.265 are length-prefixed (4 bytes) NAL units, those of AV1 are temporal units
-/// without temporal delimiters (what has them loses them), L16 is in network byte order.
+/// without temporal delimiters (what has them loses them), L16 is little-endian (its depacketizer turns it).
 ///
 /// `format` is never automatic. `files` must outlive the muxer. Errors: unsupported (a codec that the
 /// container cannot hold, named), io.

@@ -4,7 +4,6 @@
 #include <array>
 
 #include "mux/little_endian.hpp"
-#include "mux/payload.hpp"
 
 namespace rtpx {
 namespace {
@@ -118,7 +117,6 @@ Result<void> WavWriter::write(const Sample& sample) {
         static_cast<std::size_t>(sample.discard_ns * (octets_per_second_ / unit) / kNsPerSecond * unit);
     data = data.first(data.size() - std::min(data.size(), cut));
   }
-  if (codec_ == CodecId::l16) data = swap_16(data, scratch_);
   written_ += static_cast<std::int64_t>(data.size());
   return out_->append(data);
 }

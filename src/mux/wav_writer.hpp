@@ -30,7 +30,6 @@ class WavWriter final : public Muxer {
   std::uint16_t channels_;
   std::int64_t octets_per_second_;
   std::int64_t written_ = 0;  // octets of sound
-  std::vector<std::byte> scratch_;
 };
 
 }  // namespace rtpx

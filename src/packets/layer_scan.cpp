@@ -348,6 +348,7 @@ void LayerScanner::watch_parameter_sets(const MediaPayload& media) {
 void LayerScanner::count(const Arrival& arrival) {
   if (!arrival.media) return;
   ++out_.packets;
+  out_.media_types.set(arrival.payload_type);
   out_.bytes += arrival.bytes;
   if (arrival.keyframe_hint) ++out_.keyframe_bound;
   out_.bits_per_second.add(arrival.receive_ms - out_.first_receive_ms, arrival.bytes * 8);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -95,6 +96,7 @@ struct LayerScan {
   std::uint64_t by_source[4] = {};     ///< given back, by RepairSource
   std::optional<std::uint8_t> first_media_type;
   std::map<std::uint8_t, UnknownType> unknown_types;  ///< by payload type
+  std::bitset<128> media_types;  ///< payload types of media that occur
   std::int64_t first_receive_ms = 0, last_receive_ms = 0;
   std::vector<QuietSpan> quiet;
   std::vector<DigitSpan> digits;

@@ -19,12 +19,14 @@ constexpr std::array kAllFormats{Format::webm, Format::mkv, Format::mp4,  Format
 struct CodecCase {
   std::string mime_type, encoder;
 };
-void PrintTo(const CodecCase& of, std::ostream* out) { *out << of.mime_type; }
+void PrintTo(const CodecCase& of, std::ostream* out) {
+  *out << of.mime_type;
+}
 std::vector<CodecCase> all_codecs() {
   return {{"video/VP8", "libvpx"},     {"video/VP9", "libvpx-vp9"}, {"video/AV1", "libaom-av1"},
           {"video/H264", "libx264"},   {"video/H265", "libx265"},   {"audio/opus", "libopus"},
           {"audio/PCMU", "pcm_mulaw"}, {"audio/PCMA", "pcm_alaw"},  {"audio/G722", "g722"},
-          {"audio/L16", "pcm_s16be"},  {"audio/AAC", "aac"},        {"audio/FLAC", "flac"}};
+          {"audio/L16", "pcm_s16le"},  {"audio/AAC", "aac"},        {"audio/FLAC", "flac"}};
 }
 
 const EncodedStream& sample_of(const CodecCase& codec) {

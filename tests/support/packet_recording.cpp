@@ -31,17 +31,20 @@ PacketRecording::PacketRecording(std::filesystem::path folder) : folder_(std::mo
 
 void PacketRecording::add(const std::string& id, MediaKind kind, std::vector<Codec> codecs,
                           const std::vector<std::string>& packets,
-                          const std::map<std::string, std::uint8_t>& header_extensions) {
+                          const std::map<std::string, std::uint8_t>& header_extensions,
+                          const std::vector<std::int64_t>& arrivals_ms) {
   const std::int64_t rate = !codecs.empty()            ? codecs.front().clock_rate
                             : kind == MediaKind::video ? 90'000
                                                        : 48'000;
   RecordFile file;
   TimestampUnwrapper times;
   std::int64_t first = 0, now_ms = 0;
-  for (const std::string& packet : packets) {
+  for (std::size_t i = 0; i < packets.size(); ++i) {
+    const std::string& packet = packets[i];
     const std::int64_t time = times(field<std::uint32_t>(packet, 4));
     if (now_ms == 0) first = time;
     now_ms = std::max(now_ms, 1'000'000 + (time - first) * 1000 / rate);
+    if (!arrivals_ms.empty()) now_ms = 1'000'000 + arrivals_ms[i];
     file.add({0, now_ms, 0}, as_bytes(packet));
   }
   write_file(folder_ / (id + ".rtpx"), file.text());

@@ -15,10 +15,12 @@ namespace rtpx::test {
 class PacketRecording {
  public:
   explicit PacketRecording(std::filesystem::path folder);
+  /// `arrivals_ms`: when the packets came, where RTP time does not say it in the first codec's clock.
   /// A manifest that names no codecs is written for an empty `codecs`.
   void add(const std::string& id, MediaKind kind, std::vector<Codec> codecs,
            const std::vector<std::string>& packets,
-           const std::map<std::string, std::uint8_t>& header_extensions = {});
+           const std::map<std::string, std::uint8_t>& header_extensions = {},
+           const std::vector<std::int64_t>& arrivals_ms = {});
   [[nodiscard]] const std::filesystem::path& path() const { return folder_; }
 
  private:

@@ -87,15 +87,6 @@ void paint(AVFrame& frame, const VideoSource& source, int number) {
   }
 }
 
-double sound(const AudioSource& source, double time) {
-  if (!source.voice) return 0.4 * std::sin(2 * M_PI * source.frequency * time);
-  const double pitch = 2 * M_PI * (140 * time + 6 * std::sin(2 * M_PI * 1.3 * time));
-  double value = 0;
-  for (int overtone = 1; overtone < 20; ++overtone)
-    value += std::sin(pitch * overtone) / (overtone + 3 * std::fabs(std::sin(3 * time + overtone)));
-  return 0.2 * value * std::max(0.0, std::sin(2 * M_PI * 3.1 * time));
-}
-
 void collect(AVCodecContext& encoder, AVFrame* frame, std::vector<PacketPtr>& packets) {
   avcodec_send_frame(&encoder, frame);
   PacketPtr packet(av_packet_alloc());
@@ -125,7 +116,7 @@ const char* mime_of(AVCodecID codec) {
       return "audio/PCMA";
     case AV_CODEC_ID_ADPCM_G722:
       return "audio/G722";
-    case AV_CODEC_ID_PCM_S16BE:
+    case AV_CODEC_ID_PCM_S16LE:
       return "audio/L16";
     case AV_CODEC_ID_AAC:
       return "audio/AAC";
@@ -284,6 +275,15 @@ EncodedStream encode_video(const VideoSource& source) {
     stream.track.config.codec_private.clear();
   stream.hashes = decode_packets(*encoder, packets);
   return stream;
+}
+
+double sound(const AudioSource& source, double time) {
+  if (!source.voice) return 0.4 * std::sin(2 * M_PI * source.frequency * time);
+  const double pitch = 2 * M_PI * (140 * time + 6 * std::sin(2 * M_PI * 1.3 * time));
+  double value = 0;
+  for (int overtone = 1; overtone < 20; ++overtone)
+    value += std::sin(pitch * overtone) / (overtone + 3 * std::fabs(std::sin(3 * time + overtone)));
+  return 0.2 * value * std::max(0.0, std::sin(2 * M_PI * 3.1 * time));
 }
 
 EncodedStream encode_audio(const AudioSource& source) {

@@ -44,6 +44,9 @@ struct AudioSource {
 };
 [[nodiscard]] EncodedStream encode_audio(const AudioSource& source);
 
+/// What encode_audio() encodes, in every channel, at a time in seconds.
+[[nodiscard]] double sound(const AudioSource& source, double time);
+
 /// One stream of a file, demuxed and decoded.
 struct DecodedStream {
   std::string codec;  ///< FFmpeg's name: "vp8"
