@@ -17,19 +17,23 @@ namespace {
 using nlohmann::json;
 
 struct ImportArguments {
-  std::string capture, folder, sdp;
-  std::vector<std::string> maps;
+  std::string capture, folder, sdp, key_log;
+  std::vector<std::string> maps, link_types;
   bool json = false;
 };
 
 const char* const kImportFooter =
     R"(CAPTURE is a pcap, pcapng, rtpdump, Janus mjr or RFC 4571 file. Each SSRC becomes a track; those that the SDP
-joins (ssrc-group, mid, rid, msid), and the RTX or FEC of a track, become one. Packets of unknown payload types are
-kept too: the converter recognises most codecs by their payload.
+joins (ssrc-group, mid, rid, msid, the port of its m= line), and the RTX or FEC of a track, become one. Packets of
+unknown payload types are kept too: the converter recognises most codecs by their payload. SRTP is decrypted with the
+a=crypto lines of the SDP or with a key log. Tunnels (GRE, VXLAN, ERSPAN, GTP-U, HEP3 and others) are looked into.
+CAPTURE - reads standard input.
 
 Examples:
   rtpx import call.pcapng -o call --sdp offer.sdp
   rtpx import call.pcap -o call --map 96=VP8/90000 --map 97=rtx/96 --map 111=opus/48000/2
+  rtpx import srtp.pcapng -o call --sdp offer.sdp --keylog sslkeys.log
+  tcpdump -w - udp | rtpx import - -o call
   rtpx import phone.pcap -o phone        static payload types (PCMU, PCMA, G722) need nothing)";
 
 std::string codec_text(const MediaStreamTrack& track) {
@@ -66,6 +70,14 @@ std::vector<std::string> losses_of(const capture::ImportSummary& summary) {
     out.push_back(count_text(counts.lost_fragments, "IP fragment") +
                   " left out: their other parts are missing");
   if (!counts.damage.empty()) out.push_back(counts.damage);
+  if (summary.decryption.refused > 0)
+    out.push_back(count_text(summary.decryption.refused, "packet") +
+                  " left out: no key that was given opens them");
+  if (summary.sealed > 0)
+    out.push_back(count_text(summary.sealed, "packet") +
+                  " encrypted (SRTP), and no key was given: they cannot be played; --sdp with a=crypto lines "
+                  "or --keylog "
+                  "would open them");
   if (summary.refused > 0) out.push_back(count_text(summary.refused, "packet") + " refused by the recorder");
   return out;
 }
@@ -77,6 +89,10 @@ std::vector<std::string> remarks_of(const capture::ImportSummary& summary) {
                   " of other protocols passed over");
   if (summary.foreign_rtcp > 0)
     out.push_back(count_text(summary.foreign_rtcp, "RTCP packet") + " of no recorded track passed over");
+  if (summary.decryption.opened > 0)
+    out.push_back(count_text(summary.decryption.opened, "packet") + " decrypted");
+  if (summary.decryption.replayed > 0)
+    out.push_back(count_text(summary.decryption.replayed, "repeated packet") + " of SRTP passed over");
   if (!summary.timed)
     out.emplace_back("the capture keeps no arrival times: they were made from the RTP timestamps");
   if (summary.encrypted) out.emplace_back("the capture says that its payloads are encrypted end to end");
@@ -102,6 +118,9 @@ void print_json(const capture::ImportSummary& summary) {
                     {"cut_packets", summary.counts.cut},
                     {"lost_fragments", summary.counts.lost_fragments},
                     {"refused_packets", summary.refused},
+                    {"decrypted_packets", summary.decryption.opened},
+                    {"undecrypted_packets", summary.decryption.refused},
+                    {"encrypted_packets", summary.sealed},
                     {"damage", summary.counts.damage},
                     {"arrival_times_kept", summary.timed}};
   std::printf("%s\n", out.dump(2, ' ', false, json::error_handler_t::replace).c_str());
@@ -111,6 +130,12 @@ int run(const ImportArguments& arguments, const Program& program) {
   capture::ImportOptions options{.capture = arguments.capture, .folder = arguments.folder};
   if (!arguments.sdp.empty()) options.sdp = arguments.sdp;
   options.stop = program.stop();
+  if (!arguments.key_log.empty()) options.key_log = arguments.key_log;
+  for (const std::string& text : arguments.link_types) {
+    const auto link_type = capture::parse_link_type(text);
+    if (!link_type) return report("import", link_type.error());
+    options.link_types.insert(*link_type);
+  }
   for (const std::string& map : arguments.maps) {
     auto codec = capture::parse_mapping(map);
     if (!codec) return report("import", codec.error());
@@ -140,13 +165,21 @@ void add_import(CLI::App& app, Program& program) {
   auto arguments = std::make_shared<ImportArguments>();
   CLI::App* command = app.add_subcommand("import", "Make a recording of a capture file");
   command->footer(kImportFooter);
-  command->add_option("CAPTURE", arguments->capture, "pcap, pcapng, rtpdump, mjr or RFC 4571 file")
+  command
+      ->add_option("CAPTURE", arguments->capture,
+                   "pcap, pcapng, rtpdump, mjr or RFC 4571 file; - for standard input")
       ->required();
   command->add_option("-o,--output", arguments->folder, "Folder that becomes the recording")->required();
   command->add_option("--sdp", arguments->sdp,
                       "Session description of the call: codecs, SSRCs, header extensions");
   command
       ->add_option("--map", arguments->maps, "What a payload type is: PT=CODEC/CLOCK[/CHANNELS] or PT=rtx/PT")
+      ->allow_extra_args(false);
+  command->add_option("--keylog", arguments->key_log,
+                      "Secrets of the call's DTLS, as SSLKEYLOGFILE has them: SRTP is decrypted with them");
+  command
+      ->add_option("--link-type", arguments->link_types,
+                   "What a private link type of the capture is: USER0=ETHERNET, USER3=IP, 147=1")
       ->allow_extra_args(false);
   command->add_flag("--json", arguments->json, "Print the summary as JSON");
   command->callback([arguments, &program] { program.exit_code = run(*arguments, program); });

@@ -1,5 +1,3 @@
-#include "ingest/capture/import.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -7,12 +5,8 @@
 #include <map>
 #include <sstream>
 
-#include "ingest/capture/payload_types.hpp"
-#include "ingest/capture_builder.hpp"
+#include "ingest/import_support.hpp"
 #include "rtp/packet.hpp"
-#include "rtpx/manifest.hpp"
-#include "storage/record_reader.hpp"
-#include "support/captures.hpp"
 
 namespace rtpx {
 namespace {
@@ -23,60 +17,14 @@ using capture::ImportOptions;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-struct Recorded {
-  std::uint8_t rid_index;
-  std::int64_t time_ms;
-  std::string bytes;
-  bool operator==(const Recorded&) const = default;
-};
+class Import : public ImportFixture {};
 
-std::vector<Recorded> read_records(const std::filesystem::path& folder, const std::string& location,
-                                   bool rtcp = false) {
-  std::vector<Recorded> out;
-  const auto path = resolve_location(location, folder);
-  EXPECT_TRUE(path);
-  auto reader = RecordReader::open({*path}, rtcp ? RecordReader::Content::rtcp : RecordReader::Content::rtp);
-  EXPECT_TRUE(reader);
-  for (auto next = (*reader)->next(); next && *next; next = (*reader)->next())
-    out.push_back(
-        {(*next)->header.rid_index, (*next)->header.receive_time_ms, std::string(as_text((*next)->packet))});
-  return out;
-}
-
-class Import : public testing::Test {
- protected:
-  capture::ImportSummary import(const std::string& bytes, const std::string& sdp = {},
-                                const std::vector<std::string>& maps = {}) {
-    write_file(folder_ / "capture", bytes);
-    ImportOptions options{.capture = folder_ / "capture", .folder = folder_ / "recording"};
-    if (!sdp.empty()) {
-      write_file(folder_ / "offer.sdp", sdp);
-      options.sdp = folder_ / "offer.sdp";
-    }
-    for (const auto& map : maps) options.mappings.push_back(*capture::parse_mapping(map));
-    auto summary = import_capture(options);
-    EXPECT_TRUE(summary) << (summary ? "" : summary.error().message);
-    return summary.value_or(capture::ImportSummary{});
-  }
-  Manifest manifest() { return read_manifest(folder_ / "recording").value_or(Manifest{}); }
-  std::vector<Recorded> records(const std::string& id) {
-    return read_records(folder_ / "recording", manifest().at(id).location);
-  }
-
-  TempDir folder_;
-};
-
-std::string frame(const std::string& payload, unsigned source = 5000, unsigned destination = 6000,
-                  std::uint32_t address = 0x0A000001) {
-  return ipv4(udp(payload, source, destination), 0, 1, 17, address);
-}
 std::string sender_report(std::uint32_t ssrc, const std::string& cname) {
   std::string item = "\x01" + std::string(1, static_cast<char>(cname.size())) + cname;
   item += std::string(4 - item.size() % 4, '\0');
   return "\x80\xC8" + be16(6) + be32(ssrc) + std::string(20, 'r') + "\x81\xCA" +
          be16(static_cast<unsigned>(1 + item.size() / 4)) + be32(ssrc) + item;
 }
-const std::string kSdpHead = "v=0\no=- 1 1 IN IP4 h\ns=-\nt=0 0\n";
 
 TEST_F(Import, EverySsrcIsATrackWithItsOwnPackets) {
   std::string file = pcap_head(101);
@@ -304,6 +252,130 @@ TEST_F(Import, AFolderWithSomethingInItIsNotTouched) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::already_exists);
   EXPECT_EQ(read_file(folder_ / "recording" / "keep"), "me");
+}
+
+/// G.711 packets of one sender, as records of a capture: (time in ms, record).
+using Records = std::vector<std::pair<unsigned, std::string>>;
+struct Phone {
+  std::uint32_t from = 0x0A000001, to = 0x0A000002;
+  unsigned from_port = 5000, to_port = 6000;
+  std::uint32_t ssrc = 1;
+  char voice = 'a';
+};
+void speak(Records& into, const Phone& phone, unsigned at_ms, unsigned first, unsigned count) {
+  for (unsigned i = 0; i < count; ++i)
+    into.emplace_back(at_ms + 20 * i, frame(Rtp{.payload_type = 0,
+                                                .sequence = first + i,
+                                                .timestamp = 160 * (first + i),
+                                                .ssrc = phone.ssrc,
+                                                .payload = std::string(158, phone.voice) + be16(first + i)}
+                                                .bytes(),
+                                            phone.from_port, phone.to_port, phone.from, phone.to));
+}
+std::string capture_of(Records records) {
+  std::ranges::stable_sort(records, {}, &Records::value_type::first);
+  std::string out = pcap_head(101);
+  for (const auto& [ms, one] : records) out += pcap_record(one, 1000 + ms / 1000, ms % 1000 * 1000);
+  return out;
+}
+Phone back(Phone phone, char voice) {
+  std::swap(phone.from, phone.to);
+  std::swap(phone.from_port, phone.to_port);
+  phone.voice = voice;
+  return phone;
+}
+std::vector<std::uint64_t> packets_of(const capture::ImportSummary& summary) {
+  std::vector<std::uint64_t> out;
+  for (const auto& track : summary.tracks) out.push_back(track.packets);
+  return out;
+}
+
+TEST_F(Import, OneSsrcInBothDirectionsIsTwoTracks) {
+  for (const unsigned later_ms : {3U, 3000U}) {
+    std::filesystem::remove_all(folder_ / "recording");
+    Records both;
+    speak(both, {}, 0, 0, 200);
+    speak(both, back({}, 'b'), later_ms, 0, 200);
+    EXPECT_THAT(packets_of(import(capture_of(both))), ElementsAre(200U, 200U)) << later_ms;
+  }
+}
+
+TEST_F(Import, TwoPhonesOfOneMakeThatCountFromTheSameStartAreTwoTracks) {
+  for (const unsigned apart_ms : {3U, 100U, 900U, 2000U, 30'000U}) {
+    std::filesystem::remove_all(folder_ / "recording");
+    Records both;
+    speak(both, {}, 0, 0, 300);
+    Phone other{.from = 0x0A000009, .to_port = 6002, .voice = 'b'};
+    speak(both, other, apart_ms, 0, 300);
+    const auto packets = packets_of(import(capture_of(both)));
+    // One after the other they could be one phone that moved: then it is one track, with all packets.
+    if (apart_ms == 30'000U)
+      EXPECT_THAT(packets, ElementsAre(600U));
+    else
+      EXPECT_THAT(packets, ElementsAre(300U, 300U)) << apart_ms;
+  }
+}
+
+TEST_F(Import, CopiesThatTheCaptureSawOnOtherAddressesAreOneTrack) {
+  Records seen;
+  speak(seen, {}, 0, 0, 200);
+  speak(seen, {.to = 0xAC110003}, 0, 0, 200);
+  speak(seen, {.from = 0xAC110001, .to = 0xAC110003, .from_port = 61000}, 0, 0, 200);
+  EXPECT_THAT(packets_of(import(capture_of(seen))), ElementsAre(600U));
+}
+
+TEST_F(Import, ASenderThatMovesToAnotherAddressInMidCallIsOneTrack) {
+  Records moved;
+  speak(moved, {}, 0, 0, 150);
+  speak(moved, {.from = 0x0A000055, .from_port = 7777}, 3000, 150, 150);
+  EXPECT_THAT(packets_of(import(capture_of(moved))), ElementsAre(300U));
+}
+
+TEST_F(Import, PacketsThatTakeTurnsOnTwoPathsAreOneTrack) {
+  Records turns;
+  for (unsigned i = 0; i < 200; ++i) {
+    Phone path;
+    if (i % 3 == 2) path.from = 0x0A000066;
+    speak(turns, path, 20 * i, i, 1);
+  }
+  EXPECT_THAT(packets_of(import(capture_of(turns))), ElementsAre(200U));
+}
+
+TEST_F(Import, SsrcsThatFollowEachOtherOnTheMLinesPortAreOneTrackAndOthersAreNot) {
+  const std::string sdp = kSdpHead + "c=IN IP4 10.0.0.2\nm=audio 6000 RTP/AVP 0\na=rtpmap:0 PCMU/8000\n";
+  Records following;
+  unsigned at = 0;
+  for (std::uint32_t ssrc = 1; ssrc <= 40; ++ssrc, at += 10)
+    speak(following, {.ssrc = ssrc * 77}, 20 * at, at, 10);
+  EXPECT_THAT(packets_of(import(capture_of(following), sdp)), ElementsAre(400U));
+  std::filesystem::remove_all(folder_ / "recording");
+  EXPECT_EQ(import(capture_of(following)).tracks.size(), 40U) << "nothing says that they are one";
+  std::filesystem::remove_all(folder_ / "recording");
+  Records together;
+  speak(together, {.ssrc = 1}, 0, 0, 100);
+  speak(together, {.ssrc = 2}, 500, 0, 100);
+  EXPECT_THAT(packets_of(import(capture_of(together), sdp)), ElementsAre(100U, 100U));
+}
+
+TEST_F(Import, AnMjrFileIsOneTrackWhateverItsSsrcs) {
+  const std::string info = R"({"t":"a","c":"pcmu","s":1,"u":1})";
+  std::string file = "MJR00002" + be16(static_cast<unsigned>(info.size())) + info;
+  for (unsigned i = 0; i < 60; ++i) {
+    const std::string packet =
+        Rtp{.payload_type = 0, .sequence = i, .timestamp = 160 * i, .ssrc = 1 + i / 20}.bytes();
+    file += "MEET" + be32(20 * i) + be16(static_cast<unsigned>(packet.size())) + packet;
+  }
+  EXPECT_THAT(packets_of(import(file)), ElementsAre(60U));
+}
+
+TEST_F(Import, ACaptureWithoutRtpSaysWhatIsInIt) {
+  std::string file = pcap_head(1);
+  for (int i = 0; i < 7; ++i) file += pcap_record(ethernet(0x0800, ipv4(std::string(40, 't'), 0, 1, 6)));
+  for (int i = 0; i < 3; ++i) file += pcap_record(ethernet(0x88CC, std::string(40, 'l')));
+  const auto summary = try_import(file);
+  ASSERT_FALSE(summary);
+  EXPECT_THAT(summary.error().message,
+              HasSubstr("10 packets were looked at: 7 of IP protocol 6 (TCP), 3 of EtherType 0x88cc (LLDP)"));
 }
 
 TEST(PayloadTypes, MappingsAreReadAndWrongOnesExplained) {

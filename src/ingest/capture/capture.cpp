@@ -9,7 +9,7 @@ namespace {
 
 struct Recogniser {
   bool (*looks_like)(Bytes) noexcept;
-  Result<std::unique_ptr<Reader>> (*make)(Input);
+  Result<std::unique_ptr<Reader>> (*make)(Input, const LinkTypes&);
 };
 
 // RFC 4571 has no magic number, so it comes last.
@@ -19,9 +19,9 @@ constexpr Recogniser kRecognisers[] = {{looks_like_pcap, make_pcap_reader},
                                        {looks_like_mjr, make_mjr_reader},
                                        {looks_like_rfc4571, make_rfc4571_reader}};
 
-Result<std::unique_ptr<Reader>> recognise(Input input, const std::string& name) {
+Result<std::unique_ptr<Reader>> recognise(Input input, const LinkTypes& user, const std::string& name) {
   for (const auto& [looks_like, make] : kRecognisers)
-    if (looks_like(input.peek(kMagicBytes))) return make(std::move(input));
+    if (looks_like(input.peek(kMagicBytes))) return make(std::move(input), user);
   if (input.error()) return std::unexpected(*input.error());
   return fail(Errc::unsupported,
               name + (input.at_end() ? " is empty" : " is no pcap, pcapng, rtpdump, mjr or RFC 4571 file"));
@@ -29,17 +29,17 @@ Result<std::unique_ptr<Reader>> recognise(Input input, const std::string& name) 
 
 }  // namespace
 
-Result<std::unique_ptr<Reader>> Reader::open(const std::filesystem::path& file) {
+Result<std::unique_ptr<Reader>> Reader::open(const std::filesystem::path& file, const LinkTypes& user) {
   auto input = Input::open(file);
   if (!input) return std::unexpected(input.error());
-  auto reader = recognise(std::move(*input), file.string());
+  auto reader = recognise(std::move(*input), user, file.string());
   if (!reader && !reader.error().message.starts_with(file.string()))
     reader.error().message = file.string() + ": " + reader.error().message;
   return reader;
 }
 
 Result<std::unique_ptr<Reader>> Reader::over(Bytes memory) {
-  return recognise(Input(memory), "the capture");
+  return recognise(Input(memory), {}, "the capture");
 }
 
 const char* to_string(Format format) noexcept {

@@ -9,6 +9,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "base/bytes.hpp"
 #include "rtpx/result.hpp"
@@ -40,13 +42,20 @@ struct Datagram {
 
 /// What the reader had to leave out.
 struct Counts {
-  std::uint64_t records = 0;         ///< packets of the file, whatever they hold
-  std::uint64_t datagrams = 0;       ///< given out
-  std::uint64_t not_udp = 0;         ///< other protocols and link types
-  std::uint64_t cut = 0;             ///< packets of which the capture kept only the front
-  std::uint64_t lost_fragments = 0;  ///< IP fragments whose other parts are missing
+  std::uint64_t records = 0;                   ///< packets of the file, whatever they hold
+  std::uint64_t datagrams = 0;                 ///< given out
+  std::uint64_t not_udp = 0;                   ///< other protocols and link types
+  std::map<std::string, std::uint64_t> other;  ///< which, in words: the first 32 kinds of them
+  std::uint64_t cut = 0;                       ///< packets of which the capture kept only the front
+  std::uint64_t lost_fragments = 0;            ///< IP fragments whose other parts are missing
   std::string damage;  ///< a sentence when the file ends early or makes no sense from some offset on
 };
+
+/// Link types 147 to 162 (USER0 to USER15), which everyone uses as he likes, to the one that they are in a
+/// capture.
+using LinkTypes = std::map<std::uint32_t, std::uint32_t>;
+/// "USER0=ETHERNET", or numbers: "147=1". Errors: invalid_argument.
+[[nodiscard]] Result<std::pair<std::uint32_t, std::uint32_t>> parse_link_type(std::string_view text);
 
 /// What an mjr file's header says of its only track.
 struct TrackHint {
@@ -61,8 +70,10 @@ struct TrackHint {
 /// Reads a capture from front to back in fixed memory. Total: whatever the bytes are, next() ends.
 class Reader {
  public:
-  /// Recognises the format by the file's first bytes. Errors: not_found, io, unsupported (no capture).
-  [[nodiscard]] static Result<std::unique_ptr<Reader>> open(const std::filesystem::path& file);
+  /// Recognises the format by the file's first bytes. `user`: what its private link types are. Errors:
+  /// not_found, io, unsupported (no capture).
+  [[nodiscard]] static Result<std::unique_ptr<Reader>> open(const std::filesystem::path& file,
+                                                            const LinkTypes& user = {});
   /// As open(), over memory that outlives the reader.
   [[nodiscard]] static Result<std::unique_ptr<Reader>> over(Bytes memory);
   virtual ~Reader() = default;
@@ -73,6 +84,8 @@ class Reader {
   /// True when datagram times count from the Unix epoch, false when from the start of the capture.
   [[nodiscard]] virtual bool wall_clock() const noexcept { return true; }
   [[nodiscard]] virtual const TrackHint* hint() const noexcept { return nullptr; }
+  /// The key log that the capture brings along so far (pcapng's Decryption Secrets Blocks).
+  [[nodiscard]] virtual std::string_view key_log() const noexcept { return {}; }
   [[nodiscard]] const Counts& counts() const noexcept { return counts_; }
 
  protected:

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <iterator>
 
@@ -11,6 +12,7 @@
 #include "ingest/capture/payload_types.hpp"
 #include "ingest/capture/plan.hpp"
 #include "ingest/capture/source_table.hpp"
+#include "ingest/capture/spooled.hpp"
 #include "rtp/packet.hpp"
 #include "rtpx/recorder.hpp"
 
@@ -19,22 +21,38 @@ namespace {
 
 constexpr std::uint64_t kProgressDatagrams = 4096;
 
-/// Calls `visit(datagram)` for all datagrams; a Result<void> that fails ends the walk.
-template <typename Visit>
-Result<void> for_each_datagram(Reader& reader, const std::stop_token& stop, Visit&& visit) {
+std::string shown_name(const ImportOptions& options) {
+  return options.capture.native().starts_with("/proc/self/fd/") ? "standard input" : options.capture.string();
+}
+
+/// Calls `visit(datagram)` for all datagrams, with what SRTP hides taken out of them; a Result<void> that
+/// fails ends the walk. `look` sees each as it was captured.
+template <typename Look, typename Visit>
+Result<void> for_each_datagram(Reader& reader, Decryption& decryption, const std::stop_token& stop,
+                               Look&& look, Visit&& visit) {
+  std::size_t secrets = 0;
   while (true) {
     auto next = reader.next();
     if (!next) return std::unexpected(next.error());
     if (!*next) return {};
     if (stop.stop_requested()) return fail(Errc::cancelled, "the import was interrupted; nothing was kept");
-    if (auto visited = visit(**next); !visited) return visited;
+    look(**next);
+    if (const auto log = reader.key_log(); log.size() > secrets) {
+      decryption.add_secrets(log.substr(secrets));
+      secrets = log.size();
+    }
+    Datagram& datagram = **next;
+    const auto clear = decryption.open(datagram);
+    if (!clear) continue;
+    datagram.payload = *clear;
+    if (auto visited = visit(datagram); !visited) return visited;
   }
 }
 
-Result<std::string> read_sdp(const std::filesystem::path& file) {
+Result<std::string> read_text(const std::filesystem::path& file, std::size_t most) {
   std::ifstream in(file, std::ios::binary);
   if (!in) return fail(Errc::not_found, "cannot open " + file.string());
-  std::string text(sdp::kMaxBytes + 1, '\0');
+  std::string text(most + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(in.gcount()));
   return text;
@@ -42,18 +60,32 @@ Result<std::string> read_sdp(const std::filesystem::path& file) {
 
 Result<Knowledge> gather(const ImportOptions& options, const Reader& reader) {
   Knowledge knowledge;
-  knowledge.name = options.capture.stem().string();
+  if (!options.capture.native().starts_with("/proc/self/fd/"))
+    knowledge.name = options.capture.stem().string();
   if (reader.hint() != nullptr) knowledge.hint = *reader.hint();
   for (const Codec& codec : options.mappings) knowledge.mappings[codec.payload_type] = codec;
   complete_mappings(knowledge.mappings);
   if (options.sdp) {
-    const auto text = read_sdp(*options.sdp);
+    const auto text = read_text(*options.sdp, sdp::kMaxBytes);
     if (!text) return std::unexpected(text.error());
     auto session = sdp::parse(*text);
     if (!session) return fail(session.error().code, options.sdp->string() + ": " + session.error().message);
     knowledge.sdp = std::move(*session);
   }
   return knowledge;
+}
+
+/// ": 180 of IP protocol 6 (TCP), 20 of UDP without RTP": of a capture without RTP.
+std::string what_there_was(const Counts& counts) {
+  std::vector<std::pair<std::uint64_t, std::string>> kinds;
+  for (const auto& [what, count] : counts.other) kinds.emplace_back(count, what);
+  if (counts.datagrams > 0) kinds.emplace_back(counts.datagrams, "UDP that is no RTP");
+  if (counts.cut > 0) kinds.emplace_back(counts.cut, "UDP of which the capture kept only the front");
+  std::ranges::sort(kinds, std::greater());
+  std::string out;
+  for (std::size_t i = 0; i < std::min<std::size_t>(kinds.size(), 5); ++i)
+    out += (i == 0 ? ": " : ", ") + std::to_string(kinds[i].first) + " of " + kinds[i].second;
+  return counts.damage.empty() ? out : out + "; " + counts.damage;
 }
 
 bool is_rtcp(Bytes payload) {
@@ -165,15 +197,32 @@ class Recording {
   std::chrono::nanoseconds last_arrival_{0};
 };
 
+/// What decrypts a capture, made anew for each reading: it knows which packets came already.
+Result<Decryption> make_decryption(const Knowledge& knowledge, const ImportOptions& options, bool wanted) {
+  KeyLog log;
+  if (wanted && options.key_log) {
+    const auto text = read_text(*options.key_log, KeyLog::kMaxBytes);
+    if (!text) return std::unexpected(text.error());
+    if (text->size() > KeyLog::kMaxBytes)
+      return fail(Errc::malformed, options.key_log->string() + " is larger than any key log");
+    log.add(*text);
+    if (log.empty())
+      return fail(Errc::malformed, options.key_log->string() +
+                                       " holds no secrets: lines such as CLIENT_RANDOM or EXPORTER_SECRET");
+  }
+  return Decryption::create(wanted && knowledge.sdp ? &*knowledge.sdp : nullptr, std::move(log));
+}
+
 Result<void> record_all(const ImportOptions& options, const SourceTable& table, const Plan& plan,
-                        std::optional<std::chrono::nanoseconds> first, std::uint64_t total,
-                        ImportSummary& summary) {
-  auto reader = Reader::open(options.capture);
+                        Decryption decryption, std::optional<std::chrono::nanoseconds> first,
+                        std::uint64_t total, ImportSummary& summary) {
+  auto reader = Reader::open(options.capture, options.link_types);
   if (!reader) return std::unexpected(reader.error());
   const UtcTime started = start_of(**reader, first, options.capture);
   Recorder::Options recorder_options;
   recorder_options.folder = options.folder;
-  recorder_options.name = options.capture.filename().string();
+  recorder_options.name =
+      shown_name(options) == "standard input" ? "capture" : options.capture.filename().string();
   recorder_options.clock = ClockAnchor{0, started};
   auto made = NewRecording::start(std::move(recorder_options));
   if (!made) return std::unexpected(made.error());
@@ -181,7 +230,8 @@ Result<void> record_all(const ImportOptions& options, const SourceTable& table, 
   Recording recording(**made, table, plan, first, summary);
   if (auto added = recording.start(); !added) return added;
   std::uint64_t done = 0;
-  auto walked = for_each_datagram(**reader, options.stop, [&](const Datagram& datagram) {
+  const auto look = [](const Datagram&) {};
+  auto walked = for_each_datagram(**reader, decryption, options.stop, look, [&](const Datagram& datagram) {
     if (options.progress && ++done % kProgressDatagrams == 0)
       options.progress(0.3 + 0.7 * static_cast<double>(done) /
                                  static_cast<double>(std::max<std::uint64_t>(total, 1)));
@@ -189,50 +239,147 @@ Result<void> record_all(const ImportOptions& options, const SourceTable& table, 
   });
   if (!walked) return walked;
   summary.counts = (*reader)->counts();
+  summary.decryption = decryption.counts();
   return (*made)->finish(started + std::chrono::floor<std::chrono::microseconds>(recording.last_arrival()));
+}
+
+/// The first reading: the capture's sources.
+struct Scan {
+  explicit Scan(ScanHints hints) : table(std::move(hints)) {}
+  SourceTable table;
+  EncryptionSigns signs;
+  std::optional<std::chrono::nanoseconds> first;  ///< arrival of the first RTP or RTCP
+  Format format = Format::pcap;
+  Counts counts;
+  DecryptionCounts decryption;
+  std::uint64_t sealed = 0;
+};
+
+Result<Scan> scan(Reader& reader, Decryption& decryption, const Knowledge& knowledge,
+                  const std::stop_token& stop) {
+  Scan out(scan_hints(knowledge));
+  bool network = false;
+  const auto look = [&](const Datagram& datagram) {
+    network = network || datagram.destination.version != 0;
+    out.signs.add(datagram);
+  };
+  auto walked =
+      for_each_datagram(reader, decryption, stop, look, [&](const Datagram& datagram) -> Result<void> {
+        if (is_rtcp(datagram.payload)) {
+          if (!out.first) out.first = datagram.time;
+          out.table.add_rtcp(datagram);
+        } else if (const auto packet = parse_rtp(datagram.payload)) {
+          if (!out.first) out.first = datagram.time;
+          out.table.add_rtp(datagram, *packet);
+        }
+        return {};
+      });
+  if (!walked) return std::unexpected(walked.error());
+  out.table.finish(network);
+  out.format = reader.format();
+  out.counts = reader.counts();
+  out.decryption = decryption.counts();
+  return out;
+}
+
+/// G.711 has a byte for each tick of its clock. Packets that are all longer by an authentication tag (RFC
+/// 3711 section 4.2, RFC 7714 section 5.1) are SRTP.
+bool ends_in_tag(const Source& source) {
+  const std::uint8_t type = source.main_payload_type();
+  if ((type != 0 && type != 8) || source.packets < 10 || source.destination.version == 0) return false;
+  const std::uint64_t ticks = source.usual_step();
+  return std::ranges::any_of(std::array<std::uint64_t, 3>{4, 10, 16}, [&](std::uint64_t tag) {
+    return source.payload_bytes == source.packets * (ticks + tag);
+  });
+}
+
+/// What is encrypted and no key was given for: left out where the SDP says so, too, and kept as it is, for
+/// nobody to play, where only the capture tells.
+void note_encrypted(Scan& scan, const Knowledge& knowledge) {
+  const auto protocols = protocols_of(scan.table.sources(), knowledge);
+  for (std::size_t i = 0; i < protocols.size(); ++i) {
+    const Source& source = scan.table.sources()[i];
+    if (!source.rtp) continue;
+    if (!scan.signs.encrypted(source.source, source.destination, protocols[i]) && !ends_in_tag(source))
+      continue;
+    scan.sealed += source.packets;
+    if (protocols[i].find("SAVP") != std::string::npos)
+      scan.table.leave_out(i);
+    else
+      scan.table.mark_encrypted(i);
+  }
+}
+
+std::unexpected<Error> no_rtp(const ImportOptions& options, const Scan& scan) {
+  const std::string file = shown_name(options);
+  if (scan.decryption.refused > 0)
+    return fail(Errc::unsupported,
+                file + ": none of its " + std::to_string(scan.decryption.refused) +
+                    " packets is opened by the keys that were given (a=crypto of --sdp, --keylog); " +
+                    "they belong to another call, or the capture begins too late");
+  if (scan.sealed > 0)
+    return fail(Errc::unsupported,
+                file + ": its " + std::to_string(scan.sealed) +
+                    " packets are encrypted (SRTP), and no key was given: " +
+                    "--sdp with a=crypto lines, or --keylog with the secrets of the DTLS handshakes");
+  return fail(Errc::malformed, file + " holds no RTP: " + std::to_string(scan.counts.records) +
+                                   " packets were looked at" + what_there_was(scan.counts));
 }
 
 }  // namespace
 
-Result<ImportSummary> import_capture(const ImportOptions& options) {
-  if (auto checked = NewRecording::check(options.folder); !checked) return std::unexpected(checked.error());
-  auto reader = Reader::open(options.capture);
+Result<ImportSummary> import_capture(const ImportOptions& given) {
+  if (auto checked = NewRecording::check(given.folder); !checked) return std::unexpected(checked.error());
+  ImportOptions options = given;
+  std::optional<Spooled> spooled;
+  if (given.capture == "-") {
+    auto kept = Spooled::standard_input(given.folder, given.stop);
+    if (!kept) return std::unexpected(kept.error());
+    spooled = std::move(*kept);
+    options.capture = spooled->path();
+  }
+  auto reader = Reader::open(options.capture, options.link_types);
   if (!reader) return std::unexpected(reader.error());
   const auto knowledge = gather(options, **reader);
   if (!knowledge) return std::unexpected(knowledge.error());
 
-  SourceTable table(scan_hints(*knowledge));
-  std::optional<std::chrono::nanoseconds> first;
-  bool network = false;
-  auto scanned = for_each_datagram(**reader, options.stop, [&](const Datagram& datagram) -> Result<void> {
-    network = network || datagram.destination.version != 0;
-    if (is_rtcp(datagram.payload)) {
-      if (!first) first = datagram.time;
-      table.add_rtcp(datagram);
-    } else if (const auto packet = parse_rtp(datagram.payload)) {
-      if (!first) first = datagram.time;
-      table.add_rtp(datagram, *packet);
-    }
-    return {};
-  });
+  bool decrypt = true;
+  auto decryption = make_decryption(*knowledge, options, decrypt);
+  if (!decryption) return std::unexpected(decryption.error());
+  auto scanned = scan(**reader, *decryption, *knowledge, options.stop);
   if (!scanned) return std::unexpected(scanned.error());
-  table.finish(network);
+  if (scanned->decryption.opened == 0 && scanned->decryption.refused > 0) {
+    // Perhaps whoever wrote the file had opened the packets already: RTCP in clear tells, or no addresses.
+    Scan as_it_is = std::move(*scanned);
+    decrypt = false;
+    reader = Reader::open(options.capture, options.link_types);
+    decryption = make_decryption(*knowledge, options, decrypt);
+    if (!reader || !decryption) return std::unexpected(!reader ? reader.error() : decryption.error());
+    scanned = scan(**reader, *decryption, *knowledge, options.stop);
+    if (!scanned) return std::unexpected(scanned.error());
+    note_encrypted(*scanned, *knowledge);
+    scanned->decryption = as_it_is.decryption;
+  } else if (!decryption->has_keys() || scanned->decryption.opened == 0) {
+    note_encrypted(*scanned, *knowledge);
+  }
+  const SourceTable& table = scanned->table;
   const Plan plan = make_plan(table.sources(), *knowledge);
-  const Counts& counts = (*reader)->counts();
-  if (plan.tracks.empty())
-    return fail(Errc::malformed, options.capture.string() + " holds no RTP: " +
-                                     std::to_string(counts.records) + " packets were looked at" +
-                                     (counts.damage.empty() ? std::string() : "; " + counts.damage));
+  if (plan.tracks.empty()) return no_rtp(options, *scanned);
 
   ImportSummary summary;
-  summary.format = (*reader)->format();
+  summary.format = scanned->format;
   summary.encrypted = knowledge->hint && knowledge->hint->encrypted;
-  summary.timed = first.has_value();
+  summary.timed = scanned->first.has_value();
+  summary.sealed = scanned->sealed;
   for (const MediaStreamTrack& track : plan.tracks) summary.tracks.push_back({.track = track});
   for (std::size_t i = 0; i < plan.places.size(); ++i)
     if (plan.places[i]) summary.tracks[plan.places[i]->track].ssrcs.push_back(table.sources()[i].ssrc);
   if (options.progress) options.progress(0.3);
-  if (auto recorded = record_all(options, table, plan, first, counts.datagrams, summary); !recorded)
+  decryption = make_decryption(*knowledge, options, decrypt);
+  if (!decryption) return std::unexpected(decryption.error());
+  if (auto recorded = record_all(options, table, plan, std::move(*decryption), scanned->first,
+                                 scanned->counts.datagrams, summary);
+      !recorded)
     return std::unexpected(recorded.error());
   return summary;
 }

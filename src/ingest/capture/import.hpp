@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ingest/capture/capture.hpp"
+#include "ingest/capture/decryption.hpp"
 #include "rtpx/result.hpp"
 #include "rtpx/track.hpp"
 
@@ -17,8 +18,10 @@ struct ImportOptions {
   std::filesystem::path capture;
   std::filesystem::path folder;  ///< becomes the recording; must be new or empty
   std::optional<std::filesystem::path> sdp;
-  std::vector<Codec> mappings;           ///< of --map
-  std::function<void(double)> progress;  ///< 0..1, on the calling thread
+  std::optional<std::filesystem::path> key_log;  ///< secrets of DTLS, in NSS's format
+  std::vector<Codec> mappings;                   ///< of --map
+  LinkTypes link_types;                          ///< of --link-type
+  std::function<void(double)> progress;          ///< 0..1, on the calling thread
   std::stop_token stop;
 };
 
@@ -33,8 +36,10 @@ struct ImportSummary {
   Counts counts;
   std::vector<ImportedTrack> tracks;
   std::uint64_t not_rtp = 0;       ///< datagrams that are neither RTP nor RTCP
+  std::uint64_t sealed = 0;        ///< packets of SRTP for which there is no key
   std::uint64_t foreign_rtcp = 0;  ///< RTCP of no recorded track
   std::uint64_t refused = 0;       ///< packets that the recorder did not take
+  DecryptionCounts decryption;     ///< of SRTP
   bool encrypted = false;          ///< the capture says that its payloads cannot be read
   bool timed = true;               ///< false: arrival times were made from the RTP timestamps
 };

@@ -104,7 +104,7 @@ bool looks_like_mjr(Bytes front) noexcept {
   return text.starts_with(kVersion1) || text.starts_with(kVersion2) || text.starts_with(kRecord);
 }
 
-Result<std::unique_ptr<Reader>> make_mjr_reader(Input input) {
+Result<std::unique_ptr<Reader>> make_mjr_reader(Input input, const LinkTypes&) {
   const Bytes head = input.take(kHead);
   if (head.size() < kHead) return fail(Errc::truncated, "the mjr file ends inside its header");
   const std::string_view magic = as_text(head).substr(0, 8);

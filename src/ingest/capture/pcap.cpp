@@ -16,8 +16,12 @@ std::uint32_t load(const std::byte* from, bool little) {
 
 class PcapReader final : public Reader {
  public:
-  PcapReader(Input input, bool little, bool nanoseconds, std::uint32_t link_type)
-      : input_(std::move(input)), little_(little), nanoseconds_(nanoseconds), link_type_(link_type) {}
+  PcapReader(Input input, bool little, bool nanoseconds, std::uint32_t link_type, const LinkTypes& user)
+      : input_(std::move(input)),
+        little_(little),
+        nanoseconds_(nanoseconds),
+        link_type_(link_type),
+        network_(user) {}
 
   Result<std::optional<Datagram>> next() override {
     while (counts_.damage.empty()) {
@@ -60,14 +64,8 @@ class PcapReader final : public Reader {
   std::optional<Datagram> unwrap(Bytes frame, bool snapped) {
     auto unwrapped = network_.unwrap(link_type_, frame);
     counts_.lost_fragments = network_.lost_fragments();
-    if (unwrapped.kind == Network::Kind::udp) {
-      ++counts_.datagrams;
-      return unwrapped.datagram;
-    }
-    if (unwrapped.kind == Network::Kind::cut) ++counts_.cut;
-    if (unwrapped.kind == Network::Kind::other)
-      ++(snapped && frame.size() < 64 ? counts_.cut : counts_.not_udp);
-    return std::nullopt;
+    count(unwrapped, snapped, frame.size(), counts_);
+    return unwrapped.kind == Network::Kind::udp ? std::optional(unwrapped.datagram) : std::nullopt;
   }
 
   Input input_;
@@ -87,16 +85,18 @@ bool looks_like_pcap(Bytes front) noexcept {
   return false;
 }
 
-Result<std::unique_ptr<Reader>> make_pcap_reader(Input input) {
+Result<std::unique_ptr<Reader>> make_pcap_reader(Input input, const LinkTypes& user) {
   const Bytes header = input.take(kFileHeader);
   const std::uint32_t as_is = load(header.data(), false);
   const bool little = as_is != kMicroseconds && as_is != kNanoseconds;
   const bool nanoseconds = load(header.data(), little) == kNanoseconds;
   const std::uint32_t link_type =
       load(&header[20], little) & 0xFFFFU;  // above: length of the frame check sequence
-  if (!known_link_type(link_type))
-    return fail(Errc::unsupported, "captures of link type " + std::to_string(link_type) + " are not known");
-  return std::make_unique<PcapReader>(std::move(input), little, nanoseconds, link_type);
+  if (!known_link_type(link_type) && !user.contains(link_type))
+    return fail(Errc::unsupported,
+                "captures of " + name_of_link_type(link_type) + " are not known" +
+                    (is_user_link_type(link_type) ? "; --link-type tells what it is" : ""));
+  return std::make_unique<PcapReader>(std::move(input), little, nanoseconds, link_type, user);
 }
 
 }  // namespace rtpx::capture

@@ -9,7 +9,10 @@ namespace rtpx::capture {
 namespace {
 
 constexpr std::uint32_t kSectionHeader = 0x0A0D0D0A, kByteOrder = 0x1A2B3C4D;
-constexpr std::uint32_t kInterface = 1, kObsoletePacket = 2, kSimplePacket = 3, kEnhancedPacket = 6;
+constexpr std::uint32_t kInterface = 1, kObsoletePacket = 2, kSimplePacket = 3, kEnhancedPacket = 6,
+                        kDecryptionSecrets = 10;
+constexpr std::uint32_t kTlsKeyLog = 0x544C534B;
+constexpr std::size_t kMaxKeyLog = 1U << 20;
 constexpr std::uint16_t kOptionEnd = 0, kOptionResolution = 9, kOptionOffset = 14;
 constexpr std::size_t kBlockHeader = 8, kBlockFrame = 12;
 constexpr std::size_t kMaxInterfaces = 4096;
@@ -54,7 +57,7 @@ class Fields {
 
 class PcapngReader final : public Reader {
  public:
-  explicit PcapngReader(Input input) : input_(std::move(input)) {}
+  PcapngReader(Input input, const LinkTypes& user) : input_(std::move(input)), network_(user) {}
 
   Result<std::optional<Datagram>> next() override {
     while (counts_.damage.empty()) {
@@ -91,6 +94,7 @@ class PcapngReader final : public Reader {
   }
 
   [[nodiscard]] Format format() const noexcept override { return Format::pcapng; }
+  [[nodiscard]] std::string_view key_log() const noexcept override { return key_log_; }
 
  private:
   /// Section 4.1: a new section has a byte order and interfaces of its own.
@@ -109,6 +113,9 @@ class PcapngReader final : public Reader {
         return read_packet(type, body);
       case kSimplePacket:
         return read_simple(body);
+      case kDecryptionSecrets:
+        add_secrets(body);
+        return std::nullopt;
       default:
         return std::nullopt;
     }
@@ -135,6 +142,15 @@ class PcapngReader final : public Reader {
         out.offset_s = static_cast<std::int64_t>(Fields(value, little_).u64());
     }
     if (interfaces_.size() < kMaxInterfaces) interfaces_.push_back(out);
+  }
+
+  /// Section 4.7.
+  void add_secrets(Bytes body) {
+    Fields in(body, little_);
+    const std::uint32_t type = in.u32();
+    const Bytes secrets = in.take(in.u32());
+    if (in.ok() && type == kTlsKeyLog && key_log_.size() + secrets.size() < kMaxKeyLog)
+      key_log_.append(as_text(secrets)).append("\n");
   }
 
   /// Section 4.3, and the obsolete block of appendix A.
@@ -174,18 +190,14 @@ class PcapngReader final : public Reader {
   std::optional<Datagram> unwrap(const Interface& interface, Bytes frame) {
     auto unwrapped = network_.unwrap(interface.link_type, frame);
     counts_.lost_fragments = network_.lost_fragments();
-    if (unwrapped.kind == Network::Kind::udp) {
-      ++counts_.datagrams;
-      return unwrapped.datagram;
-    }
-    if (unwrapped.kind == Network::Kind::cut) ++counts_.cut;
-    if (unwrapped.kind == Network::Kind::other) ++counts_.not_udp;
-    return std::nullopt;
+    count(unwrapped, false, frame.size(), counts_);
+    return unwrapped.kind == Network::Kind::udp ? std::optional(unwrapped.datagram) : std::nullopt;
   }
 
   Input input_;
   bool little_ = true;
   std::vector<Interface> interfaces_;
+  std::string key_log_;
   Network network_;
 };
 
@@ -197,8 +209,8 @@ bool looks_like_pcapng(Bytes front) noexcept {
   return order == kByteOrder || order == __builtin_bswap32(kByteOrder);
 }
 
-Result<std::unique_ptr<Reader>> make_pcapng_reader(Input input) {
-  return std::make_unique<PcapngReader>(std::move(input));
+Result<std::unique_ptr<Reader>> make_pcapng_reader(Input input, const LinkTypes& user) {
+  return std::make_unique<PcapngReader>(std::move(input), user);
 }
 
 }  // namespace rtpx::capture

@@ -1,6 +1,8 @@
 #include "ingest/capture/plan.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <deque>
 #include <numeric>
 #include <set>
 
@@ -34,6 +36,21 @@ std::string hex(std::uint32_t ssrc) {
   return text;
 }
 
+/// Sources of one m= line, one after the other.
+struct Run {
+  std::size_t first = 0;
+  std::chrono::nanoseconds last_time{0};
+  std::uint64_t last_at = 0;
+
+  /// Packets that were reordered where one source ends and the next begins do not count.
+  [[nodiscard]] bool ended_before(const Source& source) const {
+    constexpr std::chrono::milliseconds kReordered(200);
+    constexpr std::uint64_t kReorderedPackets = 16;
+    return last_time.count() != 0 ? last_time <= source.first_time + kReordered
+                                  : last_at <= source.first_at + kReorderedPackets;
+  }
+};
+
 class Planner {
  public:
   Planner(const std::vector<Source>& sources, const Knowledge& knowledge)
@@ -43,11 +60,22 @@ class Planner {
         if (media.kind == "audio" || media.kind == "video") add_section(media);
     group_.resize(sources.size());
     std::iota(group_.begin(), group_.end(), std::size_t{0});
-    for (const Source& source : sources) section_.push_back(find_section(source));
+    for (const Source& source : sources) {
+      by_port_.push_back(false);
+      section_.push_back(find_section(source));
+    }
+  }
+
+  [[nodiscard]] std::vector<std::string> protocols() const {
+    std::vector<std::string> out;
+    for (const auto& section : section_)
+      out.push_back(section ? sections_[*section].media->protocol : std::string());
+    return out;
   }
 
   Plan make() {
     join_by_sdp();
+    join_followers();
     join_repair();
     Plan plan;
     plan.places.resize(sources_.size());
@@ -81,7 +109,7 @@ class Planner {
   }
 
   /// The m= section of a source: by mid, by SSRC, by port, or by a payload type that only one section has.
-  [[nodiscard]] std::optional<std::size_t> find_section(const Source& source) const {
+  [[nodiscard]] std::optional<std::size_t> find_section(const Source& source) {
     const auto only = [&](auto matches) {
       std::optional<std::size_t> found;
       for (std::size_t i = 0; i < sections_.size(); ++i) {
@@ -95,19 +123,21 @@ class Planner {
       return std::ranges::any_of(source.payload_types,
                                  [&](const auto& type) { return section.codecs.contains(type.first); });
     };
+    const auto by_port = only([&](const Section& s) {
+      const std::uint16_t port = s.media->port;
+      return port > 9 && (port == source.destination.port || port == source.source.port) && knows_type(s);
+    });
+    by_port_.back() = by_port.has_value();
     if (!source.mid.empty())
       if (const auto by_mid = only([&](const Section& s) { return s.media->mid == source.mid; }))
         return by_mid;
     if (const auto by_ssrc = only([&](const Section& s) { return has_ssrc(*s.media, source.ssrc); }))
       return by_ssrc;
-    const auto by_port = only([&](const Section& s) {
-      const std::uint16_t port = s.media->port;
-      return port > 9 && (port == source.destination.port || port == source.source.port) && knows_type(s);
-    });
     return by_port ? by_port : only(knows_type);
   }
 
   [[nodiscard]] std::optional<Codec> codec_of(std::size_t source, std::uint8_t type) const {
+    if (sources_[source].encrypted) return encrypted_codec(source, type);
     if (const auto mapped = knowledge_.mappings.find(type); mapped != knowledge_.mappings.end())
       return mapped->second;
     if (section_[source]) {
@@ -117,6 +147,16 @@ class Planner {
     if (knowledge_.hint)
       if (auto hinted = codec_of_hint(*knowledge_.hint, type)) return hinted;
     return static_codec(type);
+  }
+
+  /// No depacketizer is made for it, so that what is encrypted never becomes noise.
+  [[nodiscard]] Codec encrypted_codec(std::size_t source, std::uint8_t type) const {
+    const Source& it = sources_[source];
+    Codec codec;
+    codec.payload_type = type;
+    codec.mime_type = it.guess_kind() == MediaKind::audio ? "audio/SRTP" : "video/SRTP";
+    codec.clock_rate = it.guess_clock_rate();
+    return codec;
   }
 
   [[nodiscard]] Role role(std::size_t source) const {
@@ -146,6 +186,37 @@ class Planner {
       else if (!listed->msid.empty())
         join_same(section + "msid" + listed->msid, i);
     }
+  }
+
+  /// A sender that changes its SSRC: media sources of one m= line that come one after the other are its
+  /// track. The m= line has to be theirs by port, unless the file holds one track anyway (mjr).
+  void join_followers() {
+    constexpr std::size_t kMostAtOnce = 64;       // sources of one m= line that a later one is held against
+    std::map<std::size_t, std::deque<Run>> runs;  // by section
+    for (std::size_t i = 0; i < sources_.size(); ++i) {
+      if (!sources_[i].rtp || role(i) != Role::media) continue;
+      auto& open = runs[section_[i].value_or(sections_.size())];
+      auto run = std::ranges::find_if(open, [&](const Run& one) { return root(one.first) == root(i); });
+      if (run == open.end())
+        run = std::ranges::find_if(open, [&](const Run& one) {
+          return could_follow(i, one.first) && one.ended_before(sources_[i]);
+        });
+      if (run == open.end()) {
+        open.push_front({i, {}, 0});
+        run = open.begin();
+        if (open.size() > kMostAtOnce) open.pop_back();
+      }
+      join(i, run->first);
+      run->last_time = std::max(run->last_time, sources_[i].last_time);
+      run->last_at = std::max(run->last_at, sources_[i].last_at);
+    }
+  }
+
+  [[nodiscard]] bool could_follow(std::size_t later, std::size_t earlier) const {
+    const Source &a = sources_[earlier], &b = sources_[later];
+    if (knowledge_.hint) return true;
+    return section_[later] && section_[later] == section_[earlier] && by_port_[later] && by_port_[earlier] &&
+           a.destination == b.destination && a.source.address == b.source.address && a.rid == b.rid;
   }
 
   /// RTX and FEC that stand alone so far go to what they repair.
@@ -345,6 +416,7 @@ class Planner {
   const Knowledge& knowledge_;
   std::vector<Section> sections_;
   std::vector<std::optional<std::size_t>> section_;  // by source
+  std::vector<bool> by_port_;                        // by source: the section's port is its own
   std::vector<std::size_t> group_;                   // union-find over sources
   std::map<std::size_t, std::size_t> partner_;       // repair source to what it repairs
   std::vector<std::size_t> leads_;                   // by track: the source that stands for it
@@ -382,6 +454,10 @@ ScanHints scan_hints(const Knowledge& knowledge) {
 
 Plan make_plan(const std::vector<Source>& sources, const Knowledge& knowledge) {
   return Planner(sources, knowledge).make();
+}
+
+std::vector<std::string> protocols_of(const std::vector<Source>& sources, const Knowledge& knowledge) {
+  return Planner(sources, knowledge).protocols();
 }
 
 }  // namespace rtpx::capture

@@ -38,4 +38,8 @@ struct Plan {
 /// by address.
 [[nodiscard]] Plan make_plan(const std::vector<Source>& sources, const Knowledge& knowledge);
 
+/// The transport protocol that the SDP gives each source ("RTP/SAVPF"); empty where no m= line is its own.
+[[nodiscard]] std::vector<std::string> protocols_of(const std::vector<Source>& sources,
+                                                    const Knowledge& knowledge);
+
 }  // namespace rtpx::capture

@@ -56,7 +56,7 @@ bool looks_like_rfc4571(Bytes front) noexcept {
   return packets > 0;
 }
 
-Result<std::unique_ptr<Reader>> make_rfc4571_reader(Input input) {
+Result<std::unique_ptr<Reader>> make_rfc4571_reader(Input input, const LinkTypes&) {
   return std::make_unique<Rfc4571Reader>(std::move(input));
 }
 

@@ -80,7 +80,7 @@ bool looks_like_rtpdump(Bytes front) noexcept {
   return as_text(front).starts_with(kMagic);
 }
 
-Result<std::unique_ptr<Reader>> make_rtpdump_reader(Input input) {
+Result<std::unique_ptr<Reader>> make_rtpdump_reader(Input input, const LinkTypes&) {
   const std::string_view front = as_text(input.peek(kMaxLine));
   const std::size_t line = front.find('\n');
   if (line == std::string_view::npos)

@@ -1,6 +1,7 @@
 #include "ingest/capture/source_table.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include "rtp/rtcp.hpp"
 
@@ -13,6 +14,16 @@ constexpr int kNearRepair = 1000;
 constexpr std::chrono::seconds kSilence(1);
 constexpr std::size_t kMaxSteps = 64;
 constexpr std::size_t kMaxRepaired = 512;  // sources looked at for each RTX packet
+
+constexpr int kMostCompared = 16;  // sources of one SSRC that a packet is held against
+constexpr int kInterleaved = 64;   // so near are the numbers of packets that take turns on two paths
+
+/// FNV-1a of what a copy cannot change.
+std::uint32_t content_of(const RtpPacket& packet) {
+  std::uint32_t hash = 2166136261U ^ packet.timestamp ^ (packet.marker ? 0x80000000U : 0U);
+  for (const std::byte byte : packet.payload) hash = (hash ^ static_cast<std::uint32_t>(byte)) * 16777619U;
+  return hash;
+}
 
 int distance(std::uint16_t from, std::uint16_t to) {
   return std::abs(static_cast<std::int16_t>(static_cast<std::uint16_t>(to - from)));
@@ -39,6 +50,32 @@ std::uint8_t Source::main_payload_type() const {
   return payload_types.empty() ? 0 : most_frequent(payload_types);
 }
 
+void Source::add(const Source& other) {
+  packets += other.packets;
+  following += other.following;
+  for (const auto& [type, count] : other.payload_types) payload_types[type] += count;
+  for (const auto& [own, others] :
+       {std::pair(&mid, &other.mid), std::pair(&rid, &other.rid),
+        std::pair(&repaired_rid, &other.repaired_rid), std::pair(&cname, &other.cname)})
+    if (own->empty()) *own = *others;
+  protects.insert(other.protects.begin(), other.protects.end());
+  for (const auto& [index, votes] : other.repairs) repairs[index] += votes;
+  same_timestamp += other.same_timestamp;
+  payload_bytes += other.payload_bytes;
+  for (const auto& [step, count] : other.timestamp_steps)
+    if (timestamp_steps.size() < kMaxSteps || timestamp_steps.contains(step)) timestamp_steps[step] += count;
+  if (other.last_at > last_at) {
+    last_sequence = other.last_sequence;
+    last_timestamp = other.last_timestamp;
+    last_time = other.last_time;
+    last_at = other.last_at;
+  }
+}
+
+std::uint32_t Source::usual_step() const {
+  return timestamp_steps.empty() ? 0 : most_frequent(timestamp_steps);
+}
+
 /// Video frames take several packets; audio packets are small or advance by whole milliseconds of a usual
 /// rate.
 MediaKind Source::guess_kind() const {
@@ -56,28 +93,97 @@ std::uint32_t Source::guess_clock_rate() const {
   return step <= 480 ? 8000 : 48000;  // 10 to 60 ms of audio a packet
 }
 
-/// The source that a packet belongs to, made when there is none yet; nullopt when there are too many.
+/// The source that a packet belongs to, made when there is none yet; nullopt when there are too many. Each
+/// pair of addresses has one of its own until all packets were seen: merge_paths().
 std::optional<std::size_t> SourceTable::place(const Datagram& datagram, const RtpPacket& packet) {
   const Key key(packet.ssrc, datagram.source, datagram.destination);
   if (const auto known = places_.find(key); known != places_.end()) return known->second;
   if (places_.size() == kMaxSources) return std::nullopt;
-  const auto [first, last] = by_ssrc_.equal_range(packet.ssrc);
-  for (auto at = first; at != last; ++at) {
-    const Source& other = sources_[at->second];
-    const bool goes_on = distance(other.last_sequence, packet.sequence_number) <= kNear;
-    const bool silent = datagram.time && *datagram.time - other.last_time > kSilence;
-    if (!goes_on && !silent) continue;
-    places_.emplace(key, at->second);
-    return at->second;
-  }
   Source source;
   source.ssrc = packet.ssrc;
   source.source = datagram.source;
   source.destination = datagram.destination;
+  source.first_sequence = packet.sequence_number;
+  source.first_time = datagram.time.value_or(std::chrono::nanoseconds(0));
+  source.first_at = rtp_packets_;
   sources_.push_back(std::move(source));
+  recent_.emplace_back();
   places_.emplace(key, sources_.size() - 1);
   by_ssrc_.emplace(packet.ssrc, sources_.size() - 1);
   return sources_.size() - 1;
+}
+
+/// Holds a packet against the last ones of other sources with its SSRC.
+void SourceTable::compare(std::size_t index, const Datagram& datagram, const RtpPacket& packet) {
+  const auto content = content_of(packet);
+  int looked_at = 0;
+  const auto [first, last] = by_ssrc_.equal_range(packet.ssrc);
+  for (auto at = first; at != last && looked_at < kMostCompared; ++at) {
+    const std::size_t other = at->second;
+    if (other == index || sources_[other].source == datagram.destination) continue;
+    if (datagram.time && *datagram.time - sources_[other].last_time > kSilence) continue;  // it has ended
+    ++looked_at;
+    const Recent& recent = recent_[other];
+    Likeness& likeness = likenesses_[std::minmax(index, other)];
+    const auto end =
+        recent.packets.begin() + static_cast<std::ptrdiff_t>(std::min(recent.count, Recent::kPackets));
+    const auto same = std::find_if(recent.packets.begin(), end,
+                                   [&](const auto& one) { return one.sequence == packet.sequence_number; });
+    if (same != end)
+      ++(same->content == content ? likeness.equal : likeness.different);
+    else
+      ++(distance(sources_[other].last_sequence, packet.sequence_number) <= kInterleaved ? likeness.near
+                                                                                         : likeness.far);
+  }
+  Recent& own = recent_[index];
+  own.packets[own.count++ % Recent::kPackets] = {packet.sequence_number, content};
+}
+
+/// Whether two sources of one SSRC are one: copies of its packets, or its packets on another path.
+bool SourceTable::same_source(std::size_t one, std::size_t other) const {
+  const Source &a = sources_[std::min(one, other)], &b = sources_[std::max(one, other)];
+  if (a.source == b.destination || a.destination == b.source) return false;  // there and back
+  const auto at = likenesses_.find(std::minmax(one, other));
+  const Likeness likeness = at == likenesses_.end() ? Likeness() : at->second;
+  // A copy differs in nothing; one packet may have been hurt on the way.
+  if (likeness.equal + likeness.different > 0) return likeness.equal > 20 * likeness.different;
+  const bool after = b.first_at >= a.last_at;
+  if (!after) return likeness.near > likeness.far;
+  return distance(a.last_sequence, b.first_sequence) <= kNear || b.first_time - a.last_time > kSilence;
+}
+
+/// Joins the sources of one SSRC that are one; the earlier one stays.
+void SourceTable::merge_paths() {
+  std::vector<std::size_t> into(sources_.size());
+  std::iota(into.begin(), into.end(), std::size_t{0});
+  std::map<std::uint32_t, std::vector<std::size_t>> kept;  // by SSRC
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    auto& earlier = kept[sources_[i].ssrc];
+    const auto same = std::ranges::find_if(earlier, [&](std::size_t one) { return same_source(one, i); });
+    if (same == earlier.end()) {
+      if (earlier.size() < kMostCompared) earlier.push_back(i);
+      continue;
+    }
+    into[i] = *same;
+    sources_[*same].add(sources_[i]);
+  }
+  std::vector<std::size_t> position(sources_.size());
+  std::vector<Source> left;
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    position[i] = into[i] == i ? left.size() : position[into[i]];
+    if (into[i] == i) left.push_back(std::move(sources_[i]));
+  }
+  sources_ = std::move(left);
+  for (auto& [key, index] : places_) index = position[index];
+  by_ssrc_.clear();
+  for (std::size_t i = 0; i < sources_.size(); ++i) by_ssrc_.emplace(sources_[i].ssrc, i);
+  for (Source& source : sources_) {
+    std::map<std::size_t, std::uint64_t> repairs;
+    for (const auto& [index, votes] : source.repairs) repairs[position[index]] += votes;
+    source.repairs = std::move(repairs);
+  }
+  recent_.clear();
+  likenesses_.clear();
 }
 
 void SourceTable::add_rtp(const Datagram& datagram, const RtpPacket& packet) {
@@ -98,6 +204,8 @@ void SourceTable::add_rtp(const Datagram& datagram, const RtpPacket& packet) {
   source.last_sequence = packet.sequence_number;
   source.last_timestamp = packet.timestamp;
   source.last_time = datagram.time.value_or(source.last_time);
+  source.last_at = rtp_packets_++;
+  compare(*index, datagram, packet);
   learn(packet, hints_.mid, source.mid);
   learn(packet, hints_.rid, source.rid);
   learn(packet, hints_.repaired_rid, source.repaired_rid);
@@ -134,6 +242,7 @@ void SourceTable::add_rtcp(const Datagram& datagram) {
 }
 
 void SourceTable::finish(bool network) {
+  merge_paths();
   if (!network) return;
   for (Source& source : sources_) {
     const bool protocol_port = other_protocol(source.source.port) || other_protocol(source.destination.port);
