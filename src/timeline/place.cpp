@@ -3,6 +3,7 @@
 #include <map>
 
 #include "timeline/clock_fit.hpp"
+#include "timeline/network_steps.hpp"
 #include "timeline/timeline.hpp"
 
 namespace rtpx {
@@ -14,6 +15,7 @@ using namespace timeline;
 struct Placing {
   const SegmentInput* input = nullptr;
   const SegmentClock::Samples* samples = nullptr;
+  Arrivals arrivals;
   ClockFit fit;
   ClockSource source = ClockSource::arrival;
   std::string clock;      // whose NTP clock the curve speaks of; empty: arrival
@@ -52,22 +54,33 @@ double transit_of(const Placing& placing, const Origin& origin) {
   return low_quantile(std::move(offsets));
 }
 
-Placing fit_segment(const SegmentInput& input, const Origin& origin) {
-  Placing placing{.input = &input, .samples = &input.clock->samples()};
+void fit_segment(Placing& placing, const Origin& origin) {
+  const SegmentInput& input = *placing.input;
   const std::string clock = input.cname.empty() ? "stream " + input.stream : "cname " + input.cname;
-  if (auto fit = fit_reports(*placing.samples, origin)) {
+  if (auto fit = fit_reports(*placing.samples, placing.arrivals, origin)) {
     placing.fit = std::move(*fit);
     placing.source = ClockSource::sender_reports;
     placing.clock = clock;
-  } else if (auto captured = fit_captures(*placing.samples, origin)) {
+  } else if (auto captured = fit_captures(*placing.samples, placing.arrivals, origin)) {
     placing.fit = std::move(*captured);
     placing.source = ClockSource::capture_time;
     placing.clock = clock;
   } else {
-    placing.fit = fit_arrivals(*placing.samples, origin);
+    placing.fit = fit_arrivals(*placing.samples, placing.arrivals);
   }
   placing.transit = transit_of(placing, origin);
-  return placing;
+}
+
+void find_network_steps(std::vector<Placing>& placings, const Origin& origin) {
+  std::vector<SentArrivals> segments;
+  const auto since_origin = [&](std::int64_t ms) {
+    return static_cast<double>(ms - origin.receive_ms) * 1e6;
+  };
+  for (Placing& p : placings)
+    if (!p.samples->empty())
+      segments.push_back({&p.arrivals, since_origin(p.samples->first_receive_ms),
+                          since_origin(p.samples->last_receive_ms), &p.input->stream, &p.input->track});
+  mark_network_steps(segments);
 }
 
 /// Reports without a CNAME (its SDES was lost) are of the same sender as others of the stream that tell about
@@ -160,7 +173,9 @@ void keep_track_order(std::vector<Placing*>& track) {
   for (Placing* p : track) {
     // Offsets count from the segment's own first packet, so x is 0 where it begins.
     const double start = offset_at(p->fit.curve, 0);
-    if (before != nullptr && start < end) {
+    if (before != nullptr && start < end && p->samples->timeless()) {
+      for (Knot& knot : p->fit.curve) knot.offset += end - start;  // only its length is known, not its place
+    } else if (before != nullptr && start < end) {
       p->fit.curve.insert(p->fit.curve.begin(), {0, start});
       catch_up(p->fit.curve, 0, 0, end);
     }
@@ -172,6 +187,17 @@ void keep_track_order(std::vector<Placing*>& track) {
 
 double finite(double value) {
   return std::isfinite(value) ? std::clamp(value, -4e18, 4e18) : 0;
+}
+
+std::vector<SegmentMap::Step> steps_of(const Placing& placing) {
+  std::vector<SegmentMap::Step> steps;
+  const auto& samples = *placing.samples;
+  for (const CurveStep& step : placing.fit.steps) {
+    const double ticks = std::ceil(finite(step.x / samples.ns_per_tick) - 1e-6);
+    steps.push_back({(samples.empty() ? 0 : samples.first_rtp_time) + static_cast<std::int64_t>(ticks),
+                     static_cast<std::int64_t>(finite(step.moved)), step.source, step.slides});
+  }
+  return steps;
 }
 
 SegmentMap map_of(const Placing& placing, double zero) {
@@ -201,6 +227,8 @@ SegmentMap map_of(const Placing& placing, double zero) {
   map.source = placing.source;
   map.residual_ms = finite(placing.fit.residual / 1e6);
   map.drift_ppm = finite(placing.fit.slope * 1e6);
+  map.steps = steps_of(placing);
+  if (samples.other_rate()) map.clock_rate = samples.probe.rate();
   return map;
 }
 
@@ -211,9 +239,11 @@ Timeline place_segments(const std::vector<SegmentInput>& segments) {
   std::vector<Placing> placings;
   placings.reserve(segments.size());
   for (const SegmentInput& input : segments) {
-    placings.push_back(fit_segment(input, origin));
-    placings.back().order = placings.size();
+    placings.push_back({.input = &input, .samples = &input.clock->samples(), .order = placings.size()});
+    placings.back().arrivals = read_arrivals(*placings.back().samples, origin);
   }
+  find_network_steps(placings, origin);
+  for (Placing& placing : placings) fit_segment(placing, origin);
   part_false_clocks(placings);
   join_nameless_clocks(placings);
   to_receive_time(placings, origin);

@@ -17,6 +17,20 @@ const char* to_string(ClockSource source) noexcept {
   return "arrival";
 }
 
+const char* to_string(StepSource source) noexcept {
+  switch (source) {
+    case StepSource::arrival:
+      break;
+    case StepSource::sender_reports:
+      return "sender_reports";
+    case StepSource::capture_time:
+      return "capture_time";
+    case StepSource::event_duration:
+      return "event_duration";
+  }
+  return "arrival";
+}
+
 std::int64_t SegmentMap::time_ns(std::int64_t rtp_time) const noexcept {
   if (pieces.empty()) return 0;
   auto next = std::ranges::upper_bound(pieces, rtp_time, {}, &Piece::rtp_time);

@@ -8,9 +8,11 @@ namespace rtpx::timeline {
 namespace {
 
 /// Adds the steps within [begin, end): the split that explains most, if it is one, then those on either side.
-void add_steps(const std::vector<Knot>& points, std::size_t begin, std::size_t end, std::vector<double>& steps) {
-  constexpr std::size_t kFewest = 6;
+void add_steps(const std::vector<Knot>& points, std::size_t begin, std::size_t end, double noise,
+               std::vector<double>& steps) {
+  constexpr std::size_t kFewest = 3;
   constexpr std::size_t kMostSteps = 64;
+  constexpr double kLasting = 2.9e9;
   if (end - begin < 2 * kFewest || steps.size() >= kMostSteps) return;
   const auto median_of = [&](std::size_t from, std::size_t to, auto&& value) {
     std::vector<double> values;
@@ -34,18 +36,21 @@ void add_steps(const std::vector<Knot>& points, std::size_t begin, std::size_t e
   const double low = median_of(begin, split, same), high = median_of(split, end, same);
   const double scatter = std::max(median_of(begin, split, [&](double o) { return std::abs(o - low); }),
                                   median_of(split, end, [&](double o) { return std::abs(o - high); }));
-  const bool lasting = points[split].x - points[begin].x > 5e9 && points[end - 1].x - points[split].x > 5e9;
-  if (!lasting || std::abs(high - low) < std::max(20e6, 5 * scatter)) return;
-  add_steps(points, begin, split, steps);
+  const bool lasting =
+      points[split].x - points[begin].x > kLasting && points[end - 1].x - points[split].x > kLasting - 1e9;
+  if (!lasting || std::abs(high - low) < std::max({15e6, 5 * scatter, 6 * noise})) return;
+  add_steps(points, begin, split, noise, steps);
   steps.push_back(points[split].x);
-  add_steps(points, split, end, steps);
+  add_steps(points, split, end, noise, steps);
 }
 
 }  // namespace
 
 std::vector<double> find_steps(const std::vector<Knot>& points) {
-  std::vector<double> steps;
-  add_steps(points, 0, points.size(), steps);
+  std::vector<double> off, steps;
+  for (std::size_t i = 1; i < points.size(); ++i)
+    off.push_back(std::abs(points[i].offset - points[i - 1].offset));
+  add_steps(points, 0, points.size(), median(std::move(off)), steps);
   return steps;
 }
 

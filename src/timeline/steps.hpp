@@ -7,7 +7,7 @@
 namespace rtpx::timeline {
 
 /// Where points change their level for good: what a network that got slower, or a sound card that dropped
-/// some samples, does. The levels differ by 20 ms at least and last for 5 s. The x of each level's first
+/// some samples, does. The levels differ by 15 ms at least and last for 3 s. The x of each level's first
 /// point, in order.
 [[nodiscard]] std::vector<double> find_steps(const std::vector<Knot>& points);
 

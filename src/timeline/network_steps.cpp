@@ -1,0 +1,44 @@
+#include "timeline/network_steps.hpp"
+
+#include <cmath>
+
+namespace rtpx::timeline {
+namespace {
+
+constexpr double kMost = 600e6;         // what lasts and is longer is a pause of all tracks
+constexpr double kPlacedApart = 400e6;  // ns of arrival between the two, where silences show the moment
+constexpr double kFoundApart = 3e9;     // where only levels do
+
+bool alike(const Arrivals& a, std::size_t i, const Arrivals& b, std::size_t j) {
+  const double one = a.moved(i), other = b.moved(j);
+  const bool placed = a.levels[i].placed && b.levels[j].placed;
+  return std::abs(a.levels[i].receive - b.levels[j].receive) <= (placed ? kPlacedApart : kFoundApart) &&
+         std::abs(one - other) <= 25e6 + 0.15 * std::abs(one);
+}
+
+void compare(Arrivals& a, Arrivals& b) {
+  std::size_t first = 1;
+  for (std::size_t i = 1; i < a.levels.size(); ++i) {
+    if (std::abs(a.moved(i)) > kMost) continue;
+    while (first < b.levels.size() && b.levels[first].receive < a.levels[i].receive - kFoundApart) ++first;
+    for (std::size_t j = first;
+         j < b.levels.size() && b.levels[j].receive <= a.levels[i].receive + kFoundApart; ++j)
+      if (alike(a, i, b, j)) a.levels[i].network = b.levels[j].network = true;
+  }
+}
+
+}  // namespace
+
+void mark_network_steps(const std::vector<SentArrivals>& segments) {
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    if (segments[i].arrivals->levels.size() < 2) continue;
+    for (std::size_t j = i + 1; j < segments.size(); ++j) {
+      const SentArrivals &a = segments[i], &b = segments[j];
+      if (*a.track == *b.track || *a.sender != *b.sender) continue;
+      if (a.last_receive < b.first_receive || b.last_receive < a.first_receive) continue;
+      compare(*a.arrivals, *b.arrivals);
+    }
+  }
+}
+
+}  // namespace rtpx::timeline

@@ -1,0 +1,145 @@
+#include "timeline/samples.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace rtpx {
+namespace {
+
+constexpr std::size_t kMaxBuckets = 4096;
+constexpr std::size_t kMaxBreaks = 1024;
+constexpr std::int64_t kBreakGapMs = 60;
+constexpr double kBreakMovedNs = 50e6;
+constexpr double kLeastBreakNs = 15e6;
+constexpr std::int64_t kSecondMs = 1000;
+constexpr double kMostExcessNs = 200e6;
+constexpr std::int64_t kSettleMs = 1000;
+constexpr double kLeapShare = 0.6;  // of what moved is in RTP time's own step, else the packet was early
+constexpr std::int64_t kLeapTypicals = 10;  // a step by this many packets' worth is a leap, not a loss
+
+}  // namespace
+
+bool SegmentClock::Samples::other_rate() const noexcept {
+  return probe.settled() && probe.rate() != clock_rate;
+}
+
+bool SegmentClock::Samples::timeless() const noexcept {
+  if (empty()) return false;
+  const double played = static_cast<double>(last_rtp_time - first_rtp_time) * ns_per_tick;
+  return played > 2e9 && static_cast<double>(last_receive_ms - first_receive_ms) * 1e6 < played / 2;
+}
+
+// Every second bucket goes, and those that follow are twice as long. What lies on two sides of a break is not
+// put together.
+void SegmentClock::Samples::halve_buckets() {
+  std::size_t out = 0;
+  auto next = breaks.begin();
+  for (std::size_t i = 0; i < earliest.size(); ++i) {
+    const Earliest here = earliest[i];
+    while (next != breaks.end() && next->rtp_time <= here.rtp_time) ++next;
+    const bool pair =
+        i + 1 < earliest.size() && (next == breaks.end() || next->rtp_time > earliest[i + 1].rtp_time);
+    if (pair && transit(earliest[i + 1].rtp_time, earliest[i + 1].receive_ms) <
+                    transit(here.rtp_time, here.receive_ms))
+      earliest[out++] = earliest[i + 1];
+    else
+      earliest[out++] = here;
+    if (pair) ++i;
+  }
+  earliest.resize(out);
+  bucket_ticks *= 2;
+}
+
+void SegmentClock::Samples::start_bucket(std::int64_t rtp_time, std::int64_t receive_ms, double transit) {
+  if (earliest.size() >= kMaxBuckets) halve_buckets();
+  earliest.push_back({rtp_time, receive_ms});
+  bucket_end = rtp_time + bucket_ticks;
+  bucket_transit = transit;
+}
+
+// A stall of the network is over when what it held up has come: then nothing has moved.
+void SegmentClock::Samples::settle_breaks(std::int64_t receive_ms, double transit) {
+  for (std::size_t i = settled_breaks; i < breaks.size();) {
+    Break& young = breaks[i];
+    if (receive_ms - young.receive_ms < kSettleMs) {
+      young.since_ns = std::min(young.since_ns, transit);
+      ++young.packets;
+      ++i;
+      continue;
+    }
+    const double lasts = young.since_ns - young.before_ns;
+    if (young.moved_ns > 0 ? lasts < kLeastBreakNs : lasts > -kLeastBreakNs) {
+      breaks.erase(breaks.begin() + static_cast<std::ptrdiff_t>(i));
+      continue;
+    }
+    ++i;
+    settled_breaks = i;
+    if (breaks.size() > kMaxBreaks) {
+      const auto least = std::ranges::min_element(
+          breaks, {}, [](const Break& b) { return std::abs(b.since_ns - b.before_ns); });
+      breaks.erase(least);
+      settled_breaks = --i;
+    }
+  }
+}
+
+void SegmentClock::Samples::look_for_break(std::int64_t rtp_time, std::int64_t receive_ms,
+                                           std::int64_t sequence, double now) {
+  const double moved = now - last_transit;
+  const std::int64_t ticks = rtp_time - last_rtp_time, numbers = sequence - last_sequence;
+  const bool spoken_over = event.rtp_time > last_rtp_time && event.rtp_time + event.duration > rtp_time;
+  const bool paused =
+      receive_ms - last_receive_ms >= kBreakGapMs && moved > (spoken_over ? 0.6 : 1) * kBreakMovedNs;
+  const bool leapt =
+      moved < -kBreakMovedNs &&
+      now<bucket_transit - kBreakMovedNs&& static_cast<double>(ticks) * ns_per_tick> - kLeapShare * moved &&
+      (numbers == 1 || ticks > kLeapTypicals * typical_ticks * numbers);
+  if (paused || leapt) {
+    breaks.push_back({last_rtp_time, rtp_time, receive_ms, moved,
+                      std::min(second_transit, second_before_transit), now, 1, spoken_over});
+    if (spoken_over) breaks.back().rtp_before = std::min(event.rtp_time, rtp_time) - 1;
+    start_bucket(rtp_time, receive_ms, now);
+  } else if (rtp_time >= bucket_end) {
+    start_bucket(rtp_time, receive_ms, now);
+  } else if (now < bucket_transit) {
+    earliest.back() = {rtp_time, receive_ms};
+    bucket_transit = now;
+  }
+  if (numbers == 1 && ticks > 0 && (typical_ticks == 0 || ticks < typical_ticks)) typical_ticks = ticks;
+}
+
+void SegmentClock::Samples::note_lateness(std::int64_t receive_ms, double now) {
+  if (receive_ms >= second_end_ms) {
+    second_end_ms = receive_ms + kSecondMs;
+    second_before_transit = second_transit;
+    second_transit = now;
+  } else {
+    second_transit = std::min(second_transit, now);
+  }
+  excess_ns += std::clamp(now - std::min(second_transit, second_before_transit), 0.0, kMostExcessNs);
+  ++packets;
+}
+
+void SegmentClock::Samples::take(std::int64_t rtp_time, std::int64_t receive_ms, std::int64_t sequence) {
+  const double now = transit(rtp_time, receive_ms);
+  const bool first = empty();
+  if (first) {
+    first_receive_ms = receive_ms;
+    second_transit = second_before_transit = now;
+    second_end_ms = receive_ms + kSecondMs;
+    start_bucket(rtp_time, receive_ms, now);
+  } else if (rtp_time >= last_rtp_time && sequence > last_sequence) {
+    if (settled_breaks < breaks.size()) settle_breaks(receive_ms, now);
+    look_for_break(rtp_time, receive_ms, sequence, now);
+    note_lateness(receive_ms, now);
+  }
+  first_rtp_time = std::min(first_rtp_time, rtp_time);
+  if (first || rtp_time >= last_rtp_time) {
+    last_rtp_time = rtp_time;
+    last_transit = now;
+    last_sequence = sequence;
+    last_receive_ms = receive_ms;
+  }
+}
+
+}  // namespace rtpx
