@@ -1,6 +1,7 @@
 #include "report_page.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <vector>
 
@@ -219,6 +220,10 @@ std::string figures(const TrackReport& track) {
                               in_words(segment.why) + "): time from " + in_words(segment.clock_source) +
                               ", residual " + number(segment.residual_ms) + " ms, drift " +
                               number(segment.drift_ppm) + " ppm");
+  for (const ReportStep& step : track.steps)
+    out += row(step.duration_ms < 0 ? "clock leapt" : "clock stood still",
+               "by " + number(std::abs(step.duration_ms)) + " ms at " + at_text(step.time_ms) + ", seen by " +
+                   in_words(step.source));
   for (const ReportChange& change : track.changes)
     out += row(change.what, "from " + change.from + " to " + change.to + " at " + at_text(change.time_ms));
   return out + "</table></div>";

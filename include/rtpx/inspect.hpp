@@ -51,6 +51,16 @@ struct ReportSegment {
   std::uint64_t packets = 0;
   std::string clock_source;  ///< "sender_reports", "capture_time", "arrival"
   double residual_ms = 0, drift_ppm = 0;
+  /// Of its RTP time, Hz: as its packets show, and as was negotiated.
+  std::uint32_t clock_rate = 0, negotiated_rate = 0;
+};
+
+/// A step of a track's time against its RTP time: the sender's clock stood still (a pause, a hold) or leapt.
+struct ReportStep {
+  double time_ms = 0;      ///< where it begins
+  double duration_ms = 0;  ///< by how much more time went on than RTP time; negative: by how much less
+  std::string source;      ///< "sender_reports", "capture_time", "arrival", "event_duration"
+  bool slides = false;     ///< too small to be cut: time slides into place around it
 };
 
 /// A digit of telephone-event (RFC 4733).
@@ -101,6 +111,7 @@ struct TrackReport {
   std::vector<ReportGap> freezes;             ///< no new picture for over 500 ms (video); kind says why
   std::vector<ReportChange> changes;
   std::vector<ReportSegment> segments;
+  std::vector<ReportStep> steps;  ///< of time against RTP time, inside segments; the first 10,000
   std::vector<ReportDigit> digits;
   int width = 0, height = 0;  ///< of the first picture
   std::uint32_t sample_rate = 0;

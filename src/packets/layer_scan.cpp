@@ -4,8 +4,10 @@
 #include <cmath>
 #include <utility>
 
+#include "codec/telephone_event.hpp"
 #include "packets/content_hash.hpp"
 #include "packets/layer_scan_limits.hpp"
+#include "packets/play_time.hpp"
 #include "rtp/rtcp.hpp"
 
 namespace rtpx {
@@ -78,6 +80,9 @@ Result<void> LayerScanner::push(const RtpPacket& packet, std::uint64_t offset, s
     if (media.role == PayloadRole::unknown) note_unknown(media.payload_type);
     judge(describe(packet, media, offset, receive_ms));
     watch_parameter_sets(media);
+    if (media.role == PayloadRole::telephone_event && !out_.segments.empty() && packet.ssrc == current().ssrc)
+      if (const auto event = parse_telephone_event(media.payload))
+        current().clock.add_event(current().line.unwrap(packet.timestamp), event->duration);
     if (media.role == PayloadRole::telephone_event && !out_.segments.empty())
       digits_.push(out_.segments.size() - 1, current().line.unwrap(packet.timestamp), media.payload);
   }
@@ -113,6 +118,9 @@ LayerScanner::Arrival LayerScanner::describe(const RtpPacket& packet, const Medi
   arrival.clock_rate = codec != nullptr && codec->clock_rate > 0 ? codec->clock_rate : 90'000;
   arrival.keyframe_hint = may_begin_keyframe(hint_by_type_[media.payload_type & 0x7F], media.payload);
   arrival.content = content_hash(packet, media);
+  if (context_.kind == MediaKind::audio && codec != nullptr &&
+      (out_.segments.empty() || out_.segments.back()->clock.wants_durations()))
+    arrival.play_ns = play_time_ns(*codec, media.payload);
   if (capture_time_id_)
     if (const auto value = find_extension(packet, *capture_time_id_); value && value->size() >= 8)
       arrival.capture_ntp_ns = ntp_to_ns(load_be<std::uint64_t>(value->data()));
@@ -280,7 +288,7 @@ void LayerScanner::take_ahead(Segment& segment, const Arrival& arrival, const Se
   ++segment.packets;
   count(arrival);
   if (!arrival.media) return;
-  segment.clock.add_packet(place.timestamp, arrival.receive_ms, place.sequence);
+  segment.clock.add_packet(place.timestamp, arrival.receive_ms, place.sequence, arrival.play_ns);
   if (arrival.capture_ntp_ns) segment.clock.add_capture_time(place.timestamp, *arrival.capture_ntp_ns);
   if (!segment.reports.empty() && segment.reports.front().receive_ms <= arrival.receive_ms)
     feed_reports(segment, arrival.receive_ms);
@@ -325,7 +333,8 @@ void LayerScanner::open_segment(const Arrival& arrival, SegmentStart why) {
   frame_ended_ = arrival.marker;
   count(arrival);
   if (!out_.first_media_type) out_.first_media_type = arrival.payload_type;
-  current().clock.add_packet(current().line.first_timestamp(), arrival.receive_ms, current().line.first());
+  current().clock.add_packet(current().line.first_timestamp(), arrival.receive_ms, current().line.first(),
+                             arrival.play_ns);
   if (arrival.capture_ntp_ns)
     current().clock.add_capture_time(current().line.first_timestamp(), *arrival.capture_ntp_ns);
   const auto waiting = std::exchange(waiting_, {});

@@ -140,6 +140,7 @@ class LayerScanner {
     std::uint32_t clock_rate = 0;  ///< 0: not media, fits any line
     std::uint32_t content = 0;     ///< hash; 0: not media
     std::optional<std::int64_t> capture_ntp_ns;
+    std::int64_t play_ns = 0;  ///< only of the first packets of a segment; 0: not known
   };
   /// Packets that fit no line, or contradict it. They begin a new segment once they agree with each other, or
   /// are the current line's after all when it goes on with them; else they are strays.

@@ -19,6 +19,7 @@ OrderedJson json_of(const ReportFrame& frame);
 OrderedJson json_of(const ReportChange& change);
 OrderedJson json_of(const ReportPart& part);
 OrderedJson json_of(const ReportSegment& segment);
+OrderedJson json_of(const ReportStep& step);
 OrderedJson json_of(const ReportDigit& digit);
 OrderedJson json_of(const TrackReport& track);
 OrderedJson json_of(const ConvertNote& note);
@@ -61,7 +62,16 @@ OrderedJson json_of(const ReportSegment& segment) {
           {"packets", segment.packets},
           {"clock_source", segment.clock_source},
           {"residual_ms", rounded(segment.residual_ms)},
-          {"drift_ppm", rounded(segment.drift_ppm)}};
+          {"drift_ppm", rounded(segment.drift_ppm)},
+          {"clock_rate", segment.clock_rate},
+          {"negotiated_rate", segment.negotiated_rate}};
+}
+
+OrderedJson json_of(const ReportStep& step) {
+  return {{"time_ms", rounded(step.time_ms)},
+          {"duration_ms", rounded(step.duration_ms)},
+          {"source", step.source},
+          {"slides", step.slides}};
 }
 
 OrderedJson json_of(const ReportDigit& digit) {
@@ -122,6 +132,7 @@ OrderedJson json_of(const TrackReport& track) {
   out["freezes"] = list(track.freezes);
   out["changes"] = list(track.changes);
   out["segments"] = list(track.segments);
+  out["steps"] = list(track.steps);
   out["digits"] = list(track.digits);
   out["bits_per_second"] = track.bits_per_second;
   out["lost_per_second"] = track.lost_per_second;

@@ -25,6 +25,7 @@ class LayerReporter {
   void run() {
     counts();
     segments();
+    steps();
     losses();
     quiet();
     digits();
@@ -66,10 +67,19 @@ class LayerReporter {
     for (std::size_t i = 0; i < layer_.segments.size(); ++i) {
       const Segment& segment = *layer_.segments[i];
       const SegmentMap& map = placed_.maps[i];
-      out_.segments.push_back({segment.ssrc, to_string(segment.why), at(i, segment.line.first_timestamp()),
-                               at(i, segment.line.highest_timestamp()), segment.packets,
-                               to_string(map.source), map.residual_ms, map.drift_ppm});
+      out_.segments.push_back(
+          {segment.ssrc, to_string(segment.why), at(i, segment.line.first_timestamp()),
+           at(i, segment.line.highest_timestamp()), segment.packets, to_string(map.source), map.residual_ms,
+           map.drift_ppm, map.clock_rate != 0 ? map.clock_rate : segment.clock_rate, segment.clock_rate});
     }
+  }
+
+  void steps() {
+    for (std::size_t i = 0; i < layer_.segments.size(); ++i)
+      for (const SegmentMap::Step& step : placed_.maps[i].steps)
+        if (out_.steps.size() < kMaxListed)
+          out_.steps.push_back({at(i, step.slides ? step.rtp_time : step.rtp_time - 1),
+                                ms_of(step.duration_ns), to_string(step.source), step.slides});
   }
 
   // What stays lost: one entry for losses that touch each other.
@@ -111,8 +121,18 @@ class LayerReporter {
 
   void digits() {
     for (const auto& [segment, press] : layer_.digits)
-      out_.digits.push_back({at(segment, press.timestamp), press.event, dtmf_digit(press.event).value_or('?'),
+      out_.digits.push_back({before_step(segment, press.timestamp), press.event,
+                             dtmf_digit(press.event).value_or('?'),
                              1000.0 * press.duration / layer_.segments[segment]->clock_rate});
+  }
+
+  /// Where RTP time stood still over a digit, what follows has the digit's own RTP time.
+  [[nodiscard]] double before_step(std::size_t segment, std::int64_t timestamp) const {
+    const auto& steps = placed_.maps[segment].steps;
+    const auto step = std::ranges::lower_bound(steps, timestamp, {}, &SegmentMap::Step::rtp_time);
+    const bool stood = step != steps.end() && step->rtp_time == timestamp && !step->slides;
+    if (!stood) return at(segment, timestamp);
+    return at(segment, timestamp - 1) + 1e3 / layer_.segments[segment]->clock_rate;
   }
 
   const PlacedLayer& placed_;
@@ -206,6 +226,12 @@ std::vector<ConvertNote> notes_of(const TrackReport& report) {
     add(Severity::loss, std::to_string(report.damaged_count) +
                             " frames are kept although what they refer to is missing, first at " +
                             clock_time(report.damaged.front().time_ms));
+  const auto odd = std::ranges::find_if(
+      report.segments, [](const ReportSegment& s) { return s.clock_rate != s.negotiated_rate; });
+  if (odd != report.segments.end())
+    add(Severity::info, "its RTP clock runs at " + std::to_string(odd->clock_rate) + " Hz, not at the " +
+                            std::to_string(odd->negotiated_rate) +
+                            " Hz that were negotiated; the rate found gives its times");
   if (report.parallel_packets > 0)
     add(Severity::skipped, packets(report.parallel_packets) +
                                " of a source that went on sending beside a newer one are left out");

@@ -255,7 +255,6 @@ Arrivals read_arrivals(const SegmentClock::Samples& samples, const Origin& origi
     }
     add_levels(arrivals, first, begin, point);
   }
-  if (getenv("TLDEBUG")) { for (auto& k : seconds) fprintf(stderr, "(%.2f %.0f) ", k.x/1e9, k.offset/1e6); fprintf(stderr,"\n"); for (auto& b : samples.breaks) fprintf(stderr,"  brk x %.2f moved %.0f before %.0f since %.0f n %u\n", x_of(samples,b.rtp_time)/1e9,b.moved_ns/1e6,b.before_ns/1e6,b.since_ns/1e6,b.packets); for (auto& l : arrivals.levels) fprintf(stderr,"  level x %.3f rec %.3f above %.1f placed %d\n", l.x/1e9,l.receive/1e9,l.above/1e6,l.placed); fprintf(stderr," scatter %.1f late? %.1f slope %.1f ppm\n", arrivals.scatter/1e6, samples.excess_ns/(samples.packets+1)/1e6, arrivals.line.slope*1e6);}
   lower_short_levels(arrivals.levels);
   arrivals.seconds = std::move(seconds);
   return arrivals;

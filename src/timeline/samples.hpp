@@ -62,9 +62,10 @@ struct SegmentClock::Samples {
   // State of take().
   std::int64_t bucket_ticks = 1;
   std::int64_t bucket_end = 0;
-  double bucket_transit = 0;                          // of earliest.back(), ns
-  std::int64_t second_end_ms = 0;                     // of arrivals
-  double second_transit = 0, second_before_transit = 0;  // least of the current second of arrivals, and the last
+  double bucket_transit = 0;       // of earliest.back(), ns
+  std::int64_t second_end_ms = 0;  // of arrivals
+  double second_transit = 0,
+         second_before_transit = 0;  // least of the current second of arrivals, and the last
   std::int64_t last_receive_ms = 0;
   std::int64_t last_sequence = 0;
   double last_transit = 0;
