@@ -5,7 +5,8 @@ namespace rtpx::timeline {
 
 ClockFit fit_arrivals(const SegmentClock::Samples& samples, const Arrivals& arrivals) {
   std::vector<Run> runs;
-  double network = 0;  // by how much the network has got slower since the segment began
+  double network =
+      arrivals.network_before;  // by how much the network has got slower since the recording began
   for (std::size_t i = 0; i < arrivals.levels.size(); ++i) {
     const ArrivalLevel& level = arrivals.levels[i];
     if (i > 0 && level.network) network += arrivals.moved(i);

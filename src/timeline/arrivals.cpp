@@ -13,6 +13,7 @@ constexpr double kWindow = 10e9;           // of RTP time looked at before a bre
 constexpr double kStallWindow = 5e9;       // of arrivals in which a stall is made up for
 constexpr double kLeastStep = 20e6;        // smaller ones are noise
 constexpr double kSurelyPaused = 500e6;    // even where a lonely packet ends the segment
+constexpr std::int64_t kPacedMs = 1000;    // after so long what was held up has come
 constexpr std::int64_t kShortestMs = 500;  // of a level that ends with a leap
 constexpr std::uint32_t kFewest = 5;       // packets that may tell of a shorter pause
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -38,12 +39,15 @@ std::vector<Point> points_of(const SegmentClock::Samples& samples, const Origin&
   return points;
 }
 
-/// How much the earliest packets of neighbouring seconds differ.
+/// How much the earliest packets of neighbouring seconds differ where the clock only goes on.
 double scatter_of(const std::vector<Knot>& seconds) {
   std::vector<double> off;
   for (std::size_t i = 1; i < seconds.size(); ++i)
     off.push_back(std::abs(seconds[i].offset - seconds[i - 1].offset));
-  return median(std::move(off));
+  if (off.empty()) return 0;
+  const auto quarter = off.begin() + static_cast<std::ptrdiff_t>(off.size() / 4);
+  std::ranges::nth_element(off, quarter);
+  return 2 * *quarter;
 }
 
 /// The candidates that what follows confirms. A stall of the network shows at the break only: what was held
@@ -61,24 +65,33 @@ class JumpFinder {
   std::vector<Jump> find() const {
     std::vector<Jump> jumps;
     double start = -kInfinity;  // x where the level before begins
+    double start_offset = kInfinity;
     const auto& breaks = samples_.breaks;
     for (std::size_t i = 0; i < breaks.size(); ++i) {
       const auto& found = breaks[i];
       const double x = x_of(samples_, found.rtp_time);
-      const double moved = after(i) - before(start, x);
+      const double later = after(i);
+      const double moved = later - std::min(before(start, x), start_offset);
       if (!std::isfinite(moved) || moved * found.moved_ns < 0 || std::abs(moved) < least_) continue;
       if (found.moved_ns < 0 && !steady_before(start, found)) continue;
+      if (ends_in_a_burst(found)) continue;
       // So few packets might all have been late.
-      const double least = least_ + 6 * late_ / std::max(1U, found.packets);
+      const double least = least_ + 8 * late_ / std::max(1U, found.packets);
       if (std::abs(moved) < kSurelyPaused && (found.packets < kFewest || std::abs(moved) < least)) continue;
       jumps.push_back({&found, x, x_of(samples_, found.rtp_before),
                        static_cast<double>(found.receive_ms - origin_.receive_ms) * 1e6, moved});
       start = x;
+      start_offset = offset_of(found.since_ns);
     }
     return jumps;
   }
 
  private:
+  [[nodiscard]] double offset_of(double transit) const {
+    return transit - static_cast<double>(origin_.receive_ms) * 1e6 +
+           static_cast<double>(samples_.first_rtp_time) * samples_.ns_per_tick;
+  }
+
   double before(double start, double x) const {
     double least = kInfinity;
     for (auto p = std::ranges::lower_bound(points_, x, {}, &Point::x); p != points_.begin();) {
@@ -87,6 +100,13 @@ class JumpFinder {
       least = std::min(least, p->offset);
     }
     return least;
+  }
+
+  /// The segment ends while the network hands out what it had held up: much faster than it plays.
+  bool ends_in_a_burst(const SegmentClock::Samples::Break& found) const {
+    if (samples_.last_receive_ms - found.receive_ms >= kPacedMs) return false;
+    const double played = static_cast<double>(samples_.last_rtp_time - found.rtp_time) * samples_.ns_per_tick;
+    return played > 0 && found.first_ns - found.since_ns > played / 2;
   }
 
   /// A few late packets before a leap were just late: the sender left out what it could not send in time.
@@ -104,7 +124,7 @@ class JumpFinder {
     for (std::size_t i = index + 1; i < breaks.size() && !std::isfinite(end); ++i)
       if (breaks[i].moved_ns < 0 && breaks[i].receive_ms - found.receive_ms >= kShortestMs)
         end = x_of(samples_, breaks[i].rtp_time);
-    double least = kInfinity;
+    double least = offset_of(found.since_ns);
     const double x = x_of(samples_, found.rtp_time);
     const double until = static_cast<double>(found.receive_ms - origin_.receive_ms) * 1e6 + kStallWindow;
     for (auto p = std::ranges::lower_bound(points_, x, {}, &Point::x); p != points_.end() && p->x < end;

@@ -38,6 +38,7 @@ struct Arrivals {
   std::vector<ArrivalLevel> levels;  ///< at least one
   std::vector<Knot> seconds;         ///< the earliest arrivals of each second
   double scatter = 0;                ///< of them, ns
+  double network_before = 0;         ///< by how much the network had got slower before the segment began, ns
 
   /// How much later than the one before it this level lies.
   [[nodiscard]] double moved(std::size_t level) const {

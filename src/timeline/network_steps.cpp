@@ -1,5 +1,6 @@
 #include "timeline/network_steps.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace rtpx::timeline {
@@ -14,6 +15,26 @@ bool alike(const Arrivals& a, std::size_t i, const Arrivals& b, std::size_t j) {
   const bool placed = a.levels[i].placed && b.levels[j].placed;
   return std::abs(a.levels[i].receive - b.levels[j].receive) <= (placed ? kPlacedApart : kFoundApart) &&
          std::abs(one - other) <= 25e6 + 0.15 * std::abs(one);
+}
+
+struct NetworkStep {
+  const std::string* sender;
+  double receive, moved;
+};
+
+/// Each once, whatever number of segments shows it.
+std::vector<NetworkStep> steps_of(const std::vector<SentArrivals>& segments) {
+  std::vector<NetworkStep> steps;
+  for (const SentArrivals& segment : segments)
+    for (std::size_t i = 1; i < segment.arrivals->levels.size(); ++i) {
+      const ArrivalLevel& level = segment.arrivals->levels[i];
+      const auto same = [&](const NetworkStep& step) {
+        return *step.sender == *segment.sender && std::abs(step.receive - level.receive) <= kFoundApart;
+      };
+      if (level.network && std::ranges::none_of(steps, same))
+        steps.push_back({segment.sender, level.receive, segment.arrivals->moved(i)});
+    }
+  return steps;
 }
 
 void compare(Arrivals& a, Arrivals& b) {
@@ -39,6 +60,10 @@ void mark_network_steps(const std::vector<SentArrivals>& segments) {
       compare(*a.arrivals, *b.arrivals);
     }
   }
+  for (const NetworkStep& step : steps_of(segments))
+    for (const SentArrivals& segment : segments)
+      if (*segment.sender == *step.sender && segment.first_receive > step.receive)
+        segment.arrivals->network_before += step.moved;
 }
 
 }  // namespace rtpx::timeline

@@ -4,6 +4,7 @@
 
 #include "timeline/clock_fit.hpp"
 #include "timeline/network_steps.hpp"
+#include "timeline/steps.hpp"
 #include "timeline/timeline.hpp"
 
 namespace rtpx {
@@ -117,6 +118,13 @@ struct ClockPlace {
   std::size_t buckets = 0;
 };
 
+/// A network that gets slower at once is no drift.
+Line fit_without_steps(const std::vector<Knot>& points) {
+  Line line;
+  for (int round = 0; round < 2; ++round) line = fit_lower_edge(without_steps(points, line));
+  return line;
+}
+
 std::map<std::string, ClockPlace> place_clocks(const std::vector<Placing>& placings, const Origin& origin) {
   std::map<std::string, ClockPlace> clocks;
   bool alone = true;
@@ -126,7 +134,7 @@ std::map<std::string, ClockPlace> place_clocks(const std::vector<Placing>& placi
     ClockPlace& place = clocks[p.clock];
     if (p.samples->earliest.size() <= place.buckets) continue;
     place.buckets = p.samples->earliest.size();
-    place.transit = fit_lower_edge(transits(p, origin));
+    place.transit = fit_without_steps(transits(p, origin));
   }
   for (auto& [name, place] : clocks) {
     // Only one clock: its own second is as good as ours, and nothing needs to be stretched.
@@ -154,7 +162,7 @@ void to_receive_time(std::vector<Placing>& placings, const Origin& origin) {
     const Line& transit = clocks.at(p.clock).transit;
     std::vector<double> above;
     for (const Knot& k : transits(p, origin)) above.push_back(k.offset - transit.at(k.x));
-    lateness.try_emplace(p.input->track, low_quantile(above));
+    lateness.try_emplace(p.input->track, low_quantile(above) - p.arrivals.network_before);
     for (Knot& knot : p.fit.curve) knot.offset += transit.at(knot.x + knot.offset);
     p.fit.slope += transit.slope;
   }
@@ -228,6 +236,10 @@ SegmentMap map_of(const Placing& placing, double zero) {
   map.residual_ms = finite(placing.fit.residual / 1e6);
   map.drift_ppm = finite(placing.fit.slope * 1e6);
   map.steps = steps_of(placing);
+  for (SegmentMap::Step& step : map.steps)
+    if (!step.slides && step.duration_ns > 0)  // as it came to be
+      step.duration_ns =
+          map.time_ns(step.rtp_time) - map.time_ns(step.rtp_time - 1) - std::llround(samples.ns_per_tick);
   if (samples.other_rate()) map.clock_rate = samples.probe.rate();
   return map;
 }

@@ -16,10 +16,10 @@ constexpr std::size_t kMostTried = 32;  // steps between two reports of which ea
 
 // What it costs to believe in a link between two reports, against leaving one out.
 constexpr double kDropped = 1;
-constexpr double kCorrected = 0.6;    // a break that arrivals show, of another length
+constexpr double kCorrected = 0.8;    // a break that arrivals show, of another length
 constexpr double kSeen = 0.4;         // a step that arrivals show, but not where
 constexpr double kUnexplained = 1.3;  // a step that nothing else shows
-constexpr double kPicked = 0.05;      // some of the steps that arrivals show, but not all
+constexpr double kPicked = 0.3;       // some of the steps that arrivals show, but not all
 
 struct Link {
   double cost = std::numeric_limits<double>::infinity();
@@ -89,7 +89,8 @@ class Explanation {
   [[nodiscard]] bool seen() const {
     const double before = earliest(arrivals_.seconds, before_ - kAbout, before_),
                  after = earliest(arrivals_.seconds, after_, after_ + kAbout);
-    return std::abs(after - before - moved_) < std::max(15e6, std::abs(moved_) / 3);
+    return std::abs(sum_) < noise_ &&
+           std::abs(after - before - moved_) < std::clamp(std::abs(moved_) / 3, 15e6, 50e6);
   }
 
   const Arrivals& arrivals_;

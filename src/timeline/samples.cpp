@@ -8,11 +8,13 @@ namespace {
 
 constexpr std::size_t kMaxBuckets = 4096;
 constexpr std::size_t kMaxBreaks = 1024;
-constexpr std::int64_t kBreakGapMs = 60;
-constexpr double kBreakMovedNs = 50e6;
+constexpr std::int64_t kBreakGapMs = 35;
+constexpr double kBreakMovedNs = 18e6;
+constexpr double kLeapNs = 50e6;
 constexpr double kLeastBreakNs = 15e6;
 constexpr std::int64_t kSecondMs = 1000;
 constexpr double kMostExcessNs = 200e6;
+constexpr double kOfOneLevelNs = 40e6;  // packets that came later than this may lie behind another break
 constexpr std::int64_t kSettleMs = 1000;
 constexpr double kLeapShare = 0.6;  // of what moved is in RTP time's own step, else the packet was early
 constexpr std::int64_t kLeapTypicals = 10;  // a step by this many packets' worth is a leap, not a loss
@@ -47,6 +49,8 @@ void SegmentClock::Samples::halve_buckets() {
     if (pair) ++i;
   }
   earliest.resize(out);
+  joined_buckets = out;
+  joined_from = earliest.back().rtp_time;
   bucket_ticks *= 2;
 }
 
@@ -59,17 +63,19 @@ void SegmentClock::Samples::start_bucket(std::int64_t rtp_time, std::int64_t rec
 
 // A stall of the network is over when what it held up has come: then nothing has moved.
 void SegmentClock::Samples::settle_breaks(std::int64_t receive_ms, double transit) {
+  bool dropped = false;
   for (std::size_t i = settled_breaks; i < breaks.size();) {
     Break& young = breaks[i];
     if (receive_ms - young.receive_ms < kSettleMs) {
       young.since_ns = std::min(young.since_ns, transit);
-      ++young.packets;
+      if (transit < young.since_ns + kOfOneLevelNs) ++young.packets;
       ++i;
       continue;
     }
     const double lasts = young.since_ns - young.before_ns;
     if (young.moved_ns > 0 ? lasts < kLeastBreakNs : lasts > -kLeastBreakNs) {
       breaks.erase(breaks.begin() + static_cast<std::ptrdiff_t>(i));
+      dropped = true;
       continue;
     }
     ++i;
@@ -81,6 +87,31 @@ void SegmentClock::Samples::settle_breaks(std::int64_t receive_ms, double transi
       settled_breaks = --i;
     }
   }
+  if (dropped) join_buckets();
+}
+
+// Breaks that were none have left buckets too short to be early: whole ones again.
+void SegmentClock::Samples::join_buckets() {
+  const std::int64_t end =
+      settled_breaks < breaks.size() ? breaks[settled_breaks].rtp_time : earliest.back().rtp_time;
+  std::size_t i = joined_buckets;
+  for (; i < earliest.size() && earliest[i].rtp_time < end; ++i) {
+    const Earliest& next = earliest[i];
+    const auto parted = std::ranges::upper_bound(
+        breaks, joined_buckets > 0 ? earliest[joined_buckets - 1].rtp_time : next.rtp_time, {},
+        &Break::rtp_time);
+    const bool joins = joined_buckets > 0 && next.rtp_time - joined_from < bucket_ticks &&
+                       (parted == breaks.end() || parted->rtp_time > next.rtp_time);
+    if (!joins) {
+      joined_from = next.rtp_time;
+      earliest[joined_buckets++] = next;
+    } else if (Earliest& last = earliest[joined_buckets - 1];
+               transit(next.rtp_time, next.receive_ms) < transit(last.rtp_time, last.receive_ms)) {
+      last = next;
+    }
+  }
+  earliest.erase(earliest.begin() + static_cast<std::ptrdiff_t>(joined_buckets),
+                 earliest.begin() + static_cast<std::ptrdiff_t>(i));
 }
 
 void SegmentClock::Samples::look_for_break(std::int64_t rtp_time, std::int64_t receive_ms,
@@ -88,15 +119,18 @@ void SegmentClock::Samples::look_for_break(std::int64_t rtp_time, std::int64_t r
   const double moved = now - last_transit;
   const std::int64_t ticks = rtp_time - last_rtp_time, numbers = sequence - last_sequence;
   const bool spoken_over = event.rtp_time > last_rtp_time && event.rtp_time + event.duration > rtp_time;
-  const bool paused =
-      receive_ms - last_receive_ms >= kBreakGapMs && moved > (spoken_over ? 0.6 : 1) * kBreakMovedNs;
+  const bool paused = receive_ms - last_receive_ms >= kBreakGapMs && moved > kBreakMovedNs;
   const bool leapt =
-      moved < -kBreakMovedNs &&
-      now<bucket_transit - kBreakMovedNs&& static_cast<double>(ticks) * ns_per_tick> - kLeapShare * moved &&
+      moved < -kLeapNs &&
+      now<bucket_transit - kLeapNs&& static_cast<double>(ticks) * ns_per_tick> - kLeapShare * moved &&
       (numbers == 1 || ticks > kLeapTypicals * typical_ticks * numbers);
   if (paused || leapt) {
+    if (settled_breaks == breaks.size()) {
+      joined_buckets = earliest.size();
+      joined_from = earliest.back().rtp_time;
+    }
     breaks.push_back({last_rtp_time, rtp_time, receive_ms, moved,
-                      std::min(second_transit, second_before_transit), now, 1, spoken_over});
+                      std::min(second_transit, second_before_transit), now, now, 1, spoken_over});
     if (spoken_over) breaks.back().rtp_before = std::min(event.rtp_time, rtp_time) - 1;
     start_bucket(rtp_time, receive_ms, now);
   } else if (rtp_time >= bucket_end) {

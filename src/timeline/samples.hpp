@@ -30,6 +30,7 @@ struct SegmentClock::Samples {
     std::int64_t receive_ms;
     double moved_ns;        ///< by how much more arrival time went on than RTP time
     double before_ns;       ///< least transit of the second before
+    double first_ns;        ///< transit of the first packet after
     double since_ns;        ///< least transit of the second after
     std::uint32_t packets;  ///< of the second after
     bool event;             ///< a telephone event lay there whose length RTP time did not go on by
@@ -70,6 +71,8 @@ struct SegmentClock::Samples {
   std::int64_t last_sequence = 0;
   double last_transit = 0;
   std::int64_t typical_ticks = 0;  // shortest step between packets that adjoin in number
+  std::size_t joined_buckets = 0;  // as long as they should be
+  std::int64_t joined_from = 0;    // where the last of these began
   std::size_t settled_breaks = 0;  // those behind are younger than a second
   Event event{};                   // the last one
   std::uint32_t report_stride = 1, report_count = 0;
@@ -78,6 +81,7 @@ struct SegmentClock::Samples {
  private:
   void start_bucket(std::int64_t rtp_time, std::int64_t receive_ms, double transit);
   void halve_buckets();
+  void join_buckets();
   void look_for_break(std::int64_t rtp_time, std::int64_t receive_ms, std::int64_t sequence, double transit);
   void note_lateness(std::int64_t receive_ms, double transit);
   void settle_breaks(std::int64_t receive_ms, double transit);

@@ -185,16 +185,33 @@ TEST(PlaceSegments, AStallOfTheNetworkMovesNothing) {
   EXPECT_EQ(timeline.maps[0].pieces.size(), 1U);
 }
 
-// Firefox: the sound's clock fell behind by 43 ms at once. It slides there, no step.
+// The sound's clock fell behind by 30 ms at once. It slides there, no step.
 TEST(PlaceSegments, ASmallJumpSlides) {
+  CallTrack audio, video = video_track();
+  audio.to = video.to = 60;
+  audio.pause_at = 30;
+  audio.pause_seconds = 0.030;
+  const SegmentClock a = audio.clock(), v = video.clock();
+  const Timeline timeline = place_segments({audio.input(a), video.input(v)});
+  for (const double t : {1.0, 29.0, 31.0, 59.0}) EXPECT_NEAR(error_ms(timeline, audio, video, t), 0, 16) << t;
+  EXPECT_LT(greatest_step_ms(timeline.maps[0], audio), 5);
+  ASSERT_EQ(timeline.maps[0].steps.size(), 1U);
+  EXPECT_TRUE(timeline.maps[0].steps[0].slides);
+}
+
+// Firefox: by 43 ms, which is too much to slide within 20 ms. It is cut where the sender was silent.
+TEST(PlaceSegments, AJumpOf43MsIsCutWhereTheSenderWasSilent) {
   CallTrack audio, video = video_track();
   audio.to = video.to = 60;
   audio.pause_at = 30;
   audio.pause_seconds = 0.043;
   const SegmentClock a = audio.clock(), v = video.clock();
   const Timeline timeline = place_segments({audio.input(a), video.input(v)});
-  for (const double t : {1.0, 29.0, 31.0, 59.0}) EXPECT_NEAR(error_ms(timeline, audio, video, t), 0, 25) << t;
-  EXPECT_LT(greatest_step_ms(timeline.maps[0], audio), 5);
+  for (const double t : {1.0, 29.9, 30.1, 59.0}) EXPECT_NEAR(error_ms(timeline, audio, video, t), 0, 5) << t;
+  ASSERT_EQ(timeline.maps[0].steps.size(), 1U);
+  const SegmentMap::Step& step = timeline.maps[0].steps[0];
+  EXPECT_EQ(step.source, StepSource::sender_reports);
+  EXPECT_NEAR(static_cast<double>(step.duration_ns) / 1e6, 43, 3);
 }
 
 // Without reports a slower network and a jumped clock look alike. Both are followed, and then both tracks are
