@@ -55,12 +55,14 @@ void read(ByteReader& in, std::deque<Segment>& segments) {
     const std::int64_t ticks = step(in, control >> 4 & 3);
     const std::int64_t other = step(in, control >> 6 & 3);
     switch (control & 7) {
+      case 2:  // a telephone event before it
+        s.clock.add_event(plus(s.rtp, ticks), other);
+        [[fallthrough]];
       case 0:
-      case 1:
-      case 2:  // a packet, on from the last one
+      case 1:  // a packet, on from the last one
         s.rtp = plus(s.rtp, ticks);
         s.receive = plus(s.receive, other);
-        s.clock.add_packet(s.rtp, s.receive, ++s.sequence);
+        s.clock.add_packet(s.rtp, s.receive, ++s.sequence, (control & 7) == 1 ? 20'000'000 : 0);
         break;
       case 3:  // a minute of good packets
         for (int i = 0; i < 60; ++i) {
@@ -95,7 +97,8 @@ void check(const Segment& s, const SegmentMap& map) {
   }
   const auto& samples = s.clock.samples();
   if (samples.empty()) return;
-  require(samples.earliest.size() <= 4096 && samples.reports.size() <= 2048 && samples.breaks.size() <= 256);
+  require(samples.earliest.size() <= 4096 && samples.reports.size() <= 2048 &&
+          samples.breaks.size() <= 1024 + 65);
   require(map.time_ns(samples.first_rtp_time) >= 0);
 }
 

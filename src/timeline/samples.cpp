@@ -15,6 +15,8 @@ constexpr double kLeastBreakNs = 15e6;
 constexpr std::int64_t kSecondMs = 1000;
 constexpr double kMostExcessNs = 200e6;
 constexpr double kOfOneLevelNs = 40e6;  // packets that came later than this may lie behind another break
+constexpr std::int64_t kMostBucketTicks = std::int64_t{1} << 40;
+constexpr std::size_t kMostYoung = 64;
 constexpr std::int64_t kSettleMs = 1000;
 constexpr double kLeapShare = 0.6;  // of what moved is in RTP time's own step, else the packet was early
 constexpr std::int64_t kLeapTypicals = 10;  // a step by this many packets' worth is a leap, not a loss
@@ -51,7 +53,7 @@ void SegmentClock::Samples::halve_buckets() {
   earliest.resize(out);
   joined_buckets = out;
   joined_from = earliest.back().rtp_time;
-  bucket_ticks *= 2;
+  if (bucket_ticks < kMostBucketTicks) bucket_ticks *= 2;
 }
 
 void SegmentClock::Samples::start_bucket(std::int64_t rtp_time, std::int64_t receive_ms, double transit) {
@@ -66,7 +68,7 @@ void SegmentClock::Samples::settle_breaks(std::int64_t receive_ms, double transi
   bool dropped = false;
   for (std::size_t i = settled_breaks; i < breaks.size();) {
     Break& young = breaks[i];
-    if (receive_ms - young.receive_ms < kSettleMs) {
+    if (receive_ms - young.receive_ms < kSettleMs && breaks.size() - i <= kMostYoung) {
       young.since_ns = std::min(young.since_ns, transit);
       if (transit < young.since_ns + kOfOneLevelNs) ++young.packets;
       ++i;

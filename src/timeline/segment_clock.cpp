@@ -11,6 +11,7 @@ using Samples = SegmentClock::Samples;
 constexpr std::size_t kMaxReports = 2048;
 /// Times outside are no media: they would only overflow.
 constexpr double kMaxRtpNs = 0x1p58;  // 9 years
+constexpr std::int64_t kMostEventTicks = std::int64_t{1} << 32;
 constexpr std::int64_t kMaxReceiveMs = std::int64_t{1} << 42;
 
 bool within(std::int64_t value, std::int64_t bound) {
@@ -67,6 +68,7 @@ bool SegmentClock::wants_durations() const noexcept {
 
 void SegmentClock::add_event(std::int64_t rtp_time, std::int64_t duration) {
   Samples& s = *samples_;
+  if (!within(rtp_time, s.max_rtp_time) || !within(duration, kMostEventTicks)) return;
   if (s.event.rtp_time != rtp_time) s.event = {rtp_time, 0};
   s.event.duration = std::max(s.event.duration, duration);
 }
