@@ -12,6 +12,8 @@ using boost::asio::ip::tcp;
 
 constexpr std::size_t kReadsInARow = 8;           // then others have their turn
 constexpr std::size_t kFilePart = 4U << 20;       // the same of a file, on a worker
+constexpr int kUnsent = 64 << 10;                 // bytes that the kernel keeps of an answer
+constexpr int kUnsentFile = 2 << 20;              // of a file, which a worker sends in few steps then
 constexpr std::size_t kJoined = 16U << 10;        // a body up to this goes out with its head
 constexpr std::size_t kMostDropped = 256U << 10;  // of input that nobody wants
 constexpr auto kLinger = 2s;
@@ -34,6 +36,7 @@ Connection::Connection(Loop& shared, tcp::socket socket, IpAddress peer, Gate::I
       id_(id) {}
 
 void Connection::start() {
+  stream_.limit_unsent(kUnsent);
   allow(shared_.options.head_timeout);
   shake_hands();
 }
@@ -179,7 +182,10 @@ void Connection::respond(Response response) {
     push(std::move(head));
     if (owned && !owned->empty()) push(std::move(*owned));
     if (auto* view = std::get_if<std::string_view>(&response.body)) out_[1] = {nullptr, *view};
-    if (auto* file = std::get_if<FileBody>(&response.body)) file_ = std::move(*file);
+    if (auto* file = std::get_if<FileBody>(&response.body)) {
+      file_ = std::move(*file);
+      if (file_.length > kUnsent) stream_.limit_unsent(kUnsentFile);
+    }
     if (auto* generator = std::get_if<Generator>(&response.body)) generator_ = std::move(*generator);
     if (auto* events = std::get_if<EventBody>(&response.body)) events_ = std::move(*events);
   }

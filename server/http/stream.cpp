@@ -1,5 +1,7 @@
 #include "http/stream.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -88,6 +90,10 @@ IoResult Stream::send_file(int file, std::uint64_t offset, std::uint64_t length)
   const ssize_t put = ::sendfile(descriptor_, file, &at, std::min<std::uint64_t>(length, kSlice));
   if (put > 0) return {IoResult::State::done, static_cast<std::size_t>(put)};
   return put == 0 ? IoResult{IoResult::State::closed} : failed_call(IoResult::State::want_write);
+}
+
+void Stream::limit_unsent(int bytes) const {
+  (void)::setsockopt(descriptor_, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
 }
 
 void Stream::end() {

@@ -28,6 +28,8 @@ class Stream {
   [[nodiscard]] IoResult write(std::string_view bytes, bool more = false);
   /// Writes a part of `length` bytes of a file.
   [[nodiscard]] IoResult send_file(int file, std::uint64_t offset, std::uint64_t length);
+  /// How much the kernel takes of what cannot be sent yet: memory that an answer which nobody reads holds.
+  void limit_unsent(int bytes) const;
   /// Says that nothing follows. What the other end still sends can be read.
   void end();
 

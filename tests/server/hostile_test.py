@@ -4,10 +4,12 @@
 Throughout, a publisher sends the packets of DATA_FOLDER, and every one of them must be recorded. RTPX_SOAK=1 opens and
 closes 10,000 sessions too.
 """
+import gzip
 import json
 import os
 import random
 import re
+import resource
 import select
 import signal
 import socket
@@ -215,6 +217,176 @@ class Hostile(unittest.TestCase):
                     sizes.append(resident(server))
             print("resident kB after each thousand:", *sizes, end=" ")
             self.assertLess(sizes[-1], sizes[2] * 1.1)
+
+
+class Crowd:
+    """Many connections to the server, from several addresses of loopback."""
+
+    def __init__(self, server):
+        self.server = server
+        self.connections = []
+
+    def connect(self, number):
+        connection = socket.socket()
+        connection.bind((f"127.0.0.{2 + number % 16}", 0))
+        connection.connect(("127.0.0.1", self.server.port))
+        self.connections.append(connection)
+        return connection
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for connection in self.connections:
+            connection.close()
+
+
+def ends(connection):
+    connection.settimeout(60)
+    try:
+        while connection.recv(65536):
+            pass
+    except ConnectionError:
+        pass
+    return True
+
+
+class Front(unittest.TestCase):
+    """What strangers may do to the HTTP port. Times are printed, memory is asserted."""
+    MEMORY = 64 << 10  # kB
+
+    @classmethod
+    def setUpClass(cls):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+
+    def answers_meanwhile(self, server):
+        """Health, and a new session; how long they took."""
+        slowest = 0
+        for method, path, body in 5 * [("GET", "/healthz", None), ("POST", "/whip", OFFER)]:
+            began = time.monotonic()
+            answer = server.request(method, path, body, {"Authorization": "Bearer sesame", **SDP})
+            slowest = max(slowest, time.monotonic() - began)
+            self.assertIn(answer.status, (200, 201))
+        print(f"slowest answer {slowest * 1000:.0f} ms,", end=" ")
+
+    def assert_bounded(self, server, before):
+        grown = resident(server) - before
+        print(f"{grown} kB more", end=" ")
+        if not sanitized():
+            self.assertLess(grown, self.MEMORY)
+
+    def running(self, *options):
+        server = Server("--token", "sesame", *OPEN, *options)
+        self.addCleanup(server.__exit__)
+        self.answers_meanwhile(server)
+        return server, resident(server)
+
+    def test_three_thousand_slow_connections_keep_nobody_out(self):
+        for start in (b"", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ", b"POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000\r\n\r\n{"):
+            server, before = self.running()
+            with Crowd(server) as crowd:
+                for number in range(3000):
+                    connection = crowd.connect(number)
+                    connection.setblocking(False)
+                    if start:
+                        connection.send(start)
+                self.answers_meanwhile(server)
+                for connection in crowd.connections:
+                    try:
+                        connection.send(b"a" * 4000)
+                    except OSError:
+                        pass
+                self.answers_meanwhile(server)
+                self.assert_bounded(server, before)
+
+    def test_slow_heads_and_bodies_are_cut_off(self):
+        server, _ = self.running()
+        with Crowd(server) as crowd:
+            slow = [crowd.connect(number) for number in range(3)]
+            slow[1].sendall(b"GET / HTTP/1.1\r\n")
+            slow[2].sendall(b"POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 400\r\n\r\n{")
+            for connection, status in zip(slow, (b"", b"HTTP/1.1 408", b"HTTP/1.1 408")):
+                connection.settimeout(60)
+                self.assertTrue(connection.recv(1000).startswith(status))
+                while connection.recv(1000):
+                    pass
+
+    def test_endless_requests_are_refused_in_bounded_memory(self):
+        head = b"POST /api/login HTTP/1.1\r\nHost: localhost\r\n"
+        endless = {
+            "line": (b"GET /", b"a" * 4096), "header": (head + b"A: ", b"a" * 4096), "headers": (head, b"A: b\r\n" * 700),
+            "lines": (b"", b"\r\n" * 2048), "query": (b"GET /?", b"a=b&" * 1024), "nothing": (b"", b"\0" * 4096),
+            "chunked": (head + b"Transfer-Encoding: chunked\r\n\r\n", b"1000\r\n" + b"a" * 4096 + b"\r\n"),
+            "chunk extension": (head + b"Transfer-Encoding: chunked\r\n\r\n1;", b"a" * 4096),
+            "small chunks": (head + b"Transfer-Encoding: chunked\r\n\r\n", b"1;abcdefgh\r\na\r\n" * 300),
+            "trailers": (head + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"A: b\r\n" * 700),
+            "length": (head + b"Content-Length: 99999999\r\n\r\n", b"a" * 4096),
+            "inflating": (head + b"Content-Encoding: gzip\r\nContent-Length: 4000\r\n\r\n" + gzip.compress(b"0" * (1 << 20)), b""),
+            "authorized": (b"POST /whip HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer sesame\r\nContent-Type: application/sdp\r\n"
+                           b"Transfer-Encoding: chunked\r\n\r\n", b"1000\r\n" + b"a" * 4096 + b"\r\n"),
+        }
+        server, before = self.running()
+        with Crowd(server) as crowd:
+            for name, (start, more) in endless.items():
+                own = [crowd.connect(number) for number in range(40)]
+                for connection in own:
+                    connection.settimeout(0.2)
+                    try:
+                        connection.sendall(start)
+                        for _ in range(256):
+                            connection.sendall(more)
+                    except OSError:  # reset, or it is not read any more
+                        pass
+                self.assert_bounded(server, before)
+                print(name, end=", ")
+                if name not in ("lines", "nothing"):  # these wait for the deadline
+                    for connection in own:
+                        self.assertTrue(ends(connection), name)
+            self.answers_meanwhile(server)
+
+    def test_answers_that_are_not_read_are_bounded(self):
+        server, before = self.running()
+        with Crowd(server) as crowd:
+            for number in range(1000):
+                connection = crowd.connect(number)
+                connection.setblocking(False)
+                try:
+                    connection.send(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 300)
+                except OSError:
+                    pass
+            self.answers_meanwhile(server)
+            self.assert_bounded(server, before)
+
+    def test_five_thousand_event_streams_share_what_they_are_told(self):
+        server, before = self.running()
+        for number in range(20):
+            add_recording(server.folder, f"20261122-1000{number:02}")
+        with Crowd(server) as crowd:
+            poll = select.poll()
+            for number in range(5000):
+                connection = crowd.connect(number)
+                connection.sendall(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer sesame\r\n\r\n")
+            got = {connection.fileno(): b"" for connection in crowd.connections}
+            by_number = {connection.fileno(): connection for connection in crowd.connections}
+            for number in got:
+                poll.register(number, select.POLLIN)
+            until = time.monotonic() + 120
+            while any(content.count(b"data:") < 3 for content in got.values()) and time.monotonic() < until:
+                for number, _ in poll.poll(1000):
+                    if got[number].count(b"data:") < 3:
+                        got[number] += by_number[number].recv(4096)
+                    else:
+                        by_number[number].recv(65536)
+            self.assertTrue(all(content.startswith(b"HTTP/1.1 200") and content.count(b"data:") >= 3 for content in got.values()))
+            grown = resident(server) - before
+            print(f"{grown / 5000:.1f} kB a stream,", end=" ")
+            if not sanitized():
+                self.assertLess(grown / 5000, 32)
+            self.answers_meanwhile(server)
+            time.sleep(3)  # nobody reads
+            if not sanitized():
+                self.assertLess((resident(server) - before) / 5000, 32)
+            self.answers_meanwhile(server)
 
 
 class Children(unittest.TestCase):
