@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file_system.hpp"
+#include "ingest/webrtc/ice_lite.hpp"
 #include "log.hpp"
 
 namespace rtpx::server {
@@ -66,8 +67,10 @@ void log_end(const EndedSession& session) {
 
 }  // namespace
 
-App::App(ServeOptions options)
-    : options_(std::move(options)),
+App::App(ServeOptions options, FolderLock lock)
+    : lock_(std::move(lock)),
+      options_(std::move(options)),
+      run_(random_text(12)),
       access_(options_),
       library_(options_.base_dir),
       events_(std::make_shared<EventHub>(*this)),
@@ -98,7 +101,9 @@ Result<std::unique_ptr<App>> App::start(ServeOptions options) {
   if (auto ok = check(options); !ok) return std::unexpected(ok.error());
   if (auto made = real_file_system().create_directories(options.base_dir); !made)
     return std::unexpected(made.error());
-  std::unique_ptr<App> app(new App(std::move(options)));
+  auto own = FolderLock::take(options.base_dir, "rtpx serve");
+  if (!own) return std::unexpected(own.error());
+  std::unique_ptr<App> app(new App(std::move(options), *std::move(own)));
   if (auto loaded = app->access_.load(); !loaded) return std::unexpected(loaded.error());
   LiveEvents events;
   App* self = app.get();

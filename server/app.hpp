@@ -5,6 +5,7 @@
 #include <stop_token>
 
 #include "access.hpp"
+#include "base/folder_lock.hpp"
 #include "conversions.hpp"
 #include "event_hub.hpp"
 #include "library.hpp"
@@ -36,19 +37,23 @@ class App {
 
   /// A recording's state with what runs now.
   [[nodiscard]] RecordingState state_of(const RecordingEntry& entry) const;
+  /// Another one after each start of the server.
+  [[nodiscard]] const std::string& run() const { return run_; }
   /// Why no new session can be taken; empty: ready.
   [[nodiscard]] std::string not_ready() const;
   /// Refuses new sessions from now on; those under way go on until the App ends.
   void drain() { draining_ = true; }
 
  private:
-  explicit App(ServeOptions options);
+  App(ServeOptions options, FolderLock lock);
   void finish_what_was_left();
   void delete_what_is_old();
   void tell_end(const std::string& id, const std::string& step, const std::string& done,
                 const StepState& state);
 
+  FolderLock lock_;  // first: no other server has the folder while any part of this one lives
   ServeOptions options_;
+  const std::string run_;
   std::atomic<bool> draining_ = false;
   Access access_;
   Library library_;

@@ -16,8 +16,8 @@ namespace rtpx::server {
 /// nullopt: go on.
 [[nodiscard]] std::optional<http::Response> refuse_session(App& app, const http::Request& request,
                                                            const std::string& what);
-/// `?name=`, of a length that a manifest can bear.
-[[nodiscard]] std::string session_name(const http::Request& request);
+/// `?name=`, of a length that a manifest can bear, and `?continues=`, where there is such a recording.
+[[nodiscard]] SessionLabel session_label(App& app, const http::Request& request);
 /// A description that was not taken: logged, and when to come again.
 [[nodiscard]] http::Response session_refused(const http::Request& request, const Error& error);
 

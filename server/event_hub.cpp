@@ -9,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include "app.hpp"
-#include "ingest/webrtc/ice_lite.hpp"
 #include "views.hpp"
 
 namespace rtpx::server {
@@ -29,7 +28,7 @@ std::string dump(const json& value) {
 
 }  // namespace
 
-EventHub::EventHub(App& app) : app_(app), era_(random_text(8)) {}
+EventHub::EventHub(App& app) : app_(app) {}
 
 EventHub::~EventHub() {
   stop();
@@ -166,7 +165,7 @@ void EventHub::tick() {
 EventHub::Text EventHub::event(const std::string& figures, std::uint64_t after) const {
   const auto first = std::ranges::find_if(changes_, [&](const Change& change) { return change.at > after; });
   const bool reset = after == tick_ || std::distance(first, changes_.end()) > kMostChanges;
-  std::string out = "id: " + era_ + "-" + std::to_string(tick_) + "\ndata: {" + figures;
+  std::string out = "id: " + app_.run() + "-" + std::to_string(tick_) + "\ndata: {" + figures;
   if (reset) out += ",\"reset\":true";
   out += ",\"recordings\":[";
   const char* separator = "";
@@ -184,8 +183,8 @@ http::EventBody EventHub::subscribe(std::string_view last_id) {
   if (stale) tick();
   const std::lock_guard lock(mutex_);
   http::EventBody out{shared_from_this(), 0};
-  if (last_id.starts_with(era_ + "-")) {
-    const std::string_view number = last_id.substr(era_.size() + 1);
+  if (last_id.starts_with(app_.run() + "-")) {  // ids of another run of the server mean nothing here
+    const std::string_view number = last_id.substr(app_.run().size() + 1);
     (void)std::from_chars(number.data(), number.data() + number.size(), out.cursor);
   }
   if (out.cursor >= tick_) out.cursor = tick_ - 1;

@@ -59,7 +59,6 @@ class EventHub : public http::EventFeed, public std::enable_shared_from_this<Eve
   [[nodiscard]] Text event(const std::string& figures, std::uint64_t after) const;
 
   App& app_;
-  const std::string era_;  ///< event ids of another run of the server mean nothing here
   std::function<void()> publish_;
   std::function<std::size_t()> streams_;
   int inotify_ = -1;

@@ -86,9 +86,11 @@ void Front::reload() {
 }
 
 void Front::stop() {
+  if (!server_) return;
   app_.events().stop();
-  if (server_) server_->stop(kPatience);
+  server_->stop(kPatience);
   for (http::WorkQueue* queue : {&sessions_, &library_, &children_}) queue->stop();
+  server_.reset();
 }
 
 http::WorkQueue* Front::queue_of(Work work) {

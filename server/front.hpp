@@ -21,7 +21,7 @@ class Front {
   /// Reads the TLS certificate and the tokens again, and logs it; connections under way keep their
   /// certificate.
   void reload();
-  /// Requests under way are finished, others are not taken.
+  /// Requests under way are finished, others are not taken. The App is not used after it.
   void stop();
 
  private:

@@ -36,7 +36,7 @@ Response start(App& app, const Request& request) {
   options.start_timeout = *wait;
   options.srtp_feedback = true;
   if (!app.options().webrtc.listen.empty()) options.listen = app.options().webrtc.listen.front();
-  const auto ingest = app.live().ingest(request.body, session_name(request), options);
+  const auto ingest = app.live().ingest(request.body, session_label(app, request), options);
   if (!ingest) return session_refused(request, ingest.error());
   json view = view_of(app, *ingest);
   for (std::size_t i = 0; i < ingest->ports.size(); ++i)  // here only: it is a secret

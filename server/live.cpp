@@ -42,10 +42,10 @@ Result<std::unique_ptr<Live>> Live::start(const ServeOptions& options, LiveEvent
 
 Live::~Live() = default;
 
-Result<AcceptedSession> Live::accept(const std::string& offer, const std::string& name) {
+Result<AcceptedSession> Live::accept(const std::string& offer, const SessionLabel& label) {
   SessionHandlers handlers;
-  handlers.open = [this, name](const std::string& id, std::span<const MediaStreamTrack> tracks) {
-    return open(id, name, tracks);
+  handlers.open = [this, label](const std::string& id, std::span<const MediaStreamTrack> tracks) {
+    return open(id, label, tracks);
   };
   handlers.connected = [this](const std::string& id) {
     if (const auto recording = recording_of(id); recording && events_.connected)
@@ -65,18 +65,19 @@ Result<void> Live::close(const std::string& session_id) {
   return endpoint_->close(session_id);
 }
 
-Result<PlainIngest> Live::ingest(std::string_view sdp, const std::string& name,
+Result<PlainIngest> Live::ingest(std::string_view sdp, const SessionLabel& label,
                                  const UdpReceiver::Options& options) {
   return ingests_.start(sdp, options, [&](const std::string& id, std::span<const MediaStreamTrack> tracks) {
-    return open(id, name, tracks);
+    return open(id, label, tracks);
   });
 }
 
-Result<std::shared_ptr<PacketSink>> Live::open(const std::string& session_id, const std::string& name,
+Result<std::shared_ptr<PacketSink>> Live::open(const std::string& session_id, const SessionLabel& label,
                                                std::span<const MediaStreamTrack> tracks) {
   Recorder::Options options;
   options.base_dir = options_.base_dir;
-  options.name = name;
+  options.name = label.name;
+  options.continues = label.continues;
   options.queue_bytes = kQueueBytes;
   options.full_space_bytes = options_.min_free_bytes;
   options.low_space_bytes = options_.min_free_bytes + options_.min_free_bytes / 4;
@@ -92,9 +93,9 @@ Result<std::shared_ptr<PacketSink>> Live::open(const std::string& session_id, co
   if (!sink) return std::unexpected(sink.error());
   {
     const std::lock_guard lock(mutex_);
-    sessions_[session_id] = {recording_id, name, recorder};
+    sessions_[session_id] = {recording_id, label.name, recorder};
   }
-  if (events_.started) events_.started({session_id, recording_id, name, std::nullopt, {}});
+  if (events_.started) events_.started({session_id, recording_id, label.name, std::nullopt, {}});
   return sink;
 }
 

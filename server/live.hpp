@@ -23,6 +23,12 @@ struct LiveSession {
   Recorder::Stats recorder;
 };
 
+/// What the sender says of its recording.
+struct SessionLabel {
+  std::string name;       ///< free text
+  std::string continues;  ///< the recording that it goes on with; empty: none
+};
+
 /// A session that is over; everything is on disk.
 struct EndedSession {
   std::string session_id;
@@ -53,12 +59,12 @@ class Live {
   [[nodiscard]] static Result<std::unique_ptr<Live>> start(const ServeOptions& options, LiveEvents events);
   ~Live();  ///< ends all sessions and recordings cleanly
 
-  [[nodiscard]] Result<AcceptedSession> accept(const std::string& offer, const std::string& name);
+  [[nodiscard]] Result<AcceptedSession> accept(const std::string& offer, const SessionLabel& label);
   [[nodiscard]] Result<PatchedSession> patch(const std::string& session_id, const std::string& fragment);
   [[nodiscard]] Result<void> close(const std::string& session_id);
 
   /// Plain RTP in, as `sdp` announces it. Errors: those of PlainIngests::start.
-  [[nodiscard]] Result<PlainIngest> ingest(std::string_view sdp, const std::string& name,
+  [[nodiscard]] Result<PlainIngest> ingest(std::string_view sdp, const SessionLabel& label,
                                            const UdpReceiver::Options& options);
   [[nodiscard]] Result<void> stop_ingest(const std::string& id) { return ingests_.stop(id); }
   [[nodiscard]] std::vector<PlainIngest> ingests() const { return ingests_.list(); }
@@ -79,7 +85,7 @@ class Live {
 
   Live(const ServeOptions& options, LiveEvents events);
   [[nodiscard]] Result<std::shared_ptr<PacketSink>> open(const std::string& session_id,
-                                                         const std::string& name,
+                                                         const SessionLabel& label,
                                                          std::span<const MediaStreamTrack> tracks);
   void end(const std::string& session_id, const std::string& reason, const SessionStats& last);
 

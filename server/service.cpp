@@ -44,6 +44,7 @@ Response configuration(App& app, const Request& request) {
   if (scopes.view) allowed.push_back("view");
   if (scopes.admin) allowed.push_back("admin");
   return http::json({{"version", version()},
+                     {"run", app.run()},
                      {"token_required", app.access().credentials().required()},
                      {"logged_in", !allowed.empty()},
                      {"scopes", allowed},

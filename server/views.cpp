@@ -69,6 +69,7 @@ json view_of(const App& app, const RecordingEntry& entry) {
               {"duration_ms", entry.duration_ms},
               {"tracks", json::array()},
               {"files", json::array()}};
+  if (!entry.info.continues.empty()) out["continues"] = entry.info.continues;
   if (entry.info.ended_at) out["ended"] = iso(*entry.info.ended_at);
   for (const auto& [id, track] : entry.manifest) out["tracks"].push_back(view_of(track, id));
   for (const OutputFile& file : entry.outputs) out["files"].push_back(view_of(entry.id, file));

@@ -21,7 +21,7 @@ std::string quoted(const std::string& tag) {
 
 Response open_session(App& app, const Request& request) {
   if (auto refusal = refuse_session(app, request, "An offer")) return *std::move(refusal);
-  const auto accepted = app.live().accept(request.body, session_name(request));
+  const auto accepted = app.live().accept(request.body, session_label(app, request));
   if (!accepted) return session_refused(request, accepted.error());
   Response response = http::text(accepted->answer_sdp, "application/sdp", 201);
   response.with("Location", "/whip/" + accepted->id).with("ETag", quoted(accepted->ice_tag));
@@ -67,8 +67,11 @@ std::optional<Response> refuse_session(App& app, const Request& request, const s
   return std::nullopt;
 }
 
-std::string session_name(const Request& request) {
-  return request.target.parameter("name").value_or("").substr(0, kMaxName);
+SessionLabel session_label(App& app, const Request& request) {
+  SessionLabel out{request.target.parameter("name").value_or("").substr(0, kMaxName), {}};
+  const auto continues = request.target.parameter("continues");
+  if (continues && app.library().folder(*continues)) out.continues = *continues;
+  return out;
 }
 
 Response session_refused(const Request& request, const Error& error) {

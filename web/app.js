@@ -11,6 +11,7 @@ function notice(text) {
   $('notice').hidden = !text;
 }
 
+const GONE = 'The server does not answer. The page goes on when it is back.';
 let stopWatching = () => {};
 
 async function open() {
@@ -23,14 +24,21 @@ async function open() {
 
   const list = new RecordingList($('list'), $('empty'), notice);
   const recorder = new Recorder(notice);
-  await list.load();
   stopWatching();
+  const { scopes } = config;
+  $('recorder').hidden = !scopes.includes('record');
+  $('recordings').hidden = !scopes.includes('view');
+  if (!scopes.includes('view')) return;
+  await list.load();
   stopWatching = api.watch((state) => {
+    if ($('notice').textContent === GONE) notice('');
     recorder.show(state.sessions);
     list.update(state);
     if (state.disk.free_bytes !== undefined) {
       $('disk').textContent = `${bytes(state.disk.free_bytes)} of ${bytes(state.disk.total_bytes)} free`;
     }
+  }, () => {
+    if (!recorder.session) notice(GONE);
   });
 }
 

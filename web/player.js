@@ -58,12 +58,13 @@ function scrubBar(video, cues) {
   return bar;
 }
 
-export async function openPlayer(item, file, title) {
+/** `withLink`: turns the address of a picture into one that may be read. */
+export async function openPlayer(item, file, title, { autoplay = true, withLink = (url) => url } = {}) {
   item.querySelector('.player')?.remove();
   const player = document.createElement('div');
   player.className = 'player';
   const video = document.createElement('video');
-  Object.assign(video, { src: file.url, controls: true, autoplay: true, playsInline: true });
+  Object.assign(video, { src: file.url, controls: true, autoplay, playsInline: true });
   video.setAttribute('aria-label', `${title}, ${file.id}`);
   if (file.thumbnail_url) video.poster = file.thumbnail_url;
   player.append(video);
@@ -72,5 +73,6 @@ export async function openPlayer(item, file, title) {
   if (!file.sprites_url) return;
   const answer = await fetch(file.sprites_url);
   const cues = answer.ok ? parseSprites(await answer.text(), new URL(file.sprites_url, location.href)) : [];
+  for (const cue of cues) cue.url = withLink(cue.url);
   if (cues.length > 0) player.append(scrubBar(video, cues));
 }

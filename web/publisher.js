@@ -31,8 +31,8 @@ function gathered(connection) {
   });
 }
 
-/** Publishes `stream`; `onLost` is called when the connection breaks for good. */
-export async function startPublishing(stream, { codec, simulcast, name, onLost }) {
+/** Publishes `stream`, perhaps to go on with a recording; `onLost` is called when the connection breaks for good. */
+export async function startPublishing(stream, { codec, simulcast, name, continues, onLost }) {
   const connection = new RTCPeerConnection();
   for (const track of stream.getTracks()) {
     const options = { direction: 'sendonly', streams: [stream] };
@@ -50,7 +50,7 @@ export async function startPublishing(stream, { codec, simulcast, name, onLost }
   try {
     await connection.setLocalDescription(await connection.createOffer());
     await gathered(connection);
-    session = await publish(connection.localDescription.sdp, name);
+    session = await publish(connection.localDescription.sdp, name, continues);
     await connection.setRemoteDescription({ type: 'answer', sdp: session.sdp });
   } catch (error) {
     connection.close();
@@ -59,5 +59,5 @@ export async function startPublishing(stream, { codec, simulcast, name, onLost }
   connection.onconnectionstatechange = () => {
     if (connection.connectionState === 'failed') onLost();
   };
-  return { stop, id: session.url.split('/').pop() };
+  return { stop, id: session.url.split('/').pop(), recording: session.recording };
 }

@@ -1,6 +1,10 @@
 // The Record card: devices, preview, the button, and the meters while it runs.
+import { alive } from './api.js';
 import { bitRate, duration } from './format.js';
 import { startPublishing, videoCodecs } from './publisher.js';
+
+const ASK_EVERY = 1000; // ms: with the time that an answer has, a server that went away is noticed within 3 s
+const WRITTEN_AFTER = 1000; // ms after which what the server had is on its disk
 
 const $ = (id) => document.getElementById(id);
 
@@ -14,6 +18,7 @@ export class Recorder {
   constructor(notice) {
     this.notice = notice;
     this.session = null;
+    this.away = false;
     for (const codec of videoCodecs()) $('codec').append(new Option(codec === 'H264' ? 'H.264' : codec, codec));
     $('settings').addEventListener('submit', (event) => {
       event.preventDefault();
@@ -81,23 +86,78 @@ export class Recorder {
     this.stream = await this.capture();
     $('preview').srcObject = this.stream;
     $('stage-text').hidden = this.stream.getVideoTracks().length > 0;
-    this.session = await startPublishing(this.stream, {
-      codec: $('codec').value,
-      simulcast: $('simulcast').checked,
-      name: $('name').value,
-      onLost: () => {
-        this.notice('The connection to the server broke. What was recorded until then is kept.');
-        this.stop();
-      },
-    });
+    this.run = await alive();
+    await this.publish({ codec: $('codec').value, simulcast: $('simulcast').checked, name: $('name').value });
     for (const track of this.stream.getTracks()) track.addEventListener('ended', () => this.session && this.stop());
-    this.startedAt = Date.now();
-    this.clock = setInterval(() => { $('timer').textContent = duration(Date.now() - this.startedAt); }, 250);
+    this.startedAt = this.heardAt = Date.now();
+    this.tick();
     $('timer').hidden = $('meters').hidden = false;
     $('recorder').classList.add('recording');
     $('record-text').textContent = 'Stop';
     $('status').textContent = 'Recording.';
+    this.watch = setTimeout(() => this.ask(), ASK_EVERY);
     this.listDevices();
+  }
+
+  async publish(settings) {
+    this.settings = settings;
+    this.session = await startPublishing(this.stream, {
+      ...settings,
+      onLost: () => {
+        if (this.away) return;
+        this.notice('The connection to the server broke. What was recorded until then is kept.');
+        this.stop();
+      },
+    });
+  }
+
+  tick() {
+    clearInterval(this.clock);
+    this.clock = setInterval(() => { $('timer').textContent = duration(Date.now() - this.startedAt); }, 250);
+  }
+
+  /** Is the server there? If not, the page says so, and goes on by itself when it is back. */
+  async ask() {
+    const run = await alive();
+    if (!this.session) return;
+    if (run === null) {
+      this.lose();
+    } else {
+      try {
+        await this.goOn(run);
+      } catch (error) {
+        this.notice(`The server is back, but recording does not go on yet: ${error.message}`);
+      }
+    }
+    if (this.session) this.watch = setTimeout(() => this.ask(), ASK_EVERY);
+  }
+
+  lose() {
+    if (this.away) return;
+    this.away = true;
+    clearInterval(this.clock);
+    const safe = Math.max(0, this.heardAt - this.startedAt - WRITTEN_AFTER);
+    this.notice(`The server does not answer. What was recorded until ${duration(safe)} is safe. Recording goes on by itself when the server is back.`);
+    $('status').textContent = 'Waiting for the server.';
+  }
+
+  async goOn(run) {
+    const now = Date.now();
+    if (run !== this.run) {
+      this.away = true; // also when it was away for less than we would notice
+      const before = this.session;
+      await this.publish({ ...this.settings, continues: before.recording });
+      before.stop();
+      this.run = run;
+    }
+    if (this.away) {
+      this.away = false;
+      this.startedAt += now - this.heardAt; // nothing was recorded meanwhile
+      this.tick();
+      this.notice('');
+      $('status').textContent = 'The server is back. Recording.';
+    }
+    this.heardAt = now;
   }
 
   async stop() {
@@ -110,7 +170,9 @@ export class Recorder {
 
   idle() {
     clearInterval(this.clock);
+    clearTimeout(this.watch);
     this.session = null;
+    this.away = false;
     for (const track of this.stream?.getTracks() ?? []) track.stop();
     this.stream = null;
     $('preview').srcObject = null;

@@ -91,7 +91,7 @@ export class RecordingList {
       first?.thumbnail_url ? element('img', { src: first.thumbnail_url, alt: '', loading: 'lazy' }) : stateText[recording.state]);
     thumbnail.setAttribute('aria-label', first ? `Play ${titleOf(recording)}` : `${titleOf(recording)} cannot be played yet`);
     if (first) thumbnail.addEventListener('click', () => play(first));
-    const facts = [day(recording.created), recording.duration_ms ? duration(recording.duration_ms) : null, bytes(recording.bytes),
+    const facts = [day(recording.created), recording.continues ? `goes on from ${recording.continues}` : null, recording.duration_ms ? duration(recording.duration_ms) : null, bytes(recording.bytes),
       recording.tracks.map((track) => track.codec?.split('/')[1] ?? track.kind).join(' + ')];
     item.append(element('div', { className: 'entry' },
       thumbnail,
@@ -127,10 +127,17 @@ export class RecordingList {
         element('a', { className: 'button', href: `${file.url}?download`, download: file.name }, `Download${suffix} (${bytes(file.bytes)})`));
     }
     if (recording.report_url) row.append(element('a', { className: 'button', href: recording.report_url, target: '_blank' }, 'Quality report'));
+    if (recording.files.length > 0) row.append(button('Share for a day', run(() => this.share(recording))));
     if (['failed', 'cancelled'].includes(recording.state)) row.append(button('Convert', run(() => api.convert(recording.id))));
     if (recording.state === 'converting') row.append(button('Cancel', run(() => api.cancelConversion(recording.id))));
     if (!['recording', 'converting'].includes(recording.state)) row.append(button('Delete', run(() => this.askAndDelete(recording)), 'danger'));
     return row;
+  }
+
+  async share(recording) {
+    const link = await api.share(recording.id, 24 * 3600);
+    await navigator.clipboard?.writeText(link).catch(() => {});
+    this.notice(`Whoever has this link sees “${titleOf(recording)}” for a day: ${link}`);
   }
 
   askAndDelete(recording) {

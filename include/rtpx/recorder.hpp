@@ -71,6 +71,7 @@ class Recorder {
     /// When not empty: the recording's folder itself, instead of a dated one. Must be new or empty.
     std::filesystem::path folder;
     std::string name;  ///< free text, kept in recording.json
+    std::string continues;  ///< folder name of the recording that this one goes on with, kept there too
     /// Runs after every (re)start, on the dispatcher thread at restarts and inside start() at first; returns
     /// tracks to add.
     std::function<std::vector<MediaStreamTrack>(class Recorder&)> on_start;

@@ -20,6 +20,7 @@ constexpr auto kSweepInterval = 500ms;
 constexpr auto kAcceptPause = 100ms;     // when descriptors have run out
 constexpr std::size_t kFedInARow = 128;  // event streams; then others have their turn
 constexpr std::size_t kOtherDescriptors = 512;
+constexpr std::size_t kTlsGuests = 800;  // a handshake that was begun holds up to 60 KiB in OpenSSL
 
 /// As many connections as there may be descriptors for, beside those of recordings.
 std::size_t within_descriptors(std::size_t connections) {
@@ -36,6 +37,7 @@ std::size_t within_descriptors(std::size_t connections) {
 ServerOptions fitted(ServerOptions options) {
   options.limits.connections = within_descriptors(options.limits.connections);
   options.limits.guests = std::min(options.limits.guests, options.limits.connections);
+  if (options.certificate != nullptr) options.limits.guests = std::min(options.limits.guests, kTlsGuests);
   return options;
 }
 

@@ -126,6 +126,7 @@ Result<void> RecorderImpl::begin_folder(const std::filesystem::path& path) {
 Result<void> RecorderImpl::write_info(const std::filesystem::path& where, const std::string& end_reason) {
   RecordingInfo info;
   info.name = options.name;
+  info.continues = options.continues;
   info.created = created;
   if (!end_reason.empty()) {
     info.ended_at = utc_now();

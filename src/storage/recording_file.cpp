@@ -30,6 +30,7 @@ Json known_keys(const RecordingInfo& info) {
   Json out = {{"format", {{"major", info.format_major}, {"minor", info.format_minor}}},
               {"name", info.name},
               {"created", format_utc(info.created)}};
+  if (!info.continues.empty()) out["continues"] = info.continues;
   if (info.ended_at) out["ended_at"] = format_utc(*info.ended_at);
   if (info.end_reason) out["end_reason"] = *info.end_reason;
   const auto add = [&out](const char* key, const std::string& text) {
@@ -71,6 +72,7 @@ Result<RecordingInfo> parse_recording_info(std::string_view text) {
   if (const auto done = check_version(*json, info); !done) return std::unexpected(done.error());
   std::optional<Error> error;
   info.name = text_of(*json, "name", error).value_or("");
+  info.continues = text_of(*json, "continues", error).value_or("");
   info.created = time_of(*json, "created", error).value_or(UtcTime{});
   info.ended_at = time_of(*json, "ended_at", error);
   info.end_reason = text_of(*json, "end_reason", error);

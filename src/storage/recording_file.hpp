@@ -19,6 +19,7 @@ inline constexpr int kRecordingMajor = 1, kRecordingMinor = 0;
 struct RecordingInfo {
   int format_major = kRecordingMajor, format_minor = kRecordingMinor;
   std::string name;
+  std::string continues;  ///< the recording, by its folder's name, that this one goes on with; empty: none
   UtcTime created{};
   std::optional<UtcTime> ended_at;  ///< unset while it runs, and after a crash
   std::optional<std::string> end_reason;

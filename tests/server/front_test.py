@@ -284,6 +284,30 @@ class Requests(unittest.TestCase):
             self.assertTrue(answers.endswith(b"\r\n\r\n"))
 
 
+class Folder(unittest.TestCase):
+    def test_a_second_server_is_told_who_has_the_folder_until_a_crash_frees_it(self):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="rtpx-front-"))
+        with Server(folder=folder) as first:
+            run = subprocess.run([RTPX, "serve", "--listen", "127.0.0.1:0", "--udp-port", "0", "--base-dir", folder / "recordings"],
+                                 capture_output=True, text=True, timeout=30)
+            self.assertEqual(run.returncode, 4)
+            self.assertIn(f"rtpx serve (process {first.process.pid})", run.stderr)
+            self.assertEqual(first.request("GET", "/healthz").status, 200)
+            first.stop(signal.SIGKILL)
+        with Server(folder=folder) as second:
+            self.assertEqual(second.request("GET", "/healthz").status, 200)
+
+
+class Continuing(unittest.TestCase):
+    def test_a_session_may_go_on_with_a_recording_that_is_there(self):
+        with Server() as server:
+            name = add_recording(server.folder)
+            for asked, kept in ((name, name), ("20260101-000000", None), ("../x", None)):
+                answer = server.request("POST", f"/whip?name=again&continues={asked}", OFFER, SDP)
+                recording = answer.getheader("Link").split(">")[0].split("/")[-1]
+                self.assertEqual(server.json(f"/api/recordings/{recording}").get("continues"), kept)
+
+
 class Events(unittest.TestCase):
     def stream(self, server, last_id=None):
         connection = server.connection()

@@ -7,14 +7,17 @@ closes 10,000 sessions too.
 import gzip
 import json
 import os
+import pathlib
 import random
 import re
 import resource
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
@@ -298,6 +301,21 @@ class Front(unittest.TestCase):
                         pass
                 self.answers_meanwhile(server)
                 self.assert_bounded(server, before)
+
+    def test_slow_handshakes_are_bounded(self):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="rtpx-hostile-"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                        "-keyout", folder / "key.pem", "-out", folder / "cert.pem"], check=True, capture_output=True)
+        server = Server("--token", "sesame", *OPEN, "--tls-cert", str(folder / "cert.pem"), "--tls-key", str(folder / "key.pem"), tls=True)
+        self.addCleanup(server.__exit__)
+        self.answers_meanwhile(server)
+        before = resident(server)
+        with Crowd(server) as crowd:
+            for number in range(3000):
+                crowd.connect(number).send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"a" * 300)  # a ClientHello's first part
+            self.answers_meanwhile(server)
+            self.assert_bounded(server, before)
+        shutil.rmtree(folder)
 
     def test_slow_heads_and_bodies_are_cut_off(self):
         server, _ = self.running()

@@ -16,30 +16,31 @@ export function launch() {
   });
 }
 
-/** rtpx serve on loopback: { url, recordings, stop }. */
-export async function serve(folder, { udpPort = 0, options = [] } = {}) {
+/** rtpx serve on loopback: { url, recordings, stop, kill }. `listen`: where an earlier one was. */
+export async function serve(folder, { udpPort = 0, listen = '127.0.0.1:0', options = [] } = {}) {
   fs.mkdirSync(folder, { recursive: true });
   const recordings = path.join(folder, 'recordings');
-  const server = spawn(process.env.RTPX, ['serve', '--listen', '127.0.0.1:0', '--udp-port', String(udpPort), '--udp-listen', '127.0.0.1',
+  const server = spawn(process.env.RTPX, ['serve', '--listen', listen, '--udp-port', String(udpPort), '--udp-listen', '127.0.0.1',
     '--min-free', '1M', '--base-dir', recordings, ...options],
-  { stdio: ['ignore', 'pipe', fs.openSync(path.join(folder, 'log.txt'), 'w')] });
+  { stdio: ['ignore', 'pipe', fs.openSync(path.join(folder, 'log.txt'), 'a')] });
   const url = await new Promise((resolve, reject) => {
     server.stdout.once('data', (data) => resolve(String(data).trim()));
     server.once('exit', (code) => reject(new Error(`rtpx serve ended with ${code}`)));
   });
-  const stop = async () => {
+  const end = async (signal) => {
+    if (server.exitCode !== null || server.signalCode !== null) return server.exitCode;
     const ended = new Promise((resolve) => server.once('exit', resolve));
-    server.kill('SIGTERM');
+    server.kill(signal);
     return ended;
   };
-  return { url, recordings, stop };
+  return { url, recordings, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
 }
 
 /** Asks for a recording until it is in one of the states wanted. */
-export async function stateOf(url, id, wanted, seconds = 90) {
+export async function stateOf(url, id, wanted, seconds = 90, headers = {}) {
   let entry;
   for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(200)) {
-    entry = await (await fetch(new URL(`/api/recordings/${id}`, url))).json();
+    entry = await (await fetch(new URL(`/api/recordings/${id}`, url), { headers })).json();
     if (wanted.includes(entry.state)) return entry;
   }
   throw new Error(`${id} never was ${wanted}: ${JSON.stringify(entry)}`);

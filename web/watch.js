@@ -1,0 +1,25 @@
+// One recording, for whoever has a link to it: watch.html?recording=ID&link=LINK
+import { recording } from './api.js';
+import { day } from './format.js';
+import { openPlayer } from './player.js';
+
+const query = new URLSearchParams(location.search);
+const id = query.get('recording') ?? '';
+const link = query.get('link') ?? '';
+const withLink = (url) => url && `${url}?${new URLSearchParams({ link })}`;
+
+async function show() {
+  const entry = await recording(id, link);
+  document.title = document.getElementById('title').textContent = entry.name || day(entry.created);
+  if (entry.files.length === 0) throw new Error('There is nothing to play yet.');
+  for (const file of entry.files) {
+    const item = document.getElementById('files').appendChild(document.createElement('li'));
+    const linked = { ...file, url: withLink(file.url), thumbnail_url: withLink(file.thumbnail_url), sprites_url: withLink(file.sprites_url) };
+    await openPlayer(item, linked, document.title, { autoplay: false, withLink });
+  }
+}
+
+show().catch((error) => {
+  document.getElementById('notice').textContent = error.status === 401 ? 'This link has ended, or is not whole.' : error.message;
+  document.getElementById('notice').hidden = false;
+});
