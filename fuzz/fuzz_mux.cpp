@@ -21,11 +21,14 @@ struct Case {
   const char* mime_type;
 };
 constexpr std::array kCases{
-    Case{Format::webm, "video/VP8"},  Case{Format::webm, "video/VP9"}, Case{Format::mkv, "video/AV1"},
-    Case{Format::mkv, "video/H264"},  Case{Format::mkv, "video/H265"}, Case{Format::mkv, "audio/opus"},
-    Case{Format::mkv, "audio/L16"},   Case{Format::mkv, "audio/FLAC"}, Case{Format::h264, "video/H264"},
-    Case{Format::h265, "video/H265"}, Case{Format::ivf, "video/AV1"},  Case{Format::wav, "audio/PCMU"},
-    Case{Format::wav, "audio/L16"},   Case{Format::wav, "audio/G722"}};
+    Case{Format::webm, "video/VP8"},  Case{Format::webm, "video/VP9"},  Case{Format::mkv, "video/AV1"},
+    Case{Format::mkv, "video/H264"},  Case{Format::mkv, "video/H265"},  Case{Format::mkv, "audio/opus"},
+    Case{Format::mkv, "audio/L16"},   Case{Format::mkv, "audio/FLAC"},  Case{Format::h264, "video/H264"},
+    Case{Format::h265, "video/H265"}, Case{Format::ivf, "video/AV1"},   Case{Format::wav, "audio/PCMU"},
+    Case{Format::wav, "audio/L16"},   Case{Format::wav, "audio/G722"},  Case{Format::mp4, "video/VP9"},
+    Case{Format::mp4, "video/H264"},  Case{Format::mp4, "audio/opus"},  Case{Format::mp4, "audio/AAC"},
+    Case{Format::fmp4, "video/AV1"},  Case{Format::fmp4, "video/H265"}, Case{Format::fmp4, "audio/FLAC"},
+    Case{Format::fmp4, "audio/opus"}, Case{Format::ogg, "audio/opus"},  Case{Format::ogg, "audio/FLAC"}};
 
 void parse(Bytes data) {
   std::vector<std::byte> scratch;

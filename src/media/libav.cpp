@@ -62,7 +62,7 @@ Result<Codec> open_decoder(const AVCodecParameters& parameters, int threads) {
     return std::unexpected(error("set up the decoder of " + name, set));
   context->thread_count = threads;
   context->max_pixels = kMostPixels;
-  if (threads == 1) context->flags |= AV_CODEC_FLAG_LOW_DELAY;
+  if (threads == 1 || parameters.codec_id == AV_CODEC_ID_AV1) context->flags |= AV_CODEC_FLAG_LOW_DELAY;
   if (const int opened = avcodec_open2(context.get(), codec, nullptr); opened < 0)
     return std::unexpected(error("open the decoder of " + name, opened));
   return context;

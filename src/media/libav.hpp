@@ -40,8 +40,30 @@ inline constexpr AVRational kNanoseconds{1, 1'000'000'000};
 /// A picture with memory of its own. Errors: malformed (a size that cannot be).
 [[nodiscard]] Result<Frame> make_picture(AVPixelFormat format, int width, int height);
 
-/// A decoder that is ready. Pictures of over 64 megapixels are refused by it.
+/// A decoder that is ready. Pictures of over 64 megapixels are refused by it. AV1 is decoded without frame
+/// delay: with it, dav1d loses intact pictures behind one that is damaged.
 /// Errors: unsupported, malformed.
 [[nodiscard]] Result<Codec> open_decoder(const AVCodecParameters& parameters, int threads);
+
+/// Gives the decoder a packet (nullptr: the end) and hands each picture or sound that comes of it to `take`,
+/// in `frame`. What does not decode is passed over, and what is behind it is not lost with it.
+template <typename Take>
+Result<void> decode(AVCodecContext& decoder, const AVPacket* packet, AVFrame& frame, Take&& take) {
+  constexpr int kMostErrors = 64;  // a decoder that never comes to an end is left
+  int errors = 0;
+  const auto receive = [&]() -> Result<void> {
+    for (;;) {
+      const int got = avcodec_receive_frame(&decoder, &frame);
+      if (got == AVERROR(EAGAIN) || got == AVERROR_EOF || (got < 0 && ++errors > kMostErrors)) return {};
+      if (got < 0) continue;
+      if (auto taken = take(); !taken) return taken;
+    }
+  };
+  for (int sent = AVERROR(EAGAIN); sent == AVERROR(EAGAIN) && errors <= kMostErrors; ++errors) {
+    sent = avcodec_send_packet(&decoder, packet);
+    if (auto received = receive(); !received) return received;
+  }
+  return {};
+}
 
 }  // namespace rtpx::libav

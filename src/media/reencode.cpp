@@ -101,17 +101,17 @@ class VideoRoute {
 
   /// nullptr: the end of the track.
   Result<void> push(const AVPacket* packet, const VideoEncoder::Sink& sink) {
-    (void)avcodec_send_packet(decoder_.get(), packet);  // undecodable: no picture comes of it
-    while (avcodec_receive_frame(decoder_.get(), frame_.get()) == 0) {
+    auto decoded = libav::decode(*decoder_, packet, *frame_, [&]() -> Result<void> {
       if (frame_->best_effort_timestamp == AV_NOPTS_VALUE || (frame_->flags & AV_FRAME_FLAG_CORRUPT) != 0)
-        continue;
+        return {};
       const std::int64_t time = std::max<std::int64_t>(
           av_rescale_q(frame_->best_effort_timestamp, time_base_, libav::kNanoseconds), 0);
       auto picture = fitted();
       if (!picture) return std::unexpected(picture.error());
       ++pictures_;
-      if (auto pushed = encoder_->push(**picture, time, sink); !pushed) return pushed;
-    }
+      return encoder_->push(**picture, time, sink);
+    });
+    if (!decoded) return decoded;
     return packet == nullptr ? encoder_->finish(sink) : Result<void>();
   }
 

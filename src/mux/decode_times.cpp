@@ -12,7 +12,7 @@ std::int64_t DecodeTimes::next(std::int64_t presentation) {
     std::ranges::push_heap(waiting_, std::greater{});
     if (given_ == 0) first_ = presentation;
     if (given_ < depth_) {
-      time = first_ - static_cast<std::int64_t>(depth_ - given_++);
+      time = first_ + given_++;
     } else {
       std::ranges::pop_heap(waiting_, std::greater{});
       time = waiting_.back();

@@ -5,11 +5,12 @@
 
 namespace rtpx {
 
-/// Decode times for pictures whose presentation times come in decode order, as RTP has them. With a reorder
-/// depth of n (B-pictures), the decode times are the sorted presentation times, n pictures late; the first n
-/// go before the first presentation time, one tick each. Strictly increasing, never after the presentation
-/// time unless a picture comes out of an order that the depth allows (then the caller has to move the
-/// picture).
+/// Decode times for the pictures of fragments, whose presentation times come in decode order, as RTP has
+/// them. With a reorder depth of n (B-pictures), the decode times are the sorted presentation times, n
+/// pictures late; those of the first n stand a tick apart from the first presentation time on, so that none
+/// lies before it. Strictly increasing, never after the presentation time unless a picture comes out of an
+/// order that the depth allows. (Offsets below zero would do without the depth, but FFmpeg shows such files
+/// later by the largest.)
 class DecodeTimes {
  public:
   DecodeTimes() = default;

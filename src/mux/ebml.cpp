@@ -17,8 +17,8 @@ void Writer::data_size(std::uint64_t value, unsigned width) {
   store_size(bytes_.data() + bytes_.size() - width, value, width);
 }
 
-void Writer::uint(std::uint32_t element, std::uint64_t value) {
-  const unsigned width = value == 0 ? 1 : (static_cast<unsigned>(std::bit_width(value)) + 7) / 8;
+void Writer::uint(std::uint32_t element, std::uint64_t value, unsigned width) {
+  if (width == 0) width = value == 0 ? 1 : (static_cast<unsigned>(std::bit_width(value)) + 7) / 8;
   id(element);
   data_size(width);
   big_endian(value, width);

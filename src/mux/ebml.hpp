@@ -20,7 +20,8 @@ class Writer {
   void data_size(std::uint64_t value, unsigned width = 0);
   void raw(Bytes data) { bytes_.insert(bytes_.end(), data.begin(), data.end()); }
 
-  void uint(std::uint32_t element, std::uint64_t value);
+  /// In the fewest bytes (`width` 0) or in exactly `width` bytes.
+  void uint(std::uint32_t element, std::uint64_t value, unsigned width = 0);
   void sint(std::uint32_t element, std::int64_t value);  ///< in 8 bytes
   void float64(std::uint32_t element, double value);
   void text(std::uint32_t element, std::string_view value) { binary(element, as_bytes(value)); }

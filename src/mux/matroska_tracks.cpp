@@ -1,5 +1,6 @@
 #include "mux/matroska_tracks.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -60,12 +61,13 @@ std::vector<std::byte> wave_format(CodecId codec, std::uint32_t rate, std::uint1
 }
 
 // The WebM container's VP9 CodecPrivate: profile, level, bit depth and chroma as (id, length 1, value), from
-// a vpcC.
+// a vpcC. Profile 0 of 8 bits is what is taken without one, and some players refuse any.
 std::vector<std::byte> vp9_private(Bytes vpcc) {
   std::vector<std::byte> out;
   if (vpcc.size() >= 12 && vpcc[0] == std::byte{1} && vpcc[1] == std::byte{0}) vpcc = vpcc.subspan(4);
   if (vpcc.size() < 3) return out;
   const auto depth_chroma = static_cast<unsigned>(vpcc[2]);
+  if (vpcc[0] == std::byte{0} && depth_chroma >> 4 == 8) return out;
   const std::array<unsigned, 4> values{static_cast<unsigned>(vpcc[0]), static_cast<unsigned>(vpcc[1]),
                                        depth_chroma >> 4, depth_chroma >> 1 & 7};
   for (unsigned feature = 0; feature < values.size(); ++feature) {
@@ -133,8 +135,8 @@ Result<void> write_video(ebml::Writer& entry, const OutputTrack& track) {
     return fail(Errc::invalid_argument,
                 "the picture size of a track of " + track.mime_type + " is not known");
   ebml::Writer video;
-  video.uint(kPixelWidth, static_cast<std::uint64_t>(track.config.width));
-  video.uint(kPixelHeight, static_cast<std::uint64_t>(track.config.height));
+  video.uint(kPixelWidth, static_cast<std::uint64_t>(std::min(track.config.width, 0xFFFF)), 2);
+  video.uint(kPixelHeight, static_cast<std::uint64_t>(std::min(track.config.height, 0xFFFF)), 2);
   write_projection(video, track);
   entry.master(kVideo, video);
   return {};

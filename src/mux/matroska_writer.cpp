@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "mux/date.hpp"
 #include "mux/matroska_ids.hpp"
@@ -18,10 +19,13 @@ using namespace matroska;
 
 constexpr std::int64_t kMillisecond = 1'000'000;  // TimestampScale; WebM asks for it
 constexpr std::int64_t kClusterMs = 5'000;        // WebM container guidelines
+constexpr std::int64_t kHoleNs = 200'000'000, kLongestWaitNs = 500'000'000;
+constexpr std::size_t kMostWaiting = 8U << 20;  // bytes
 constexpr std::int64_t kVideoCueMs = 500, kAudioCueMs = 2'500;
 constexpr std::uint64_t kCueSize = 24;  // a CuePoint of a file below 1 TiB and 34 years
 constexpr unsigned kSizeWidth = 4;      // of clusters and cues: below 256 MiB
 constexpr std::size_t kBlockHead = 64;  // more than any block or group spends beside its frame
+constexpr unsigned kDurationWidth = 4;  // of a BlockDuration: 49 days
 constexpr std::size_t kSeekSize = 21;   // of a Seek with a position of 8 bytes
 
 ebml::Writer ebml_header(Format format) {
@@ -92,35 +96,43 @@ std::uint64_t MatroskaWriter::room_for_cues(const MuxHints& hints) const {
   return points == 0 ? 0 : 4 + 8 + points * kCueSize;
 }
 
-Result<void> MatroskaWriter::write_head(Format format, const std::vector<OutputTrack>& tracks,
-                                        const MuxHints& hints) {
-  ebml::Writer entries;
-  for (const OutputTrack& track : tracks) {
-    const auto known = write_track_entry(entries, track, tracks_.size() + 1);
+Result<ebml::Writer> MatroskaWriter::track_list() {
+  ebml::Writer entries, list;
+  std::uint64_t number = 0;
+  for (Track& track : tracks_) {
+    const auto known = write_track_entry(entries, track.output, ++number);
     if (!known)
       return std::unexpected(Error{known.error().code, out_->path().string() + ": " + known.error().message});
-    tracks_.push_back({*known});
+    static_cast<MatroskaTrack&>(track) = *known;
     has_video_ = has_video_ || is_video(known->codec);
   }
-  ebml::Writer head = ebml_header(format), info, track_list, seeks;
+  list.master(kTracks, entries);
+  return list;
+}
+
+Result<void> MatroskaWriter::write_head(Format format, const std::vector<OutputTrack>& tracks,
+                                        const MuxHints& hints) {
+  for (const OutputTrack& track : tracks) tracks_.push_back({{}, track});
+  const auto list = track_list();
+  if (!list) return std::unexpected(list.error());
+  ebml::Writer head = ebml_header(format), info, seeks;
   info.master(kInfo, segment_info(hints));
-  track_list.master(kTracks, entries);
   head.id(kSegment);
   head.data_size(0, 8);  // patched
   segment_at_ = head.size();
 
   const std::uint64_t info_at = 4 + 1 + 3 * kSeekSize;
-  const std::uint64_t tracks_at = info_at + info.size();
-  cues_at_ = tracks_at + track_list.size();
+  tracks_at_ = info_at + info.size();
+  cues_at_ = tracks_at_ + list->size();
   cues_room_ = room_for_cues(hints);
   write_seek(seeks, kInfo, info_at);
-  write_seek(seeks, kTracks, tracks_at);
+  write_seek(seeks, kTracks, tracks_at_);
   write_seek(seeks, kCues, cues_at_);
   head.master(kSeekHead, seeks);
   cue_seek_at_ = head.size() - kSeekSize;
   head.raw(info.bytes());
   duration_at_ = head.size() - 8;
-  head.raw(track_list.bytes());
+  head.raw(list->bytes());
   if (auto written = out_->append(head.bytes()); !written || cues_room_ == 0) return written;
   ebml::Writer room;
   room.void_element(cues_room_);
@@ -172,12 +184,14 @@ std::int64_t MatroskaWriter::end_ns() const {
   return end;
 }
 
-Result<void> MatroskaWriter::write_block(const Sample& sample, Bytes prefix, Bytes data) {
-  const Track& track = tracks_[sample.track];
+// `duration_ns` where the block has to say it; its value's place is the last in the file then, but for
+// DiscardPadding.
+Result<void> MatroskaWriter::write_block(const Sample& sample, std::optional<std::int64_t> duration_ns) {
+  Track& track = tracks_[sample.track];
   const std::int64_t time_ms = to_ms(sample.time_ns);
   const bool key = sample.keyframe || !is_video(track.codec);
-  const bool group = sample.discard_ns > 0;
-  const std::size_t block = 4 + prefix.size() + data.size();
+  const bool group = sample.discard_ns > 0 || duration_ns;
+  const std::size_t block = 4 + sample.data.size();
 
   std::array<std::byte, 4> place;  // track number, time in the cluster, flags
   place[0] = static_cast<std::byte>(0x80 | (sample.track + 1));
@@ -186,16 +200,16 @@ Result<void> MatroskaWriter::write_block(const Sample& sample, Bytes prefix, Byt
 
   if (group) {
     ebml::Writer head, tail;
-    if (sample.duration_ns > 0)
-      tail.uint(kBlockDuration, static_cast<std::uint64_t>(to_ms(sample.duration_ns)));
+    if (sample.discard_ns > 0) tail.sint(kDiscardPadding, sample.discard_ns);
     if (!key) tail.sint(kReferenceBlock, -to_ms(std::max<std::int64_t>(track.end.step_ns(), kMillisecond)));
-    tail.sint(kDiscardPadding, sample.discard_ns);
+    if (duration_ns)
+      tail.uint(kBlockDuration, static_cast<std::uint64_t>(to_ms(*duration_ns)), kDurationWidth);
     head.id(kBlockGroup);
     head.data_size(1 + ebml::size_width(block) + block + tail.size());
     head.id(kBlock);
     head.data_size(block);
     head.raw(place);
-    for (const Bytes part : {head.bytes(), prefix, data, tail.bytes()})
+    for (const Bytes part : {head.bytes(), sample.data, tail.bytes()})
       if (auto written = out_->append(part); !written) return written;
     return {};
   }
@@ -205,9 +219,7 @@ Result<void> MatroskaWriter::write_block(const Sample& sample, Bytes prefix, Byt
   ebml::store_size(head.data() + 1, block, width);
   std::memcpy(head.data() + 1 + width, place.data(), place.size());
   if (auto written = out_->append(Bytes(head).first(1 + width + place.size())); !written) return written;
-  if (!prefix.empty())
-    if (auto written = out_->append(prefix); !written) return written;
-  return out_->append(data);
+  return out_->append(sample.data);
 }
 
 Result<void> MatroskaWriter::write(const Sample& sample) {
@@ -215,30 +227,102 @@ Result<void> MatroskaWriter::write(const Sample& sample) {
     return fail(Errc::invalid_argument, out_->path().string() + ": a sample of track " +
                                             std::to_string(sample.track) + " at " +
                                             std::to_string(sample.time_ns) + " ns has no place in the file");
-  const CodecId codec = tracks_[sample.track].codec;
+  Track& track = tracks_[sample.track];
   std::vector<std::byte> prefix;
-  if (sample.new_config != nullptr && !sample.new_config->codec_private.empty()) {
-    auto sets = missing_parameter_sets(codec, sample.new_config->codec_private, sample.data);
-    if (!sets)
-      return std::unexpected(Error{sets.error().code, out_->path().string() + ": " + sets.error().message});
-    prefix = std::move(*sets);
+  if (sample.new_config != nullptr) {
+    StreamConfig& largest = track.output.config;
+    track.grew =
+        track.grew || sample.new_config->width > largest.width || sample.new_config->height > largest.height;
+    largest.width = std::max(largest.width, sample.new_config->width);
+    largest.height = std::max(largest.height, sample.new_config->height);
+    if (!sample.new_config->codec_private.empty()) {
+      auto sets = missing_parameter_sets(track.codec, sample.new_config->codec_private, sample.data);
+      if (!sets)
+        return std::unexpected(Error{sets.error().code, out_->path().string() + ": " + sets.error().message});
+      prefix = std::move(*sets);
+    }
   }
-  Bytes data = sample.data;
-  if (codec == CodecId::av1) data = without_temporal_delimiter(data);
+  if (auto closed = close_duration(track, sample.time_ns); !closed) return closed;
+  if (auto held = hold(sample, prefix); !held) return held;
+  return write_ready(sample.time_ns);
+}
 
+Result<void> MatroskaWriter::hold(const Sample& sample, Bytes prefix) {
+  Track& track = tracks_[sample.track];
+  if (track.waiting != nullptr) track.waiting->next_ns = sample.time_ns;
+  const Bytes data = track.codec == CodecId::av1 ? without_temporal_delimiter(sample.data) : sample.data;
+  Waiting& made = waiting_.emplace_back(sample);
+  if (!spare_.empty()) {
+    made.data = std::move(spare_.back());
+    spare_.pop_back();
+  }
+  made.data.assign(prefix.begin(), prefix.end());
+  made.data.insert(made.data.end(), data.begin(), data.end());
+  made.sample.data = made.data;
+  waiting_bytes_ += made.data.size();
+  track.waiting = &made;
+  return {};
+}
+
+Result<void> MatroskaWriter::write_ready(std::int64_t now_ns) {
+  while (!waiting_.empty()) {
+    Waiting& front = waiting_.front();
+    if (!front.next_ns && now_ns - front.sample.time_ns <= kLongestWaitNs && waiting_bytes_ <= kMostWaiting)
+      break;
+    Track& track = tracks_[front.sample.track];
+    if (track.waiting == &front) track.waiting = nullptr;
+    if (auto written = write_waiting(front); !written) return written;
+    waiting_bytes_ -= front.data.size();
+    spare_.push_back(std::move(front.data));
+    waiting_.pop_front();
+  }
+  return {};
+}
+
+// A picture that is shown through a pause says so, and so does the last sample of a track. Where the next one
+// has not come, what follows is a pause or the end: the number is put right later.
+std::optional<std::int64_t> MatroskaWriter::told_duration(const Waiting& waiting) const {
+  const Track& track = tracks_[waiting.sample.track];
+  const Sample& sample = waiting.sample;
+  if (!is_video(track.codec)) {
+    const bool told = sample.duration_ns > 0 && (!waiting.next_ns || sample.discard_ns > 0);
+    return told ? std::optional(sample.duration_ns) : std::nullopt;
+  }
+  if (!waiting.next_ns)
+    return std::max(sample.duration_ns > 0 ? sample.duration_ns : track.end.last_length_ns(), kMillisecond);
+  const std::int64_t step = *waiting.next_ns - sample.time_ns;
+  return step > kHoleNs ? std::optional(step) : std::nullopt;
+}
+
+Result<void> MatroskaWriter::close_duration(Track& track, std::int64_t next_ns) {
+  const std::uint64_t at = std::exchange(track.open_duration_at, 0);
+  if (at == 0 || next_ns <= track.open_since_ns) return {};
+  std::array<std::byte, kDurationWidth> value;
+  store_be(value.data(), static_cast<std::uint32_t>(to_ms(next_ns - track.open_since_ns)));
+  return out_->patch(at, value);
+}
+
+Result<void> MatroskaWriter::write_waiting(const Waiting& next) {
+  const Sample& sample = next.sample;
   const std::int64_t time_ms = to_ms(sample.time_ns);
-  const std::size_t size = prefix.size() + data.size() + kBlockHead;
-  if (needs_cluster(sample, time_ms, size)) {
+  if (needs_cluster(sample, time_ms, sample.data.size() + kBlockHead)) {
     end_cluster();
     if (auto written = out_->write_blocks(); !written) return written;
     if (auto begun = begin_cluster(time_ms); !begun) return begun;
   }
   note_cue(sample, time_ms);
-  tracks_[sample.track].end.add(
-      sample.time_ns,
-      sample.duration_ns > 0 ? std::max<std::int64_t>(sample.duration_ns - sample.discard_ns, 1) : 0);
+  Track& track = tracks_[sample.track];
+  track.end.add(sample.time_ns, sample.duration_ns > 0
+                                    ? std::max<std::int64_t>(sample.duration_ns - sample.discard_ns, 1)
+                                    : 0);
   cluster_has_blocks_ = true;
-  return write_block(sample, prefix, data);
+  const auto duration_ns = told_duration(next);
+  if (auto written = write_block(sample, duration_ns); !written) return written;
+  if (is_video(track.codec) && !next.next_ns) {
+    track.open_duration_at = out_->position() - kDurationWidth;
+    track.open_since_ns = sample.time_ns;
+  }
+  return {};
 }
 
 Result<void> MatroskaWriter::patch_seek(std::uint64_t cues_at) {
@@ -281,7 +365,13 @@ Result<void> MatroskaWriter::write_cues() {
 }
 
 Result<void> MatroskaWriter::finish() {
+  if (auto written = write_ready(INT64_MAX); !written) return written;
   end_cluster();
+  if (std::ranges::any_of(tracks_, &Track::grew)) {
+    const auto list = track_list();
+    if (!list) return std::unexpected(list.error());
+    if (auto patched = out_->patch(segment_at_ + tracks_at_, list->bytes()); !patched) return patched;
+  }
   if (auto written = write_cues(); !written) return written;
   std::array<std::byte, 8> field;
   store_be(field.data(), std::bit_cast<std::uint64_t>(static_cast<double>(end_ns()) / kMillisecond));

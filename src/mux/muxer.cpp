@@ -3,9 +3,11 @@
 #include <string>
 
 #include "mux/annexb_writer.hpp"
+#include "mux/fmp4_writer.hpp"
 #include "mux/ivf_writer.hpp"
-#include "mux/libav_muxer.hpp"
 #include "mux/matroska_writer.hpp"
+#include "mux/mp4_writer.hpp"
+#include "mux/ogg_writer.hpp"
 #include "mux/wav_writer.hpp"
 
 namespace rtpx {
@@ -28,9 +30,11 @@ Result<std::unique_ptr<Muxer>> open_muxer(Format format, const std::filesystem::
     case Format::mkv:
       return MatroskaWriter::open(format, path, tracks, hints, files);
     case Format::mp4:
+      return Mp4Writer::open(path, tracks, hints, files);
     case Format::fmp4:
+      return Fmp4Writer::open(path, tracks, hints, files);
     case Format::ogg:
-      return LibavMuxer::open(format, path, tracks, hints, files);
+      return OggWriter::open(path, tracks[0], hints, files);
     case Format::wav:
       return WavWriter::open(path, tracks[0], files);
     case Format::ivf:

@@ -29,8 +29,10 @@ class PresentationEnd {
   }
   /// Between the two samples that are shown last.
   [[nodiscard]] std::int64_t step_ns() const { return step(0); }
+  /// How long the one lasts that is shown last, as far as the steps tell.
+  [[nodiscard]] std::int64_t last_length_ns() const { return last_length(step(0), step(1), 1'000'000'000); }
   [[nodiscard]] std::int64_t end_ns() const {
-    return std::max(known_end_ns_, latest_ns_[0] + last_length(step(0), step(1), 1'000'000'000));
+    return std::max(known_end_ns_, latest_ns_[0] + last_length_ns());
   }
 
  private:

@@ -11,6 +11,7 @@ namespace rtpx {
 namespace {
 
 constexpr std::uint64_t kWritebackStep = 8U << 20;  // keeps the final sync short
+constexpr std::size_t kMoveAtOnce = 1U << 20;
 constexpr std::uint64_t kPreallocateFrom = 4U << 20, kPreallocateStep = 64U << 20;
 
 std::filesystem::path temporary_beside(const std::filesystem::path& path) {
@@ -120,9 +121,26 @@ Result<void> PublishedFile::patch(std::uint64_t offset, Bytes bytes) {
   return {};
 }
 
-Result<std::size_t> PublishedFile::read_back(std::uint64_t offset, std::span<std::byte> into) {
-  if (auto flushed = flush(); !flushed) return std::unexpected(flushed.error());
-  return file_->pread(into, offset);
+Result<void> PublishedFile::insert(std::uint64_t offset, Bytes bytes) {
+  if (auto flushed = flush(); !flushed) return flushed;
+  if (offset > position_) return failure({Errc::internal, "inserting behind the end of " + path_.string()});
+  std::vector<std::byte> block(std::min<std::uint64_t>(kMoveAtOnce, position_ - offset));
+  for (std::uint64_t end = position_; end > offset;) {
+    const std::uint64_t begin = end - std::min<std::uint64_t>(block.size(), end - offset);
+    const std::span<std::byte> moved(block.data(), end - begin);
+    for (std::size_t read = 0; read < moved.size();) {
+      const auto count = file_->pread(moved.subspan(read), begin + read);
+      if (!count) return failure(count.error());
+      if (*count == 0) return failure({Errc::io, path_.string() + " was cut while it was written"});
+      read += *count;
+    }
+    if (auto written = file_->pwrite(moved, begin + bytes.size()); !written) return failure(written.error());
+    end = begin;
+  }
+  if (auto written = file_->pwrite(bytes, offset); !written) return failure(written.error());
+  position_ += bytes.size();
+  written_ = position_;
+  return {};
 }
 
 Result<void> PublishedFile::publish() {

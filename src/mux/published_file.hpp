@@ -9,6 +9,7 @@
 
 #include "base/bytes.hpp"
 #include "base/file_system.hpp"
+#include "mux/byte_sink.hpp"
 #include "rtpx/result.hpp"
 
 namespace rtpx {
@@ -17,7 +18,7 @@ namespace rtpx {
 /// folder, synced, renamed, and its folder synced. An PublishedFile destroyed before publish() leaves nothing
 /// behind. One thread. After an error the object is good for nothing but its destructor;
 /// every later call but that answers the first error again.
-class PublishedFile {
+class PublishedFile final : public ByteSink {
  public:
   /// What is written at once, at a multiple of it in the file: the page cache takes that best.
   static constexpr std::size_t kBlock = 128U << 10;
@@ -26,20 +27,20 @@ class PublishedFile {
   /// Errors: io, no_space, denied, not_found (the folder).
   [[nodiscard]] static Result<std::unique_ptr<PublishedFile>> create(const std::filesystem::path& path,
                                                                      FileSystem& files = real_file_system());
-  ~PublishedFile();
+  ~PublishedFile() override;
   PublishedFile(const PublishedFile&) = delete;
   PublishedFile& operator=(const PublishedFile&) = delete;
 
   /// Where the next byte goes, counted from the file's start.
-  [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
+  [[nodiscard]] std::uint64_t position() const noexcept override { return position_; }
   /// Bytes that append() can take without a write.
   [[nodiscard]] std::size_t room() const noexcept { return kBuffer - (position_ - written_); }
 
-  Result<void> append(Bytes bytes);
+  Result<void> append(Bytes bytes) override;
   /// Overwrites bytes that were appended before; cheap while they lie in the buffer.
-  Result<void> patch(std::uint64_t offset, Bytes bytes);
-  /// Reads bytes that were appended before; fewer at the end of the file.
-  Result<std::size_t> read_back(std::uint64_t offset, std::span<std::byte> into);
+  Result<void> patch(std::uint64_t offset, Bytes bytes) override;
+  /// Puts bytes between those that were appended before: what lies behind is moved.
+  Result<void> insert(std::uint64_t offset, Bytes bytes);
   /// Hands the buffer's whole blocks to the operating system, which makes room.
   Result<void> write_blocks();
   /// Hands all of the buffer to it.

@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 constexpr std::int64_t kToleratedNs = 5'000'000;  // rounding and jitter of the time line, not a gap
-constexpr std::size_t kHeadSize = 12 + 36 + 26 + 12 + 8;
+constexpr std::uint32_t kPlainFormat = 16, kExtendedFormat = 18;  // bytes of fmt; PCM has no extension
+constexpr std::size_t kHeadSize = 12 + 36 + 8 + 12 + 8;           // but for fmt's bytes
 
 std::int64_t octets_per_second(CodecId codec, std::uint32_t rate, std::uint16_t channels) {
   if (codec == CodecId::g722) return rate / 2 * channels;
@@ -59,9 +60,11 @@ WavWriter::WavWriter(std::unique_ptr<PublishedFile> out, const OutputTrack& trac
       octets_per_second_(octets_per_second(codec_, rate_, channels_)) {}
 
 std::vector<std::byte> WavWriter::head() const {
-  const bool large = written_ + static_cast<std::int64_t>(kHeadSize) > 0xFFFFFFF0LL;
+  const std::uint32_t format_size = codec_ == CodecId::l16 ? kPlainFormat : kExtendedFormat;
+  const auto head_size = static_cast<std::int64_t>(kHeadSize + format_size);
+  const bool large = written_ + head_size > 0xFFFFFFF0LL;
   const auto bits = static_cast<std::uint16_t>(codec_ == CodecId::l16 ? 16 : codec_ == CodecId::g722 ? 4 : 8);
-  const std::int64_t riff_size = written_ + written_ % 2 + static_cast<std::int64_t>(kHeadSize) - 8;
+  const std::int64_t riff_size = written_ + written_ % 2 + head_size - 8;
   const std::int64_t samples = written_ * rate_ / std::max<std::int64_t>(octets_per_second_, 1);
   const auto low = [&](std::int64_t value) {
     return large ? 0xFFFFFFFFU : static_cast<std::uint32_t>(value);
@@ -73,12 +76,13 @@ std::vector<std::byte> WavWriter::head() const {
   out.put<std::int64_t>(large ? riff_size : 0).put<std::int64_t>(large ? written_ : 0);
   out.put<std::int64_t>(large ? samples : 0).put<std::uint32_t>(0);
   out.text("fmt ")
-      .put<std::uint32_t>(18)
+      .put<std::uint32_t>(format_size)
       .put<std::uint16_t>(format_tag(codec_))
       .put<std::uint16_t>(channels_);
   out.put<std::uint32_t>(rate_).put<std::uint32_t>(static_cast<std::uint32_t>(octets_per_second_));
   out.put<std::uint16_t>(static_cast<std::uint16_t>(channels_ * (codec_ == CodecId::l16 ? 2 : 1)));
-  out.put<std::uint16_t>(bits).put<std::uint16_t>(0);
+  out.put<std::uint16_t>(bits);
+  if (format_size == kExtendedFormat) out.put<std::uint16_t>(0);
   out.text("fact").put<std::uint32_t>(4).put<std::uint32_t>(low(samples));
   out.text("data").put<std::uint32_t>(low(written_));
   return {out.bytes().begin(), out.bytes().end()};

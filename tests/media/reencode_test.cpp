@@ -180,5 +180,34 @@ TEST(Reencode, DamagedInputIsPassedOver) {
   EXPECT_FALSE(std::filesystem::exists(folder / "o.webm"));
 }
 
+// Pictures are lost, others are damaged: each of the rest is decoded, by however many threads.
+TEST(Reencode, EveryAv1PictureThatDecodesIsKept) {
+  const TempDir folder;
+  const auto whole = test::encode_video({.encoder = "libaom-av1", .frames = 40, .gop = 20});
+  if (whole.packets.empty()) GTEST_SKIP() << "this FFmpeg has no libaom-av1";
+  for (const bool lost : {true, false}) {
+    auto video = whole;
+    std::size_t intact = 0;
+    for (std::size_t i = video.packets.size(); i-- > 0;) {
+      if (i % 7 != 3) {
+        ++intact;
+        continue;
+      }
+      if (lost)
+        video.packets.erase(video.packets.begin() + static_cast<std::ptrdiff_t>(i));
+      else
+        std::ranges::fill(video.packets[i].data, std::byte{0xA5});
+    }
+    ASSERT_TRUE(test::mux(Format::webm, folder / "in.webm", {video}));
+    for (const int threads : {1, 2, 4}) {
+      SCOPED_TRACE(std::to_string(threads) + (lost ? " threads, lost" : " threads, damaged"));
+      const auto done = reencode(folder / "in.webm", folder / "out.webm", Format::webm,
+                                 {.bitrate = "100k", .threads = threads});
+      ASSERT_TRUE(done) << done.error().message;
+      EXPECT_EQ(test::decode_file(folder / "out.webm").streams.at(0).times_ns.size(), intact);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace rtpx

@@ -167,6 +167,7 @@ TEST(Formats, BPicturesGetDecodeTimesInMp4) {
     std::vector<std::int64_t> expected;
     for (const auto& packet : video.packets) expected.push_back(packet.time_ns);
     EXPECT_EQ(decoded.streams[0].times_ns, expected) << name_of(format);
+    EXPECT_EQ(decoded.duration_ns, 2'000'000'000) << name_of(format);
   }
 }
 

@@ -223,5 +223,51 @@ TEST(MatroskaWriter, WhatACodecNeedsAndTheTrackLacksIsAnErrorThatNamesIt) {
   EXPECT_THAT(names_in(folder.path()), testing::IsEmpty());
 }
 
+// RFC 9559, BlockDuration: without it, browsers' Media Source Extensions see a hole and stop in it for good.
+TEST(MatroskaWriter, APictureBeforeAPauseAndTheLastOfEachTrackSayTheirDuration) {
+  const TempDir folder;
+  for (const std::int64_t pause : {400'000'000LL, 40'000'000'000LL}) {
+    auto video = test::encode_video({.frames = 20});
+    auto audio = test::encode_audio({.seconds = 2});
+    for (std::size_t i = 10; i < video.packets.size(); ++i) video.packets[i].time_ns += pause;
+    for (auto& packet : video.packets) packet.duration_ns = 0;  // RTP tells none
+    for (std::size_t i = 50; i < audio.packets.size(); ++i) audio.packets[i].time_ns += pause;
+    ASSERT_TRUE(test::mux(Format::webm, folder / "a.webm", {video, audio}));
+    const auto decoded = test::decode_file(folder / "a.webm");
+    ASSERT_EQ(decoded.streams.size(), 2U);
+    EXPECT_EQ(decoded.streams[0].hashes, video.hashes);
+    EXPECT_EQ(decoded.streams[0].durations_ns[9], 40'000'000 + pause);
+    EXPECT_EQ(decoded.streams[0].durations_ns[19], 40'000'000);
+    EXPECT_EQ(decoded.streams[1].durations_ns.back(), 20'000'000);
+    // A BlockDuration is an element of four octets here: one before the pause, one at the end of each track.
+    const std::string file = test::read_file(folder / "a.webm");
+    int told = 0;
+    for (std::size_t at = 0; (at = file.find("\x9B\x84", at)) != std::string::npos; ++at) ++told;
+    EXPECT_GE(told, 3);
+    EXPECT_LE(told, 6);
+    expect_mkvmerge_finds_nothing_wrong(folder / "a.webm");
+  }
+}
+
+TEST(MatroskaWriter, ATrackHasTheSizeOfItsLargestPicture) {
+  const TempDir folder;
+  const auto small = test::encode_video({.width = 320, .height = 180, .frames = 5});
+  const auto large = test::encode_video({.width = 640, .height = 480, .frames = 5, .seed = 1});
+  auto muxer = open_muxer(Format::webm, folder / "a.webm", {small.track}, {.cue_points = 2});
+  ASSERT_TRUE(muxer);
+  std::int64_t time = 0;
+  for (const EncodedStream* part : std::initializer_list<const EncodedStream*>{&small, &large, &small})
+    for (std::size_t i = 0; i < part->packets.size(); ++i) {
+      Sample sample{.time_ns = time, .keyframe = part->packets[i].keyframe, .data = part->packets[i].data};
+      if (i == 0) sample.new_config = &part->track.config;
+      ASSERT_TRUE((*muxer)->write(sample));
+      time += 40'000'000;
+    }
+  ASSERT_TRUE((*muxer)->finish());
+  const auto decoded = test::decode_file(folder / "a.webm");
+  EXPECT_EQ(std::pair(decoded.streams.at(0).width, decoded.streams.at(0).height), std::pair(640, 480));
+  expect_mkvmerge_finds_nothing_wrong(folder / "a.webm");
+}
+
 }  // namespace
 }  // namespace rtpx

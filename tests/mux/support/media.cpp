@@ -385,6 +385,8 @@ DecodedFile decode_file(const std::filesystem::path& file) {
     Decoder& decoder = decoders[static_cast<std::size_t>(packet->stream_index)];
     decoder.stream->times_ns.push_back(
         av_rescale_q(packet->pts, in->streams[packet->stream_index]->time_base, kNanoseconds));
+    decoder.stream->durations_ns.push_back(
+        av_rescale_q(packet->duration, in->streams[packet->stream_index]->time_base, kNanoseconds));
     decoder.stream->sizes.push_back(static_cast<std::size_t>(packet->size));
     decoder.stream->keyframes.push_back((packet->flags & AV_PKT_FLAG_KEY) != 0);
     if (decoder.context) decoder.feed(packet.get());

@@ -55,6 +55,7 @@ struct DecodedStream {
   double rotation = 0;  ///< degrees counter-clockwise of the display matrix; 0 without one
   bool display_matrix = false;
   std::vector<std::int64_t> times_ns;  ///< of the packets
+  std::vector<std::int64_t> durations_ns;  ///< of the packets, as the file says or FFmpeg makes up; 0: unknown
   std::vector<std::size_t> sizes;
   std::vector<bool> keyframes;
   std::vector<std::string> hashes;                 ///< of the decoded frames
