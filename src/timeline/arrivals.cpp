@@ -12,6 +12,7 @@ namespace {
 constexpr double kWindow = 10e9;           // of RTP time looked at before a break
 constexpr double kStallWindow = 5e9;       // of arrivals in which a stall is made up for
 constexpr double kLeastStep = 20e6;        // smaller ones are noise
+constexpr double kOneStep = 60e6;          // steps so near to each other are one
 constexpr double kSurelyPaused = 500e6;    // even where a lonely packet ends the segment
 constexpr std::int64_t kPacedMs = 1000;    // after so long what was held up has come
 constexpr std::int64_t kShortestMs = 500;  // of a level that ends with a leap
@@ -26,6 +27,7 @@ struct Point {
 struct Jump {
   const SegmentClock::Samples::Break* found;
   double x, x_before, receive, moved;
+  double settled;  ///< x from which on packets show how far; those between came by the way
 };
 
 std::vector<Point> points_of(const SegmentClock::Samples& samples, const Origin& origin) {
@@ -40,10 +42,14 @@ std::vector<Point> points_of(const SegmentClock::Samples& samples, const Origin&
 }
 
 /// How much the earliest packets of neighbouring seconds differ where the clock only goes on.
-double scatter_of(const std::vector<Knot>& seconds) {
+double scatter_of(const SegmentClock::Samples& samples, const std::vector<Knot>& seconds) {
   std::vector<double> off;
-  for (std::size_t i = 1; i < seconds.size(); ++i)
-    off.push_back(std::abs(seconds[i].offset - seconds[i - 1].offset));
+  auto next = samples.breaks.begin();
+  for (std::size_t i = 1; i < seconds.size(); ++i) {
+    while (next != samples.breaks.end() && x_of(samples, next->rtp_time) <= seconds[i - 1].x) ++next;
+    if (next == samples.breaks.end() || x_of(samples, next->rtp_time) > seconds[i].x)
+      off.push_back(std::abs(seconds[i].offset - seconds[i - 1].offset));
+  }
   if (off.empty()) return 0;
   const auto quarter = off.begin() + static_cast<std::ptrdiff_t>(off.size() / 4);
   std::ranges::nth_element(off, quarter);
@@ -77,9 +83,17 @@ class JumpFinder {
       if (ends_in_a_burst(found)) continue;
       // So few packets might all have been late.
       const double least = least_ + 8 * late_ / std::max(1U, found.packets);
-      if (std::abs(moved) < kSurelyPaused && (found.packets < kFewest || std::abs(moved) < least)) continue;
-      jumps.push_back({&found, x, x_of(samples_, found.rtp_before),
-                       static_cast<double>(found.receive_ms - origin_.receive_ms) * 1e6, moved});
+      if (std::abs(moved) < kSurelyPaused && !found.event &&
+          (found.packets < kFewest || std::abs(moved) < least))
+        continue;
+      if (!jumps.empty() && !found.event && moved > 0 && jumps.back().moved > 0 &&
+          x - jumps.back().settled < kOneStep) {
+        jumps.back().moved += moved;
+        jumps.back().settled = x;
+      } else {
+        jumps.push_back({&found, x, x_of(samples_, found.rtp_before),
+                         static_cast<double>(found.receive_ms - origin_.receive_ms) * 1e6, moved, x});
+      }
       start = x;
       start_offset = offset_of(found.since_ns);
     }
@@ -254,11 +268,14 @@ Arrivals read_arrivals(const SegmentClock::Samples& samples, const Origin& origi
     arrivals.levels.push_back({.receive = first_receive, .above = first_receive});
     return arrivals;
   }
-  const std::vector<Knot> points = earliest_arrivals(samples, origin);
-  arrivals.scatter = scatter_of(by_second(points, {}));
+  std::vector<Knot> points = earliest_arrivals(samples, origin);
+  arrivals.scatter = scatter_of(samples, by_second(points, {}));
   const std::vector<Jump> jumps = JumpFinder(samples, origin, arrivals.scatter).find();
+  for (const Jump& jump : jumps)
+    if (jump.settled > jump.x)
+      std::erase_if(points, [&](const Knot& p) { return p.x >= jump.x && p.x < jump.settled; });
   std::vector<Knot> seconds = by_second(points, jumps);
-  arrivals.scatter = scatter_of(seconds);
+  arrivals.scatter = scatter_of(samples, seconds);
   arrivals.line = fit_between_changes(seconds, jumps);
   auto point = seconds.cbegin();
   for (std::size_t run = 0; run <= jumps.size(); ++run) {

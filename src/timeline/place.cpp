@@ -107,8 +107,14 @@ void part_false_clocks(std::vector<Placing>& placings) {
     if (!p.clock.empty()) by_clock[p.clock].push_back(p.transit);
   for (std::size_t i = 0; i < placings.size(); ++i) {
     Placing& p = placings[i];
-    if (!p.clock.empty() && std::abs(p.transit - median(by_clock[p.clock])) > kApart)
+    if (p.clock.empty() || std::abs(p.transit - median(by_clock[p.clock])) <= kApart) continue;
+    if (p.samples->reports.size() > 1) {
       p.clock += " " + std::to_string(i);
+      continue;
+    }
+    p.fit = fit_arrivals(*p.samples, p.arrivals);  // its only report is false
+    p.source = ClockSource::arrival;
+    p.clock.clear();
   }
 }
 
@@ -182,7 +188,10 @@ void keep_track_order(std::vector<Placing*>& track) {
     // Offsets count from the segment's own first packet, so x is 0 where it begins.
     const double start = offset_at(p->fit.curve, 0);
     if (before != nullptr && start < end && p->samples->timeless()) {
-      for (Knot& knot : p->fit.curve) knot.offset += end - start;  // only its length is known, not its place
+      // Only its length is known, not its place: it begins one packet after the last.
+      const auto ticks = std::max<std::int64_t>(p->samples->typical_ticks - 1, 0);
+      const double step = static_cast<double>(ticks) * p->samples->ns_per_tick;
+      for (Knot& knot : p->fit.curve) knot.offset += end - start + step;
     } else if (before != nullptr && start < end) {
       p->fit.curve.insert(p->fit.curve.begin(), {0, start});
       catch_up(p->fit.curve, 0, 0, end);

@@ -13,6 +13,7 @@ class RateProbe {
  public:
   struct Packet {
     std::int64_t rtp_time, receive_ms, sequence;
+    std::int64_t event_rtp_time = 0, event_duration = 0;  ///< of the last telephone event before it
   };
 
   explicit RateProbe(std::uint32_t negotiated = 1) : negotiated_(negotiated) {}

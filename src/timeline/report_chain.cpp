@@ -11,6 +11,7 @@ constexpr double kReportNoise = 20e6;     // ns; browsers' audio reports scatter
 constexpr double kGreatestDrift = 3e-4;   // that reports may run apart by without a step
 constexpr double kMostCorrected = 500e6;  // by which a report may differ from what arrivals say of a break
 constexpr double kAbout = 3e9;            // of arrivals about a report
+constexpr std::size_t kFewestALevel = 4;  // reports, on the average, where a clock is set again and again
 constexpr std::size_t kLookBack = 64;
 constexpr std::size_t kMostTried = 32;  // steps between two reports of which each is left out in turn
 
@@ -126,12 +127,15 @@ std::vector<ChainedReport> chain_reports(const std::vector<ReportPoint>& reports
     if (cost < least) least = cost, last = i + 1;
   }
   std::vector<ChainedReport> chain;
-  std::size_t agree = 0;
+  std::size_t agree = 0, unexplained = 0;
   for (std::size_t at = last; at != 0; at = best[at - 1].from) {
     chain.push_back({reports[at - 1], best[at - 1].link.steps, best[at - 1].link.unexplained});
-    if (best[at - 1].from != 0 && !best[at - 1].link.unexplained) ++agree;
+    if (best[at - 1].from == 0) continue;
+    if (!best[at - 1].link.unexplained) ++agree;
+    if (best[at - 1].link.cost >= kUnexplained) ++unexplained;
   }
   std::ranges::reverse(chain);
+  if (unexplained > 1 && unexplained * kFewestALevel > chain.size()) return {};
   if (chain.size() * 2 < all || (reports.size() > 1 && agree == 0)) return {};
   return chain;
 }

@@ -37,8 +37,12 @@ bool plausible_ntp(std::int64_t ntp_ns) {
 void take_probed(Samples& s) {
   s.ns_per_tick = 1e9 / s.probe.rate();
   s.bucket_ticks = s.probe.rate();
-  for (const RateProbe::Packet& packet : s.probe.take_packets())
+  const Samples::Event last = s.event;
+  for (const RateProbe::Packet& packet : s.probe.take_packets()) {
+    s.event = {packet.event_rtp_time, packet.event_duration};
     s.take(packet.rtp_time, packet.receive_ms, packet.sequence);
+  }
+  s.event = last;
 }
 
 }  // namespace
@@ -57,7 +61,7 @@ void SegmentClock::add_packet(std::int64_t rtp_time, std::int64_t receive_ms, st
   if (s.probe.settled()) {
     s.take(rtp_time, receive_ms, sequence);
   } else {
-    s.probe.push({rtp_time, receive_ms, sequence}, duration_ns);
+    s.probe.push({rtp_time, receive_ms, sequence, s.event.rtp_time, s.event.duration}, duration_ns);
     if (s.probe.settled()) take_probed(s);
   }
 }

@@ -7,6 +7,7 @@
 
 #include "rtp/rtcp.hpp"
 #include "rtp/unwrap.hpp"
+#include "rtpx/inspect.hpp"
 #include "support/recording.hpp"
 #include "timeline/timeline.hpp"
 
@@ -87,6 +88,173 @@ TEST(RealCalls, EveryReportLiesWhereTheMapsPutIt) {
     EXPECT_LT(with, 20) << call.folder;
     EXPECT_LT(without, call.worst_by_arrival) << call.folder;
   }
+}
+
+/// All that a track of a recording says of its clock, to be cut to a span of arrivals.
+struct RecordedTrack {
+  struct Packet {
+    std::int64_t rtp, receive_ms, sequence;
+  };
+  struct Report {
+    std::int64_t rtp, ntp_ns, receive_ms;
+  };
+  std::uint32_t rate;
+  bool audio;
+  std::vector<Packet> packets;
+  std::vector<Report> reports;
+
+  RecordedTrack(const std::filesystem::path& folder, const std::string& name, std::uint8_t type,
+                std::uint32_t clock_rate, bool is_audio)
+      : rate(clock_rate), audio(is_audio) {
+    TimestampUnwrapper unwrap;
+    SequenceUnwrapper sequence;
+    std::optional<std::uint32_t> ssrc;
+    for (const auto& record : test::read_records(folder / (name + ".rtpx"))) {
+      const auto packet = parse_rtp(record.packet);
+      if (!packet || packet->payload_type != type || packet->ssrc != ssrc.value_or(packet->ssrc)) continue;
+      ssrc = packet->ssrc;
+      packets.push_back({unwrap(packet->timestamp), record.receive_ms, sequence(packet->sequence_number)});
+    }
+    for (const auto& record : test::read_records(folder / (name + ".rtcpx")))
+      for (const SenderReport& sr : parse_rtcp(record.packet).sender_reports)
+        if (sr.ssrc == ssrc)
+          reports.push_back({unwrap.peek(sr.rtp_timestamp), ntp_to_ns(sr.ntp), record.receive_ms});
+  }
+
+  [[nodiscard]] SegmentClock clock(std::int64_t from_ms, std::int64_t to_ms) const {
+    SegmentClock out(rate);
+    std::int64_t highest = -1;
+    auto report = reports.begin();
+    const auto tell = [&](std::int64_t until_ms) {
+      for (; report != reports.end() && report->receive_ms <= until_ms; ++report)
+        if (report->receive_ms >= from_ms && report->receive_ms < to_ms)
+          out.add_sender_report(report->rtp, report->ntp_ns, report->receive_ms);
+    };
+    for (const Packet& p : packets) {
+      if (p.receive_ms < from_ms || p.receive_ms >= to_ms || p.sequence <= highest) continue;
+      highest = p.sequence;
+      out.add_packet(p.rtp, p.receive_ms, p.sequence);
+      tell(p.receive_ms);
+    }
+    tell(to_ms - 1);
+    return out;
+  }
+};
+
+struct CutRecording {
+  const RecordedTrack &audio, &video;
+
+  /// How much later sound lies than picture for two packets that arrived together, for each second.
+  [[nodiscard]] std::vector<double> apart(std::int64_t from_ms, std::int64_t to_ms, bool& reported) const {
+    const SegmentClock a = audio.clock(from_ms, to_ms), v = video.clock(from_ms, to_ms);
+    const Timeline timeline = place_segments({{&a, audio.rate, true, "cname", "stream", "audio"},
+                                              {&v, video.rate, false, "cname", "stream", "video"}});
+    reported = timeline.maps[0].source == ClockSource::sender_reports &&
+               timeline.maps[1].source == ClockSource::sender_reports;
+    std::vector<double> out;
+    for (std::int64_t second = audio.packets.front().receive_ms; second < audio.packets.back().receive_ms;
+         second += 1000) {
+      const auto in_second = [&](const RecordedTrack::Packet& p) { return p.receive_ms >= second; };
+      const auto sound = std::ranges::find_if(audio.packets, in_second);
+      const auto picture = std::ranges::find_if(video.packets, in_second);
+      const bool within = sound != audio.packets.end() && picture != video.packets.end() &&
+                          sound->receive_ms >= from_ms && sound->receive_ms < to_ms &&
+                          picture->receive_ms >= from_ms && picture->receive_ms < to_ms;
+      out.push_back(within ? static_cast<double>(timeline.maps[0].time_ns(sound->rtp) -
+                                                 timeline.maps[1].time_ns(picture->rtp)) /
+                                 1e6
+                           : NAN);
+    }
+    return out;
+  }
+};
+
+// Each recording ended at every half second and begun at every tenth of its length: what is left lies as it
+// does in the whole.
+TEST(RealCalls, WhereverTheyAreCutTheirTimesStay) {
+  for (const RealCall& call :
+       {RealCall{"vp8_opus", 111, 48000, 96, 0}, RealCall{"firefox_vp8_opus", 109, 48000, 120, 0},
+        RealCall{"vp8_flexfec_lossy", 111, 48000, 96, 0}, RealCall{"h264_pcmu", 0, 8000, 102, 0},
+        RealCall{"vp8_g722_absct", 9, 8000, 96, 0}, RealCall{"vp9_opus", 111, 48000, 98, 0},
+        RealCall{"vp8_opus_lossy_audionack", 111, 48000, 96, 0},
+        RealCall{"vp8_opus_flashbeep", 111, 48000, 96, 0},
+        RealCall{"vp8_opus_reschange", 111, 48000, 96, 0}}) {
+    RTPX_NEEDS_CAPTURE(folder, std::string("browser/") + call.folder);
+    const RecordedTrack audio(folder, "audio_0", call.audio_type, call.audio_rate, true),
+        video(folder, "video_1", call.video_type, 90000, false);
+    const CutRecording recording{audio, video};
+    bool reported = false;
+    const std::int64_t begin = std::min(audio.packets.front().receive_ms, video.packets.front().receive_ms);
+    const std::int64_t end = std::max(audio.packets.back().receive_ms, video.packets.back().receive_ms) + 1;
+    const std::vector<double> whole = recording.apart(begin, end, reported);
+    ASSERT_TRUE(reported) << call.folder;
+    const auto compare = [&](std::int64_t from, std::int64_t to) {
+      const std::vector<double> cut = recording.apart(from, to, reported);
+      for (std::size_t i = 0; i < cut.size(); ++i)
+        if (!std::isnan(cut[i])) {
+          EXPECT_NEAR(cut[i], whole[i], reported ? 20 : 40)
+              << call.folder << " from " << from - begin << " to " << to - begin << " second " << i;
+        }
+    };
+    for (std::int64_t to = begin + 1000; to < end; to += 500) compare(begin, to);
+    for (int tenth = 1; tenth < 10; ++tenth) compare(begin + (end - begin) * tenth / 10, end);
+  }
+}
+
+/// The steps of the sound of a recording of captures/field, by inspect.
+struct FieldSteps : testing::Test {
+  static TrackReport sound(const std::filesystem::path& folder) {
+    const auto report = inspect_recording(folder.string());
+    if (report)
+      for (const TrackReport& track : report->tracks)
+        if (track.kind == MediaKind::audio) return track;
+    return {};
+  }
+  static double sum(const TrackReport& track) {
+    double ms = 0;
+    for (const ReportStep& step : track.steps) ms += step.duration_ms;
+    return ms;
+  }
+};
+
+// The call ends before a report tells of the pause.
+TEST_F(FieldSteps, APauseThatNoReportTellsIsCutByArrivals) {
+  RTPX_NEEDS_CAPTURE(folder, "field/c_rep_trunc");
+  const TrackReport track = sound(folder);
+  ASSERT_EQ(track.steps.size(), 1U);
+  EXPECT_NEAR(track.steps[0].time_ms, 4040, 40);
+  EXPECT_NEAR(track.steps[0].duration_ms, 5000, 20);
+  EXPECT_EQ(track.steps[0].source, "arrival");
+}
+
+TEST_F(FieldSteps, FivePausesBetweenTwoReportsAreAllCut) {
+  RTPX_NEEDS_CAPTURE(folder, "field/c_rep5");
+  const TrackReport track = sound(folder);
+  EXPECT_EQ(track.steps.size(), 5U);
+  EXPECT_NEAR(sum(track), 1648, 20);
+}
+
+TEST_F(FieldSteps, ThreeLevelsOfOneReportEachAreBelieved) {
+  RTPX_NEEDS_CAPTURE(folder, "field/ff_rep_3levels");
+  const TrackReport track = sound(folder);
+  ASSERT_GT(track.segments.size(), 0U);
+  EXPECT_EQ(track.segments[0].clock_source, "sender_reports");
+  const auto pause = std::ranges::max_element(track.steps, {}, &ReportStep::duration_ms);
+  ASSERT_NE(pause, track.steps.end());
+  EXPECT_NEAR(pause->duration_ms, 5036, 30);
+}
+
+TEST_F(FieldSteps, SoundThatIsLostBitByBitIsFollowedToTheEnd) {
+  RTPX_NEEDS_CAPTURE(folder, "field/f_static_vp8");
+  EXPECT_NEAR(sum(sound(folder)), 1115, 40);
+}
+
+TEST_F(FieldSteps, RepeatedReportsThatScatterDoNotWin) {
+  RTPX_NEEDS_CAPTURE(folder, "field/werift_repeated_sr");
+  const TrackReport track = sound(folder);
+  ASSERT_GT(track.segments.size(), 0U);
+  EXPECT_EQ(track.segments[0].clock_source, "arrival");
+  EXPECT_TRUE(track.steps.empty());
 }
 
 struct EdgeCall : testing::Test {

@@ -150,6 +150,10 @@ class ModelCall {
     const double first = track.audio ? between(0, 0.3) : between(0, 1.5);
     const double period = track.audio ? between(2, 6) : between(0.8, 2);
     double restart = options_.restarts && chance(0.3) ? between(10, seconds_) : 1e9;
+    for (const Pause& pause : pauses_)  // too little is said after the pause to tell it
+      if (restart > pause.at && restart < pause.at + pause.seconds + 1) restart = 1e9;
+    for (const auto& [at, ms] : steps_)  // a track that begins anew cannot show it
+      if (std::abs(restart - at) < 2) restart = 1e9;
     for (const Pause& stall : stalls_)  // what it cuts off was not paced yet
       if (restart > stall.at - 0.5 && restart < stall.at + stall.seconds + 0.5) restart = 1e9;
     std::int64_t start = static_cast<std::int64_t>(random_()) & 0xFFFFFFFF, sequence = 1000;
@@ -200,7 +204,7 @@ class ModelCall {
         kind = 3;
       if (kind == 0) report.ntp += static_cast<std::int64_t>(between(0.15, 0.9) * 1e9);
       if (kind == 1) report.ntp = static_cast<std::int64_t>(random_()) << 30;
-      if (kind == 2) report.rtp += static_cast<std::int64_t>(between(-1e6, 1e6));
+      if (kind == 2) report.rtp += static_cast<std::int64_t>(between(3e5, 2e6)) * (chance(0.5) ? 1 : -1);
       if (kind == 3 && !reports.empty()) report.rtp = reports.back().rtp, report.ntp = reports.back().ntp;
     }
     reports.push_back(report);
