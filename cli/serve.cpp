@@ -31,7 +31,7 @@ Every option may also stand in the file of --config (name = value) or in the env
 
 Examples:
   rtpx serve
-  rtpx serve --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem --token "$(cat token)" --advertise 203.0.113.7
+  rtpx serve --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem --token-file token --advertise 203.0.113.7
   curl --data-binary @film.sdp -H 'Content-Type: application/sdp' 'http://127.0.0.1:8080/api/ingest?name=film')text";
 
 Result<void> split_listen(const std::string& listen, ServeOptions& options) {

@@ -81,8 +81,10 @@ Result<void> Access::load() {
 void Access::see_through_proxy(Request& request) const {
   if (!is_proxy(options_, request.peer)) return;
   request.secure = request.secure || request.header("X-Forwarded-Proto") == "https";
-  // Each proxy appends whom it saw: the last that is no proxy of ours is the sender.
-  std::string_view list = request.header("X-Forwarded-For");
+  // Each proxy appends whom it saw, perhaps as a header of its own: the last that is no proxy of ours is the
+  // sender.
+  const std::string all = http::joined(request.headers, "X-Forwarded-For");
+  std::string_view list = all;
   while (!list.empty()) {
     const auto comma = list.rfind(',');
     std::string_view one = comma == list.npos ? list : list.substr(comma + 1);

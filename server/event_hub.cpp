@@ -50,9 +50,10 @@ void EventHub::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     {
       std::unique_lock lock(mutex_);
-      waking_.wait_for(lock, stop, kInterval, [] { return false; });
+      waking_.wait_for(lock, stop, kInterval, [&] { return wanted_; });
+      if (!std::exchange(wanted_, false) && streams_() == 0) continue;
     }
-    if (stop.stop_requested() || streams_() == 0) continue;
+    if (stop.stop_requested()) return;
     tick();
     publish_();
   }
@@ -174,25 +175,29 @@ EventHub::Text EventHub::event(const std::string& figures, std::uint64_t after) 
   return std::make_shared<const std::string>(out + "]}\n\n");
 }
 
+bool EventHub::stale() const {
+  return !reset_ || std::chrono::steady_clock::now() - ticked_ > 2 * kInterval;
+}
+
 http::EventBody EventHub::subscribe(std::string_view last_id) {
-  bool stale = false;
-  {
-    const std::lock_guard lock(mutex_);
-    stale = !reset_ || std::chrono::steady_clock::now() - ticked_ > kInterval;
-  }
-  if (stale) tick();
-  const std::lock_guard lock(mutex_);
   http::EventBody out{shared_from_this(), 0};
-  if (last_id.starts_with(app_.run() + "-")) {  // ids of another run of the server mean nothing here
-    const std::string_view number = last_id.substr(app_.run().size() + 1);
+  const std::string prefix = app_.run() + "-";  // ids of another run of the server mean nothing here
+  if (last_id.starts_with(prefix)) {
+    const std::string_view number = last_id.substr(prefix.size());
     (void)std::from_chars(number.data(), number.data() + number.size(), out.cursor);
   }
-  if (out.cursor >= tick_) out.cursor = tick_ - 1;
+  const std::lock_guard lock(mutex_);
+  if (out.cursor >= tick_) out.cursor = tick_ > 0 ? tick_ - 1 : 0;
+  if (stale()) {
+    wanted_ = true;
+    waking_.notify_one();
+  }
   return out;
 }
 
 std::shared_ptr<const std::string> EventHub::next(std::uint64_t& cursor) {
   const std::lock_guard lock(mutex_);
+  if (stale()) return nullptr;  // the next tick publishes
   const std::uint64_t had = std::exchange(cursor, tick_);
   if (had == tick_) return nullptr;
   if (had == 0 || had + kRemembered <= tick_) return reset_;

@@ -32,7 +32,8 @@ class EventHub : public http::EventFeed, public std::enable_shared_from_this<Eve
   /// A recording may have another state now, or be new, or gone.
   void changed(const std::string& id);
   [[nodiscard]] bool has_room() const;
-  /// Reads the disk. `last_id`: of the event that the client had last; empty: none.
+  /// `last_id`: of the event that the client had last; empty: none. Does not wait: what there is to tell
+  /// comes soon.
   [[nodiscard]] http::EventBody subscribe(std::string_view last_id);
 
   [[nodiscard]] std::shared_ptr<const std::string> next(std::uint64_t& cursor) override;
@@ -54,6 +55,7 @@ class EventHub : public http::EventFeed, public std::enable_shared_from_this<Eve
   void watch_folder();
   void see_folder();
   void tick();
+  [[nodiscard]] bool stale() const;
   [[nodiscard]] std::string what_runs(const std::string& id) const;
   [[nodiscard]] State state_of(const std::string& id) const;
   [[nodiscard]] Text event(const std::string& figures, std::uint64_t after) const;
@@ -67,6 +69,7 @@ class EventHub : public http::EventFeed, public std::enable_shared_from_this<Eve
   std::condition_variable_any waking_;
   std::set<std::string> touched_;                 ///< since the last tick
   std::map<std::string, std::string> unsettled_;  ///< and what_runs() of each: asked again at each tick
+  bool wanted_ = false;                           ///< a stream waits for its first event
   bool overflown_ = false;                        ///< more was touched than is remembered
   std::deque<Change> changes_;                    ///< of the last minute
   std::uint64_t tick_ = 0;

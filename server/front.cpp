@@ -65,8 +65,8 @@ Result<void> Front::start() {
                              for (const std::string& component : request.target.path) path += "/" + component;
                              log(LogLevel::error, request.method + " " + http::printable(path) + ": " + what);
                            }});
-  if (auto started = server_->start(); !started) return started;
   app_.events().start([this] { server_->publish(); }, [this] { return server_->event_streams(); });
+  if (auto started = server_->start(); !started) return started;
   url_ = scheme_of(app_) + (http.host.find(':') != http.host.npos ? "[" + http.host + "]" : http.host) + ":" +
          std::to_string(server_->port()) + "/";
   return {};

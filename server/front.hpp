@@ -31,7 +31,7 @@ class Front {
 
   App& app_;
   std::unique_ptr<http::TlsCertificate> certificate_;
-  http::WorkQueue sessions_{8, 256}, library_{4, 256}, children_{2, 16};
+  http::WorkQueue sessions_{8, 1024}, library_{4, 1024}, children_{2, 16};
   std::unique_ptr<http::Server> server_;
   std::string url_;
 };

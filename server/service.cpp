@@ -72,7 +72,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/api/config", Need::nothing, Work::loop, configuration},
     {"POST", "/api/login", Need::nothing, Work::loop, login, kMaxLogin},
     {"POST", "/api/logout", Need::nothing, Work::loop, logout},
-    {"GET", "/api/events", Need::view, Work::library, events},
+    {"GET", "/api/events", Need::view, Work::loop, events},
 };
 
 }  // namespace

@@ -43,6 +43,11 @@ const char* reason_of(int status) {
   return at == kReasons.end() ? "Unknown" : at->second;
 }
 
+bool is_named(const Headers::value_type& header, std::string_view name) {
+  return header.first.size() == name.size() &&
+         ::strncasecmp(header.first.data(), name.data(), name.size()) == 0;
+}
+
 /// A value that would end its line is a fault of ours; the line is what must stay whole.
 void append_line(std::string& out, std::string_view name, std::string_view value) {
   out.append(name).append(": ");
@@ -52,11 +57,15 @@ void append_line(std::string& out, std::string_view name, std::string_view value
 
 }  // namespace
 
+std::string joined(const Headers& headers, std::string_view name) {
+  std::string out;
+  for (const auto& header : headers)
+    if (is_named(header, name)) out += (out.empty() ? "" : ", ") + header.second;
+  return out;
+}
+
 std::string_view header_of(const Headers& headers, std::string_view name) {
-  const auto at = std::ranges::find_if(headers, [&](const auto& header) {
-    return header.first.size() == name.size() &&
-           ::strncasecmp(header.first.data(), name.data(), name.size()) == 0;
-  });
+  const auto at = std::ranges::find_if(headers, [&](const auto& header) { return is_named(header, name); });
   return at == headers.end() ? std::string_view() : std::string_view(at->second);
 }
 

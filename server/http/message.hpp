@@ -22,6 +22,9 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 /// The first value of that name, in whatever case; empty: none.
 [[nodiscard]] std::string_view header_of(const Headers& headers, std::string_view name);
 
+/// All values of that name, with commas between them (RFC 9110 5.3).
+[[nodiscard]] std::string joined(const Headers& headers, std::string_view name);
+
 /// A request whose head has passed every check of RequestParser.
 struct Request {
   std::string method;

@@ -100,7 +100,7 @@ RequestParser::State RequestParser::parse_head() {
   const auto hosts = message.count(beast::field::host);
   if (hosts > 1 || (hosts == 0 && !request_.http_1_0)) return refuse(400, "A request has one Host header.");
   const std::string_view host = target.absolute ? target.authority : request_.header("Host");
-  if (target.absolute || !host.empty()) {
+  if (target.absolute || hosts == 1) {
     request_.host = Authority::parse(host);
     if (!request_.host) return refuse(400, "The host is no name or address.");
   }

@@ -19,8 +19,10 @@ bool WorkQueue::post(std::function<void()> work) {
 
 void WorkQueue::stop() {
   for (std::jthread& thread : threads_) thread.request_stop();
-  threads_.clear();
-  waiting_.clear();
+  threads_.clear();  // joins them
+  std::deque<std::function<void()>> dropped;
+  const std::lock_guard lock(mutex_);
+  dropped.swap(waiting_);
 }
 
 void WorkQueue::run(const std::stop_token& stop) {

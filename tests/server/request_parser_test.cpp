@@ -105,6 +105,7 @@ TEST(RequestParser, RefusesWhatTwoReadersCouldTakeInTwoWays) {
       {post("Expect: 200-ok\r\nContent-Length: 3\r\n", "abc"), 417},
       {"GET / HTTP/1.1\r\n\r\n", 400},
       {"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400},
+      {"GET / HTTP/1.1\r\nHost: \r\n\r\n", 400},
       {"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400},
       {"GET / HTTP/1.1\r\nHost: user@a\r\n\r\n", 400},
       {"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505},
