@@ -6,7 +6,8 @@
 namespace rtpx::timeline {
 namespace {
 
-constexpr double kMost = 600e6;         // what lasts and is longer is a pause of all tracks
+constexpr double kMost = 600e6;  // what lasts and is longer is a pause of all tracks
+constexpr std::size_t kMostSteps = 1000;
 constexpr double kPlacedApart = 400e6;  // ns of arrival between the two, where silences show the moment
 constexpr double kFoundApart = 3e9;     // where only levels do
 
@@ -31,7 +32,7 @@ std::vector<NetworkStep> steps_of(const std::vector<SentArrivals>& segments) {
       const auto same = [&](const NetworkStep& step) {
         return *step.sender == *segment.sender && std::abs(step.receive - level.receive) <= kFoundApart;
       };
-      if (level.network && std::ranges::none_of(steps, same))
+      if (level.network && steps.size() < kMostSteps && std::ranges::none_of(steps, same))
         steps.push_back({segment.sender, level.receive, segment.arrivals->moved(i)});
     }
   return steps;
@@ -55,8 +56,8 @@ void mark_network_steps(const std::vector<SentArrivals>& segments) {
     if (segments[i].arrivals->levels.size() < 2) continue;
     for (std::size_t j = i + 1; j < segments.size(); ++j) {
       const SentArrivals &a = segments[i], &b = segments[j];
-      if (*a.track == *b.track || *a.sender != *b.sender) continue;
       if (a.last_receive < b.first_receive || b.last_receive < a.first_receive) continue;
+      if (*a.track == *b.track || *a.sender != *b.sender) continue;
       compare(*a.arrivals, *b.arrivals);
     }
   }

@@ -117,5 +117,29 @@ TEST(LipSync, SoundAfterAPauseThatFrozeItsClockIsWhereItBelongs) {
   EXPECT_NEAR(beep_minus_flash(copy.path(), 13.5, 8), kTruthMs, 20);
 }
 
+/// Where the beeps of a recording of captures/field lie after its first picture, s.
+std::vector<double> beeps_of(const std::filesystem::path& recording, double from) {
+  const test::TempDir out;
+  ConvertOptions options;
+  options.output_path = out.path();
+  const auto result = convert(recording.string(), options);
+  if (!result) return {};
+  const auto& file = result->files.begin()->second.file;
+  std::vector<double> beeps = test::beep_times(file);
+  std::erase_if(beeps, [&](double beep) { return beep < from; });
+  return beeps;
+}
+
+// Chromium: replaceTrack(null) for 5 s, and the call ends before a report tells of it. A beep each second.
+TEST(LipSync, SoundAfterAPauseIsRightThoughNoReportTells) {
+  RTPX_NEEDS_CAPTURE(recording, "field/c_rep_trunc");
+  const auto beeps = beeps_of(recording, 9);
+  ASSERT_EQ(beeps.size(), 3U);
+  constexpr double kFirstPicture = 0.018;
+  EXPECT_NEAR(beeps[0] - kFirstPicture, 9.64, 0.03);
+  EXPECT_NEAR(beeps[1] - kFirstPicture, 10.64, 0.03);
+  EXPECT_NEAR(beeps[2] - kFirstPicture, 11.65, 0.03);
+}
+
 }  // namespace
 }  // namespace rtpx

@@ -423,5 +423,25 @@ TEST(SegmentClock, FortyHoursStaySmallAndInSync) {
             130'000U);
 }
 
+// Jitter of 100 ms makes candidates of breaks all the time; none of them may stay or cut the seconds short.
+TEST(SegmentClock, HoursOfHeavyJitterStaySmallAndInSync) {
+  CallTrack audio, video = video_track();
+  audio.to = video.to = 4 * 3600;
+  audio.report_seconds = video.report_seconds = 0;
+  audio.ppm = 40;
+  audio.delay_ms = video.delay_ms = [](double, std::mt19937& r) {
+    return std::uniform_real_distribution<double>(20, 120)(r);
+  };
+  const SegmentClock a = audio.clock(1), v = video.clock(2);
+  const Timeline timeline = place_segments({audio.input(a), video.input(v)});
+  for (double t = 0; t < 4 * 3600; t += 600) EXPECT_NEAR(error_ms(timeline, audio, video, t), 0, 30) << t;
+  for (const SegmentClock* clock : {&a, &v}) {
+    EXPECT_LE(clock->samples().earliest.size(), 4096U);
+    EXPECT_GE(clock->samples().earliest.size(), 2000U);
+    EXPECT_LE(clock->samples().breaks.size(), 1024U + 65U);
+    EXPECT_LT(clock->samples().bucket_ticks, 60 * 90'000);
+  }
+}
+
 }  // namespace
 }  // namespace rtpx
