@@ -1,6 +1,7 @@
 #include "packets/rtcp_log.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "rtp/rtcp.hpp"
 #include "storage/record_reader.hpp"
@@ -11,11 +12,12 @@ RtcpLog::RtcpLog(const Recording& recording) {
   for (const TrackFiles& track : recording.tracks)
     if (!track.rtcp.empty()) read(track.rtcp);
   for (auto& [ssrc, reports] : reports_) {
+    // One that is sent again, at once or later, tells nothing new: the first counts.
+    const auto told = [](const ReportArrival& r) { return std::pair(r.ntp_ns, r.rtp_timestamp); };
+    std::ranges::sort(reports, {}, [&](const ReportArrival& r) { return std::pair(told(r), r.receive_ms); });
+    const auto repeats = std::ranges::unique(reports, {}, told);
+    reports.erase(repeats.begin(), repeats.end());
     std::ranges::stable_sort(reports, {}, &ReportArrival::receive_ms);
-    const auto repeated = [](const ReportArrival& a, const ReportArrival& b) {
-      return a.ntp_ns == b.ntp_ns && a.rtp_timestamp == b.rtp_timestamp;
-    };
-    reports.erase(std::unique(reports.begin(), reports.end(), repeated), reports.end());
   }
 }
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <random>
 
 #include "rtp/rtcp.hpp"
 #include "rtp/unwrap.hpp"
@@ -198,6 +200,74 @@ TEST(RealCalls, WhereverTheyAreCutTheirTimesStay) {
     };
     for (std::int64_t to = begin + 1000; to < end; to += 500) compare(begin, to);
     for (int tenth = 1; tenth < 10; ++tenth) compare(begin + (end - begin) * tenth / 10, end);
+  }
+}
+
+/// The sound after a pause of `length_ms` in which its numbers and its RTP time stood. What was sent then is
+/// gone. Reports inside go on as if nothing were; the first that tells comes 3.5 s after it, if at all.
+RecordedTrack paused(const RecordedTrack& whole, std::int64_t from_ms, std::int64_t length_ms,
+                     bool reports_after, std::map<std::int64_t, std::int64_t>& rtp_of) {
+  RecordedTrack out = whole;
+  out.packets.clear();
+  out.reports.clear();
+  std::int64_t ticks = 0, numbers = 0;
+  for (const auto& p : whole.packets) {
+    if (p.receive_ms >= from_ms && p.receive_ms < from_ms + length_ms) continue;
+    if (p.receive_ms >= from_ms && ticks == 0 && !out.packets.empty()) {
+      ticks = p.rtp - out.packets.back().rtp - whole.rate / 50;
+      numbers = p.sequence - out.packets.back().sequence - 1;
+    }
+    out.packets.push_back({p.rtp - ticks, p.receive_ms, p.sequence - numbers});
+    rtp_of[p.rtp] = p.rtp - ticks;
+  }
+  for (const auto& r : whole.reports) {
+    if (r.receive_ms < from_ms + length_ms)
+      out.reports.push_back(r);
+    else if (reports_after && r.receive_ms >= from_ms + length_ms + 3500)
+      out.reports.push_back({r.rtp - ticks, r.ntp_ns, r.receive_ms});
+  }
+  return out;
+}
+
+// Real jitter and stalls about the pause; a second of sound and more before and after it.
+TEST(RealCalls, APauseAnywhereIsCutWhereItWas) {
+  std::mt19937 random(11);
+  for (const RealCall& call :
+       {RealCall{"vp8_opus", 111, 48000, 96, 0}, RealCall{"firefox_vp8_opus", 109, 48000, 120, 0},
+        RealCall{"vp8_flexfec_lossy", 111, 48000, 96, 0}, RealCall{"h264_pcmu", 0, 8000, 102, 0},
+        RealCall{"vp8_g722_absct", 9, 8000, 96, 0}, RealCall{"vp9_opus", 111, 48000, 98, 0},
+        RealCall{"vp8_opus_flashbeep", 111, 48000, 96, 0}}) {
+    RTPX_NEEDS_CAPTURE(folder, std::string("browser/") + call.folder);
+    const RecordedTrack audio(folder, "audio_0", call.audio_type, call.audio_rate, true),
+        video(folder, "video_1", call.video_type, 90000, false);
+    const std::int64_t begin = audio.packets.front().receive_ms, end = audio.packets.back().receive_ms;
+    const auto place = [&](const SegmentClock& a) {
+      const SegmentClock v = video.clock(0, INT64_MAX);
+      return place_segments({{&a, audio.rate, true, "cname", "stream", "audio"},
+                             {&v, video.rate, false, "cname", "stream", "video"}});
+    };
+    const SegmentClock whole = audio.clock(0, INT64_MAX);
+    const Timeline truth = place(whole);
+    for (int round = 0; round < 20; ++round) {
+      const std::int64_t length = round % 2 == 0 ? 200 + random() % 500 : 700 + random() % 6000;
+      const std::int64_t from =
+          begin + 1500 +
+          static_cast<std::int64_t>(random() % static_cast<unsigned>(end - begin - length - 3000));
+      std::map<std::int64_t, std::int64_t> rtp_of;
+      const RecordedTrack cut = paused(audio, from, length, round % 3 != 0, rtp_of);
+      const SegmentClock a = cut.clock(0, INT64_MAX);
+      const Timeline timeline = place(a);
+      const auto against_picture = [&](const Timeline& t, std::int64_t rtp) {
+        return static_cast<double>(t.maps[0].time_ns(rtp) - t.maps[1].time_ns(video.packets[0].rtp)) / 1e6;
+      };
+      double worst = 0;
+      for (const auto& [rtp, paused_rtp] : rtp_of) {
+        const double off = against_picture(timeline, paused_rtp) - against_picture(truth, rtp);
+        if (std::abs(off) > std::abs(worst)) worst = off;
+      }
+      EXPECT_NEAR(worst, 0, 20) << call.folder << " round " << round << " pause of " << length << " ms at "
+                                << from - begin;
+    }
   }
 }
 
