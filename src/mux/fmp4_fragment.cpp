@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "mux/decode_times.hpp"
 #include "mux/mp4_box.hpp"
 
 namespace rtpx {
@@ -30,11 +31,11 @@ std::size_t Fmp4Samples::shown_before_rest(std::size_t limit) const {
   return best;
 }
 
-// The most pictures that come before one that is shown earlier.
-unsigned Fmp4Samples::reorder_depth() const {
+// The most pictures, of the first `count`, that come before one that is shown earlier.
+unsigned Fmp4Samples::reorder_depth(std::size_t count) const {
   unsigned depth = 0;
   if (!video_) return depth;
-  for (std::size_t i = 1; i < samples_.size(); ++i) {
+  for (std::size_t i = 1; i < count; ++i) {
     unsigned later = 0;
     for (std::size_t k = i - std::min(i, kMostReordered); k < i; ++k)
       if (samples_[k].time > samples_[i].time) ++later;
@@ -43,18 +44,20 @@ unsigned Fmp4Samples::reorder_depth() const {
   return depth;
 }
 
-Fmp4Samples::Run Fmp4Samples::run(std::size_t count, std::int64_t end) {
-  if (!decode_times_) decode_times_.emplace(reorder_depth());
+Fmp4Samples::Run Fmp4Samples::run(std::size_t count, std::int64_t end) const {
   Run out;
+  DecodeTimes decode_times(reorder_depth(count));
   std::vector<std::int64_t> times;
   out.first_shown = INT64_MAX;
   for (std::size_t i = 0; i < count; ++i) {
-    times.push_back(decode_times_->next(samples_[i].time));
+    const std::int64_t earliest = i == 0 ? next_decode_time_ : times.back() + 1;
+    times.push_back(std::max(decode_times.next(samples_[i].time), earliest));
     out.first_shown = std::min(out.first_shown, samples_[i].time);
   }
   out.decode_time = times[0];
-  times.push_back(count < samples_.size() ? DecodeTimes(*decode_times_).next(samples_[count].time)
-                                          : std::max(end, times.back() + 1));
+  for (std::size_t i = count; i < samples_.size(); ++i)
+    end = i == count ? samples_[i].time : std::min(end, samples_[i].time);
+  times.push_back(std::max(end, times.back() + 1));
   for (std::size_t i = 0; i < count; ++i) {
     const std::int64_t offset = std::clamp<std::int64_t>(samples_[i].time - times[i], 0, INT32_MAX);
     const std::int64_t duration = std::min<std::int64_t>(times[i + 1] - times[i], UINT32_MAX);
@@ -67,6 +70,8 @@ Fmp4Samples::Run Fmp4Samples::run(std::size_t count, std::int64_t end) {
 }
 
 void Fmp4Samples::drop(const Run& run) {
+  next_decode_time_ = run.decode_time;
+  for (const Run::Sample& sample : run.samples) next_decode_time_ += sample.duration;
   samples_.erase(samples_.begin(), samples_.begin() + static_cast<std::ptrdiff_t>(run.samples.size()));
   data_.erase(data_.begin(), data_.begin() + static_cast<std::ptrdiff_t>(run.bytes));
 }

@@ -1,11 +1,9 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "mux/byte_sink.hpp"
-#include "mux/decode_times.hpp"
 
 namespace rtpx {
 
@@ -22,7 +20,8 @@ class Fmp4Samples {
   /// Of the first `limit` samples as many as are all shown before the rest.
   [[nodiscard]] std::size_t shown_before_rest(std::size_t limit) const;
 
-  /// The first `count` samples with their decode times, durations and composition offsets.
+  /// The first `count` samples with their decode times, durations and composition offsets. The first decode
+  /// time is that of the first picture shown, and the durations reach to the picture that is shown next.
   struct Run {
     std::int64_t decode_time = 0;  ///< of the first
     std::int64_t first_shown = 0;
@@ -34,8 +33,8 @@ class Fmp4Samples {
     bool reordered = false;  ///< some offset is not 0
     std::size_t bytes = 0;
   };
-  /// `end`: when the last one ends, where none is behind it. To be followed by drop().
-  [[nodiscard]] Run run(std::size_t count, std::int64_t end);
+  /// `end`: when the last one ends, where none is behind it.
+  [[nodiscard]] Run run(std::size_t count, std::int64_t end) const;
   [[nodiscard]] Bytes data(const Run& run) const { return Bytes(data_).first(run.bytes); }
   void drop(const Run& run);
 
@@ -44,12 +43,12 @@ class Fmp4Samples {
     std::int64_t time = 0;
     std::uint32_t size = 0, flags = 0;
   };
-  [[nodiscard]] unsigned reorder_depth() const;
+  [[nodiscard]] unsigned reorder_depth(std::size_t count) const;
 
   bool video_;
   std::vector<Sample> samples_;
   std::vector<std::byte> data_;
-  std::optional<DecodeTimes> decode_times_;  // from the first run on
+  std::int64_t next_decode_time_ = 0;  // not before it
 };
 
 /// One track's part of a fragment.

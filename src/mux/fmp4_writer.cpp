@@ -131,7 +131,8 @@ Result<void> Fmp4Writer::write_fragment(bool last) {
       count = 0;
       while (count < limit && (i == primary_ && cut_ns_ ? count < cut_at_ : samples.time(count) < cut))
         ++count;
-      count = samples.shown_before_rest(count);
+      // A stream that is never shown in order is cut anyhow before it fills memory.
+      if (samples.bytes() <= kMostWaiting) count = samples.shown_before_rest(count);
     }
     if (count == 0) continue;
     parts.push_back({static_cast<std::uint32_t>(i + 1), &samples, samples.run(count, end_of(tracks_[i]))});
