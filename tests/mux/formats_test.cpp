@@ -225,6 +225,19 @@ TEST(Formats, AResolutionChangePlaysThroughWhereTheContainerCanHoldIt) {
   }
 }
 
+// RIFF's fmt chunk of plain PCM has no extension, and some readers throw at one.
+TEST(Formats, WavOfL16HasThePlainFormatChunk) {
+  const TempDir folder;
+  for (const auto& [encoder, size] : {std::pair("pcm_s16le", 16), std::pair("pcm_mulaw", 18)}) {
+    const auto stream = test::encode_audio({.encoder = encoder, .sample_rate = 8'000, .seconds = 1});
+    ASSERT_TRUE(test::mux(Format::wav, folder / "a.wav", {stream}));
+    const std::string file = test::read_file(folder / "a.wav");
+    EXPECT_EQ(file.at(file.find("fmt ") + 4), size) << encoder;
+    EXPECT_EQ(file.find("fact"), file.find("fmt ") + 8 + static_cast<std::size_t>(size)) << encoder;
+    EXPECT_EQ(test::decode_file(folder / "a.wav").streams.at(0).samples, 8'000) << encoder;
+  }
+}
+
 TEST(Formats, WavFillsGapsWithSilenceAndLeavesOutOverlaps) {
   const TempDir folder;
   auto stream = test::encode_audio({.encoder = "pcm_mulaw", .sample_rate = 8'000, .seconds = 1});
