@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "commands.hpp"
@@ -18,6 +19,7 @@ namespace {
 
 struct ExportArguments {
   std::string recording, output, format, track, rid;
+  bool json = false;
 };
 
 const char* const kExportFooter =
@@ -161,7 +163,17 @@ int run(const ExportArguments& arguments, const Program& program) {
   const auto written = *format == "rtpx" ? export_repaired(*recording, arguments.output, program.stop())
                                          : export_packets(*recording, *format, arguments, program.stop());
   if (!written) return report("export", written.error());
-  std::printf("%s written to %s\n", count_text(written->packets, "packet").c_str(), arguments.output.c_str());
+  if (arguments.json)
+    std::printf("%s\n", nlohmann::json{{"output", arguments.output},
+                                       {"format", *format},
+                                       {"packets", written->packets},
+                                       {"left_out_packets", written->left_out},
+                                       {"unreadable_bytes", written->damaged_bytes}}
+                            .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
+                            .c_str());
+  else
+    std::printf("%s written to %s\n", count_text(written->packets, "packet").c_str(),
+                arguments.output.c_str());
   if (written->left_out > 0)
     std::fprintf(stderr, "rtpx export: %s left out: too large for the format\n",
                  count_text(written->left_out, "packet").c_str());
@@ -186,6 +198,7 @@ void add_export(CLI::App& app, Program& program) {
                       "pcap, rtpdump, mjr or rtpx; default: by the file's name");
   command->add_option("--track", arguments->track, "Only this track");
   command->add_option("--rid", arguments->rid, "Only this simulcast layer");
+  command->add_flag("--json", arguments->json, "Print what was written as JSON");
   command->callback([arguments, &program] { program.exit_code = run(*arguments, program); });
 }
 

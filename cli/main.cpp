@@ -1,8 +1,14 @@
 // Dispatches to the subcommands; each of them lives in a file of its own.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <vector>
 
 #include "commands.hpp"
+#include "near_miss.hpp"
 #include "rtpx/version.hpp"
+#include "text.hpp"
 
 using namespace rtpx;
 
@@ -44,6 +50,28 @@ std::string usage_error(const CLI::App* app, const CLI::Error& error) {
   return what + "`" + name + " --help` says how it is used.\n";
 }
 
+/// The words of the command line, with `help COMMAND` as `COMMAND --help`.
+std::vector<std::string> words_of(int argc, char** argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.empty() || words.front() != "help") return words;
+  words.erase(words.begin());
+  words.insert(words.begin() + (words.empty() ? 0 : 1), "--help");
+  return words;
+}
+
+/// Whether the first word is a command; says on stderr which one may have been meant where it is not.
+bool names_a_command(const CLI::App& app, const std::vector<std::string>& words) {
+  if (words.empty() || words.front().starts_with("-")) return true;
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands(nullptr)) names.push_back(command->get_name());
+  if (std::ranges::find(names, words.front()) != names.end()) return true;
+  const std::string meant = cli::near_miss(words.front(), names);
+  std::fprintf(stderr, "rtpx: there is no command \"%s\"%s\n`rtpx --help` lists them.\n",
+               cli::printable(words.front()).c_str(),
+               meant.empty() ? "" : ("; did you mean `rtpx " + meant + "`?").c_str());
+  return false;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -56,8 +84,11 @@ int main(int argc, char** argv) {
   app.failure_message(usage_error);
   app.get_formatter()->column_width(28);
   for (const AddCommand add : kCommands) add(app, program);
+  std::vector<std::string> words = words_of(argc, argv);
+  if (!names_a_command(app, words)) return cli::kUsage;
+  std::ranges::reverse(words);  // CLI11 takes them from the back
   try {
-    app.parse(argc, argv);
+    app.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? cli::kDone : cli::kUsage;
   }

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "commands.hpp"
 #include "text.hpp"
@@ -13,6 +14,7 @@ namespace {
 
 struct RecoverArguments {
   std::string recording, output;
+  bool json = false;
 };
 
 const char* const kRecoverFooter =
@@ -39,6 +41,33 @@ void print(const RecoverReport& report) {
     std::printf("Recovered into %s; the report is %s\n", report.folder.c_str(), report.report.c_str());
 }
 
+void print_json(const RecoverReport& report) {
+  using nlohmann::json;
+  json files = json::array();
+  for (const RecoveredFile& file : report.files) {
+    json cuts = json::array();
+    for (const auto& cut : file.cuts)
+      cuts.push_back({{"offset", cut.offset}, {"length", cut.length}, {"tail", cut.tail}});
+    files.push_back({{"track_id", file.track_id},
+                     {"file", file.file.string()},
+                     {"rtcp", file.rtcp},
+                     {"changed", file.changed},
+                     {"records", file.records},
+                     {"bytes_before", file.bytes_before},
+                     {"bytes", file.bytes},
+                     {"suspect_records", file.suspect_records},
+                     {"cuts", cuts}});
+  }
+  const json out = {{"folder", report.folder.string()},
+                    {"changed", report.changed()},
+                    {"report", report.report.string()},
+                    {"rebuilt_tracks", report.rebuilt_tracks},
+                    {"ended_tracks", report.ended_tracks},
+                    {"files", files},
+                    {"notes", report.notes}};
+  std::printf("%s\n", out.dump(2, ' ', false, json::error_handler_t::replace).c_str());
+}
+
 bool lost_something(const RecoverReport& report) {
   for (const RecoveredFile& file : report.files)
     if (file.changed || file.suspect_records > 0) return true;
@@ -51,7 +80,7 @@ int run(const RecoverArguments& arguments, const Program& program) {
   options.stop = program.stop();
   const auto recovered = recover(arguments.recording, options);
   if (!recovered) return report("recover", recovered.error());
-  print(*recovered);
+  arguments.json ? print_json(*recovered) : print(*recovered);
   return lost_something(*recovered) ? kLosses : kDone;
 }
 
@@ -64,6 +93,7 @@ void add_recover(CLI::App& app, Program& program) {
   command->add_option("RECORDING", arguments->recording, "Folder or manifest.json")->required();
   command->add_option("-o,--output", arguments->output,
                       "Write a repaired copy there and leave the recording alone");
+  command->add_flag("--json", arguments->json, "Print what was done as JSON");
   command->callback([arguments, &program] { program.exit_code = run(*arguments, program); });
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/utc_time.hpp"
 #include "commands.hpp"
 #include "progress.hpp"
 #include "text.hpp"
@@ -60,7 +61,7 @@ json range_json(const VerifiedRange& range) {
               {"length", range.length},
               {"tail", range.tail}};
   if (range.receive_time_ms) out["receive_time_ms"] = *range.receive_time_ms;
-  if (range.utc) out["utc"] = utc_text(*range.utc);
+  if (range.utc) out["utc"] = format_utc(*range.utc);
   if (!range.reason.empty()) out["reason"] = range.reason;
   return out;
 }
@@ -70,7 +71,7 @@ void print_json(const VerifyReport& report) {
   for (const VerifiedFile& file : report.files) {
     json ranges = json::array();
     for (const VerifiedRange& range : file.ranges) ranges.push_back(range_json(range));
-    files.push_back({{"track", file.track_id},
+    files.push_back({{"track_id", file.track_id},
                      {"file", file.file.string()},
                      {"rtcp", file.rtcp},
                      {"bytes", file.bytes},

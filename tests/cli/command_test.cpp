@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "rtpx/version.hpp"
+#include "support/places.hpp"
 #include "support/run_command.hpp"
 
 namespace rtpx::test {
@@ -41,6 +42,33 @@ TEST(Command, WrongUsageIsStatusTwo) {
       rtpx({"convert", "x", "--format", "avi"}).err,
       "rtpx convert: --format: \"avi\" is none of auto, webm, mkv, mp4, fmp4, ogg, wav, ivf, h264, h265\n"
       "`rtpx convert --help` says how it is used.\n");
+}
+
+TEST(Command, AnUnknownCommandIsAnsweredInTwoLinesWithTheOneThatWasMeant) {
+  for (const auto& [word, meant] :
+       {std::pair("convrt", "convert"), std::pair("verfy", "verify"), std::pair("inpsect", "inspect"),
+        std::pair("serv", "serve"), std::pair("dowload", "download")}) {
+    const auto run = rtpx({word, "x"});
+    EXPECT_EQ(run.status, 2);
+    EXPECT_EQ(run.err, "rtpx: there is no command \"" + std::string(word) + "\"; did you mean `rtpx " +
+                           meant + "`?\n`rtpx --help` lists them.\n");
+  }
+  EXPECT_EQ(rtpx({"frobnicate"}).err,
+            "rtpx: there is no command \"frobnicate\"\n`rtpx --help` lists them.\n");
+}
+
+TEST(Command, HelpIsACommandToo) {
+  EXPECT_EQ(rtpx({"help"}).out, rtpx({"--help"}).out);
+  EXPECT_EQ(rtpx({"help"}).status, 0);
+  EXPECT_EQ(rtpx({"help", "convert"}).out, rtpx({"convert", "--help"}).out);
+}
+
+TEST(Command, AReportGoesToStandardOutput) {
+  const auto recording = test::source_dir() / "tests/data/vp8_opus";
+  const auto run = rtpx({"report", recording, "-o", "-"});
+  EXPECT_EQ(run.status, 0);
+  EXPECT_THAT(run.out, testing::StartsWith("<!doctype html>"));
+  EXPECT_THAT(run.out, HasSubstr("</html>"));
 }
 
 }  // namespace
