@@ -71,6 +71,14 @@ struct ReportDigit {
   double duration_ms = 0;
 };
 
+/// A stretch of frames that were encrypted end to end, and that nobody could read without the call's keys.
+struct ReportEncryption {
+  double start_ms = 0, end_ms = 0;  ///< of its first and last frame
+  std::uint64_t frames = 0;
+  std::string format;                     ///< "livekit" (Element Call's too), "jitsi"
+  std::vector<std::uint8_t> key_indexes;  ///< that its frames name
+};
+
 /// Losses by number: before repair, what gave packets back, and what stays lost.
 struct ReportLoss {
   std::uint64_t before_repair = 0;  ///< missing numbers once late packets have arrived
@@ -113,6 +121,7 @@ struct TrackReport {
   std::vector<ReportSegment> segments;
   std::vector<ReportStep> steps;  ///< of time against RTP time, inside segments; the first 10,000
   std::vector<ReportDigit> digits;
+  std::vector<ReportEncryption> encryption;
   int width = 0, height = 0;  ///< of the first picture
   std::uint32_t sample_rate = 0;
   std::uint16_t channels = 0;

@@ -29,7 +29,8 @@ void FrameLog::wrote(const PlacedFrame& frame) {
 void FrameLog::dropped(double time_ms, const char* reason, const char* detail) {
   ++dropped_count_;
   const std::string_view why = reason;
-  if (why == "incomplete" || why == "malformed" || why == "reference_lost") ++incomplete_;
+  if (why == "incomplete" || why == "malformed" || why == "reference_lost" || why == "encrypted")
+    ++incomplete_;
   list(dropped_, {time_ms, reason, detail});
 }
 

@@ -101,13 +101,30 @@ void LayerFrames::push(const OrderedPacket& packet) {
   segment_ = packet.segment;
   const bool media = packet.media.role == PayloadRole::media;
   if (media && packet.media.payload_type != payload_type_) choose_depacketizer(packet);
-  if (!depacketizer_) return;
+  if (!depacketizer_ || is_encrypted(packet)) return;
   if (orientation_id_ && packet.packet.marker) look_at_orientation(packet);
   MediaPacket in{packet.sequence, packet.timestamp, packet.packet.marker,
                  media ? packet.media.payload : Bytes{}, std::nullopt};
   if (dependency_id_) in.dependency_descriptor = find_extension(packet.packet, *dependency_id_);
   pushing_ = packet.sequence;
   depacketizer_->push(in);
+}
+
+// Frames that nobody here can read go no further: what they seem to say would be noise. For what comes after
+// they are missing.
+bool LayerFrames::is_encrypted(const OrderedPacket& packet) {
+  const auto& spans = placed_.layer->encrypted;
+  const auto before = [&](const EncryptedSpan& span) {
+    return span.segment < packet.segment ||
+           (span.segment == packet.segment && span.to_timestamp < packet.timestamp);
+  };
+  while (next_encrypted_ < spans.size() && before(spans[next_encrypted_])) ++next_encrypted_;
+  if (next_encrypted_ == spans.size()) return false;
+  const EncryptedSpan& span = spans[next_encrypted_];
+  if (span.segment != packet.segment || packet.timestamp < span.from_timestamp) return false;
+  if (last_encrypted_ != packet.timestamp) log_.dropped(to_ms(packet.timestamp), "encrypted", "");
+  last_encrypted_ = packet.timestamp;
+  return true;
 }
 
 // The payload type decides; a switch between negotiated codecs begins a new depacketizer.

@@ -42,6 +42,7 @@ class LayerFrames final : public FrameSource {
 
   void push(const OrderedPacket& packet);
   void flush();
+  [[nodiscard]] bool is_encrypted(const OrderedPacket& packet);
   void choose_depacketizer(const OrderedPacket& packet);
   void look_at_orientation(const OrderedPacket& packet);
   void on_frame(const Frame& frame);
@@ -73,6 +74,8 @@ class LayerFrames final : public FrameSource {
   std::size_t copies_used_ = 0;
   const OrderedPacket* waiting_ = nullptr;  // read, but its segment or codec needs a flush first
   bool ended_ = false;
+  std::size_t next_encrypted_ = 0;  // of the layer's spans
+  std::optional<std::int64_t> last_encrypted_;
 
   std::int64_t latest_ns_ = INT64_MIN / 2;
   std::size_t latest_segment_ = 0;

@@ -53,7 +53,11 @@ std::uint64_t LayerScan::missing() const noexcept {
 }
 
 LayerScanner::LayerScanner(const LayerContext& context, LayerScan& out)
-    : context_(context), out_(out), quiet_(context.kind, out.quiet), digits_(out.digits) {
+    : context_(context),
+      out_(out),
+      quiet_(context.kind, out.quiet),
+      digits_(out.digits),
+      encrypted_(out.encrypted) {
   const PayloadTypes& types = *context.types;
   for (int type = 0; type < 128; ++type)
     if (const Codec* codec = types.codec(static_cast<std::uint8_t>(type)))
@@ -83,10 +87,11 @@ Result<void> LayerScanner::push(const RtpPacket& packet, std::uint64_t offset, s
     if (media.role == PayloadRole::telephone_event && !out_.segments.empty() && packet.ssrc == current().ssrc)
       if (const auto event = parse_telephone_event(media.payload))
         current().clock.add_event(current().line.unwrap(packet.timestamp), event->duration);
+    watch_encryption(packet, media);
     if (media.role == PayloadRole::telephone_event && !out_.segments.empty())
       digits_.push(out_.segments.size() - 1, current().line.unwrap(packet.timestamp), media.payload);
   }
-  if (repairs_) repairer_->push(packet);
+  if (repairs_ && !is_encrypted_red(*context_.types, packet)) repairer_->push(packet);
   write_order(false);
   if (failed_) return std::unexpected(*failed_);
   return {};
@@ -340,6 +345,14 @@ void LayerScanner::open_segment(const Arrival& arrival, SegmentStart why) {
   const auto waiting = std::exchange(waiting_, {});
   for (const Waiting& packet : waiting)
     if (!place_repaired(packet) && packet.ssrc != arrival.ssrc) waiting_.push_back(packet);
+}
+
+void LayerScanner::watch_encryption(const RtpPacket& packet, const MediaPayload& media) {
+  if (media.role != PayloadRole::media || out_.segments.empty() || current().ssrc != packet.ssrc) return;
+  const HintFormat format = hint_by_type_[media.payload_type];
+  encrypted_.push(out_.segments.size() - 1, current().line.unwrap(packet.timestamp), packet,
+                  format == HintFormat::h264 || format == HintFormat::h265,
+                  packet.marker || context_.kind == MediaKind::audio);
 }
 
 void LayerScanner::watch_parameter_sets(const MediaPayload& media) {

@@ -13,6 +13,7 @@
 
 #include "codec/parameter_set_watch.hpp"
 #include "packets/digit_spans.hpp"
+#include "packets/encrypted_frames.hpp"
 #include "packets/keyframe_hint.hpp"
 #include "packets/media_payload.hpp"
 #include "packets/per_second.hpp"
@@ -96,10 +97,11 @@ struct LayerScan {
   std::uint64_t by_source[4] = {};     ///< given back, by RepairSource
   std::optional<std::uint8_t> first_media_type;
   std::map<std::uint8_t, UnknownType> unknown_types;  ///< by payload type
-  std::bitset<128> media_types;  ///< payload types of media that occur
+  std::bitset<128> media_types;                       ///< payload types of media that occur
   std::int64_t first_receive_ms = 0, last_receive_ms = 0;
   std::vector<QuietSpan> quiet;
   std::vector<DigitSpan> digits;
+  std::vector<EncryptedSpan> encrypted;
   PerSecond bits_per_second, lost_per_second;
 
   [[nodiscard]] std::uint64_t missing() const noexcept;  ///< numbers still missing, over all segments
@@ -211,6 +213,7 @@ class LayerScanner {
 
   void decide(std::uint64_t record, bool on_line);
   void write_order(bool all);
+  void watch_encryption(const RtpPacket& packet, const MediaPayload& media);
   void watch_parameter_sets(const MediaPayload& media);
   void count(const Arrival& arrival);
   void feed_reports(Segment& segment, std::int64_t until_ms);
@@ -237,6 +240,7 @@ class LayerScanner {
   std::int64_t receive_ms_ = 0;  // of the packet being pushed
   QuietSpans quiet_;
   DigitSpans digits_;
+  EncryptedFrames encrypted_;
 };
 
 }  // namespace rtpx

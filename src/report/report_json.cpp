@@ -20,6 +20,7 @@ OrderedJson json_of(const ReportChange& change);
 OrderedJson json_of(const ReportPart& part);
 OrderedJson json_of(const ReportSegment& segment);
 OrderedJson json_of(const ReportStep& step);
+OrderedJson json_of(const ReportEncryption& span);
 OrderedJson json_of(const ReportDigit& digit);
 OrderedJson json_of(const TrackReport& track);
 OrderedJson json_of(const ConvertNote& note);
@@ -72,6 +73,14 @@ OrderedJson json_of(const ReportStep& step) {
           {"duration_ms", rounded(step.duration_ms)},
           {"source", step.source},
           {"slides", step.slides}};
+}
+
+OrderedJson json_of(const ReportEncryption& span) {
+  return {{"start_ms", rounded(span.start_ms)},
+          {"end_ms", rounded(span.end_ms)},
+          {"frames", span.frames},
+          {"format", span.format},
+          {"key_indexes", span.key_indexes}};
 }
 
 OrderedJson json_of(const ReportDigit& digit) {
@@ -134,6 +143,7 @@ OrderedJson json_of(const TrackReport& track) {
   out["segments"] = list(track.segments);
   out["steps"] = list(track.steps);
   out["digits"] = list(track.digits);
+  out["encryption"] = list(track.encryption);
   out["bits_per_second"] = track.bits_per_second;
   out["lost_per_second"] = track.lost_per_second;
   out["lost_after_repair_per_second"] = track.lost_after_repair_per_second;

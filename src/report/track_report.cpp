@@ -29,6 +29,7 @@ class LayerReporter {
     losses();
     quiet();
     digits();
+    encryption();
     std::ranges::sort(out_.gaps, {}, &ReportGap::start_ms);
     if (out_.gaps.size() > kMaxListed) out_.gaps.resize(kMaxListed);
   }
@@ -135,6 +136,19 @@ class LayerReporter {
     return at(segment, timestamp - 1) + 1e3 / layer_.segments[segment]->clock_rate;
   }
 
+  void encryption() {
+    for (const EncryptedSpan& span : layer_.encrypted) {
+      out_.encryption.push_back({at(span.segment, span.from_timestamp),
+                                 at(span.segment, span.to_timestamp),
+                                 span.frames,
+                                 span.jitsi ? "jitsi" : "livekit",
+                                 {}});
+      for (std::size_t i = 0; i < span.key_indexes.size(); ++i)
+        if (span.key_indexes.test(i))
+          out_.encryption.back().key_indexes.push_back(static_cast<std::uint8_t>(i));
+    }
+  }
+
   const PlacedLayer& placed_;
   const LayerScan& layer_;
   TrackReport& out_;
@@ -206,6 +220,17 @@ std::vector<ConvertNote> notes_of(const TrackReport& report) {
     if (first != report.gaps.end()) text += ", first at " + clock_time(first->start_ms);
     add(Severity::loss, text);
   }
+  if (!report.encryption.empty()) {
+    std::uint64_t frames = 0;
+    for (const ReportEncryption& span : report.encryption) frames += span.frames;
+    const ReportEncryption& first = report.encryption.front();
+    const std::string what =
+        std::string("end-to-end encrypted (") + (first.format == "jitsi" ? "Jitsi" : "LiveKit") +
+        " format) from " + clock_time(first.start_ms) + " to " + clock_time(report.encryption.back().end_ms) +
+        ": " + std::to_string(frames) + " frames cannot be read without the call's keys and are left out";
+    add(report.frames > 0 ? Severity::loss : Severity::skipped, what);
+    if (report.frames == 0) return notes;
+  }
   std::uint64_t waiting = 0;
   bool sets_missing = false;
   const ReportFrame* cut = nullptr;
@@ -213,7 +238,7 @@ std::vector<ConvertNote> notes_of(const TrackReport& report) {
     sets_missing = sets_missing || frame.detail == kSetsMissing;
     if (frame.reason == "before_keyframe")
       ++waiting;
-    else if (frame.reason != "layer" && cut == nullptr)
+    else if (frame.reason != "layer" && frame.reason != "encrypted" && cut == nullptr)
       cut = &frame;
   }
   if (waiting > 0 && report.frames > 0)
