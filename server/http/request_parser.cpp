@@ -1,9 +1,10 @@
 #include "http/request_parser.hpp"
 
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 
 #include <algorithm>
+#include <charconv>
 
 namespace rtpx::http {
 namespace {
@@ -12,6 +13,12 @@ namespace beast = boost::beast::http;
 
 std::string_view view(boost::beast::string_view text) {
   return {text.data(), text.size()};
+}
+
+std::ptrdiff_t count(const Headers& headers, std::string_view name) {
+  return std::ranges::count_if(headers, [&](const auto& header) {
+    return boost::beast::iequals(header.first, boost::beast::string_view(name.data(), name.size()));
+  });
 }
 
 /// RFC 9112 3.2.2: "http://host/path" means the path at that host.
@@ -32,16 +39,8 @@ SplitTarget split(std::string_view target) {
 
 }  // namespace
 
-struct RequestParser::Beast {
-  beast::request_parser<beast::string_body> parser;
-};
-
-RequestParser::RequestParser() = default;
-RequestParser::~RequestParser() = default;
-
 RequestParser::State RequestParser::refuse(int status, std::string detail) {
   refusal_ = {status, std::move(detail)};
-  beast_.reset();
   buffer_ = {};
   return state_ = State::refused;
 }
@@ -72,8 +71,7 @@ RequestParser::State RequestParser::parse_head() {
   const std::string_view head(buffer_.data(), length);
   if (head.find("\r\n ") != head.npos || head.find("\r\n\t") != head.npos)
     return refuse(400, "A header is continued on another line.");
-  beast_ = std::make_unique<Beast>();
-  auto& parser = beast_->parser;
+  beast::request_parser<beast::empty_body> parser;
   parser.header_limit(kMaxHead + 1);
   parser.eager(false);
   boost::beast::error_code error;
@@ -87,6 +85,8 @@ RequestParser::State RequestParser::parse_head() {
 
   const auto& message = parser.get();
   request_ = {};
+  chunked_.reset();
+  length_ = 0;
   request_.method = view(message.method_string());
   request_.http_1_0 = message.version() == 10;
   request_.keep_alive = parser.keep_alive();
@@ -113,24 +113,23 @@ RequestParser::State RequestParser::parse_head() {
 
 /// How long the body is must be said in one way only.
 RequestParser::State RequestParser::check_framing() {
-  const auto& message = beast_->parser.get();
-  const auto lengths = message.count(beast::field::content_length);
-  const auto encodings = message.count(beast::field::transfer_encoding);
-  if (lengths > 1 || encodings > 1 || (lengths == 1 && encodings == 1))
-    return refuse(400, "The length of the body is said twice.");
+  const auto lengths = count(request_.headers, "Content-Length");
+  const auto encodings = count(request_.headers, "Transfer-Encoding");
+  if (lengths + encodings > 1) return refuse(400, "The length of the body is said twice.");
   if (encodings == 1 &&
-      (request_.http_1_0 || !boost::beast::iequals(message[beast::field::transfer_encoding], "chunked")))
+      (request_.http_1_0 || !boost::beast::iequals(request_.header("Transfer-Encoding"), "chunked")))
     return refuse(501, "The only transfer coding is chunked.");
-  const std::string_view digits = view(message[beast::field::content_length]);
-  if (digits.find_first_not_of("0123456789") != digits.npos)
-    return refuse(400, "Content-Length is one number.");
-  if (message.count(beast::field::content_encoding) > 0)
-    return refuse(415, "Bodies are not compressed here.");
-  if (message.count(beast::field::expect) > 0 && !expects_continue())
+  if (lengths == 1) {
+    const std::string_view digits = request_.header("Content-Length");
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), length_);
+    if (error != std::errc() || end != digits.data() + digits.size())
+      return refuse(400, "Content-Length is one number.");
+  }
+  if (count(request_.headers, "Content-Encoding") > 0) return refuse(415, "Bodies are not compressed here.");
+  if (count(request_.headers, "Expect") > 0 && !expects_continue())
     return refuse(417, "The only expectation is 100-continue.");
-  const bool none = encodings == 0 && beast_->parser.content_length().value_or(0) == 0;
-  if (none) beast_.reset();
-  return state_ = none ? State::done : State::body;
+  if (encodings == 1) chunked_.emplace();
+  return state_ = chunked_ || length_ > 0 ? State::body : State::done;
 }
 
 bool RequestParser::expects_continue() const {
@@ -139,43 +138,35 @@ bool RequestParser::expects_continue() const {
 }
 
 std::optional<std::uint64_t> RequestParser::body_length() const {
-  if (!beast_) return 0;
-  if (const auto length = beast_->parser.content_length()) return *length;
-  return std::nullopt;
+  if (chunked_) return std::nullopt;
+  return length_;
 }
 
 RequestParser::State RequestParser::read_body(std::size_t max_body) {
   if (state_ != State::body) return state_;
-  if (const auto length = body_length(); length && *length > max_body)
+  if (!chunked_ && length_ > max_body)
     return refuse(413, "The body may have " + std::to_string(max_body) + " bytes.");
-  beast_->parser.body_limit(max_body);
   wire_left_ = max_body;
   body_allowed_ = true;
   return take_body();
 }
 
 RequestParser::State RequestParser::take_body() {
-  auto& parser = beast_->parser;
   std::size_t used = 0;
-  boost::beast::error_code error;
-  while (!parser.is_done() && used < buffer_.size()) {
-    const std::size_t got =
-        parser.put(boost::asio::buffer(buffer_.data() + used, buffer_.size() - used), error);
-    used += got;
-    if (error || got == 0) break;
+  auto state = ChunkedBody::State::more;
+  if (chunked_) {
+    state = chunked_->put(buffer_, request_.body, used);
+  } else {
+    used = std::min(buffer_.size(), length_ - request_.body.size());
+    request_.body.append(buffer_, 0, used);
+    if (request_.body.size() == length_) state = ChunkedBody::State::done;
   }
-  if (used > wire_left_ || error == beast::error::body_limit) return refuse(413, "The body is too long.");
-  if (error && error != beast::error::need_more) return refuse(400, "The body is not what its head says.");
+  if (used > wire_left_) return refuse(413, "The body is too long.");
+  if (state == ChunkedBody::State::malformed) return refuse(400, "The body is not what its head says.");
   wire_left_ -= used;
   buffer_.erase(0, used);
-  if (!parser.is_done()) {
-    if (buffer_.size() > kMaxHead) return refuse(413, "A chunk's own line is too long.");
-    return state_;
-  }
-  request_.body = std::move(parser.get().body());
-  beast_.reset();
   if (buffer_.empty()) buffer_ = {};
-  return state_ = State::done;
+  return state_ = state == ChunkedBody::State::done ? State::done : State::body;
 }
 
 RequestParser::State RequestParser::next() {

@@ -1,11 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "http/chunked_body.hpp"
 #include "http/message.hpp"
 
 namespace rtpx::http {
@@ -20,13 +20,10 @@ struct Refusal {
 };
 
 /// Reads one request from bytes as they come: the head whole, then, as far as the caller allows, the body.
-/// Total, and bounded: it keeps no more than kMaxHead and the body's limit. Boost.Beast parses; what it lets
-/// through and two readers could take in two ways (RFC 9112 11.2) is refused here.
+/// Total, and bounded: it keeps no more than kMaxHead and the body's limit. Boost.Beast parses the head; what
+/// it lets through and two readers could take in two ways (RFC 9112 11.2) is refused here.
 class RequestParser {
  public:
-  RequestParser();
-  ~RequestParser();
-
   enum class State : std::uint8_t { head, body, done, refused };
 
   /// Takes all of `bytes`. What follows the request is kept for the next one.
@@ -49,7 +46,6 @@ class RequestParser {
   State next();
 
  private:
-  struct Beast;
   State refuse(int status, std::string detail);
   State parse_head();
   State check_framing();
@@ -60,7 +56,8 @@ class RequestParser {
   State state_ = State::head;
   Request request_;
   Refusal refusal_;
-  std::unique_ptr<Beast> beast_;  // from the head's end to the body's
+  std::optional<ChunkedBody> chunked_;
+  std::size_t length_ = 0;  // of a body that is not chunked
   std::size_t wire_left_ = 0;
   bool body_allowed_ = false;
 };

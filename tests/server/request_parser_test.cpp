@@ -93,7 +93,7 @@ TEST(RequestParser, RefusesWhatTwoReadersCouldTakeInTwoWays) {
        400},
       {post("Transfer-Encoding: chunked\r\n", "+3\r\nabc\r\n0\r\n\r\n"), 400},
       {post("Transfer-Encoding: chunked\r\n", "0x3\r\nabc\r\n0\r\n\r\n"), 400},
-      {post("Transfer-Encoding: chunked\r\n", "3\nabc\n0\n\n"), 0},  // waits for the end of the line
+      {post("Transfer-Encoding: chunked\r\n", "3\nabc\n0\n\n"), 400},
       {post("Transfer-Encoding: chunked\r\n", "ffffffffffffffffff\r\n"), 400},
       {post("X-A: b\r\n c\r\n"), 400},
       {post("X-A: b\r\n\tc\r\n"), 400},
@@ -119,6 +119,20 @@ TEST(RequestParser, RefusesWhatTwoReadersCouldTakeInTwoWays) {
       {"GET http://a@c/b HTTP/1.1\r\nHost: c\r\n\r\n", 400},
   };
   for (const auto& [bytes, status] : kCases) EXPECT_EQ(refusal_of(bytes), status) << bytes;
+}
+
+TEST(RequestParser, AChunkedBodyMayComeInAnyPieces) {
+  const std::string bytes = post("Transfer-Encoding: chunked\r\n", "0\r\nA: b\r\nC: d\r\n\r\n");
+  for (std::size_t at_once = 1; at_once <= bytes.size(); ++at_once) {
+    RequestParser parser;
+    EXPECT_EQ(read(parser, bytes, at_once), State::done) << at_once;
+    EXPECT_TRUE(parser.request().body.empty());
+  }
+  RequestParser parser;
+  parser.put(post("Transfer-Encoding: chunked\r\n", "0\r\n"));
+  ASSERT_EQ(parser.read_body(kMaxBody), State::body);
+  EXPECT_EQ(parser.put("x"), State::body);
+  EXPECT_EQ(parser.put(std::string(1, '\0')), State::refused);
 }
 
 TEST(RequestParser, EachThingHasOnePath) {
