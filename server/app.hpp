@@ -11,6 +11,7 @@
 #include "library.hpp"
 #include "live.hpp"
 #include "options.hpp"
+#include "reports.hpp"
 #include "uploads.hpp"
 #include "webhooks.hpp"
 
@@ -31,6 +32,7 @@ class App {
   [[nodiscard]] const Live& live() const { return *live_; }
   [[nodiscard]] Conversions& conversions() { return conversions_; }
   [[nodiscard]] const Conversions& conversions() const { return conversions_; }
+  [[nodiscard]] Reports& reports() { return reports_; }
   [[nodiscard]] const Uploads& uploads() const { return uploads_; }
   [[nodiscard]] EventHub& events() { return *events_; }
   [[nodiscard]] const Webhooks& webhooks() const { return webhooks_; }
@@ -61,6 +63,7 @@ class App {
   Webhooks webhooks_;
   Uploads uploads_;
   Conversions conversions_;
+  Reports reports_{options_, library_};
   std::unique_ptr<Live> live_;
   std::jthread keeper_;  // retention
 };

@@ -8,10 +8,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <string_view>
+
+#include "sandbox.hpp"
 
 namespace rtpx::server {
 namespace {
@@ -40,28 +44,77 @@ struct Pipe {
   }
 };
 
+/// Of this process's environment, what a child may see: how to find programs and files, in which language and
+/// time zone. For one that talks to an object store also what the AWS tools and proxies go by.
+std::vector<std::string> clean_environment(const ChildOptions& options) {
+  constexpr std::string_view kAlways[] = {
+      "PATH=",         "LANG=",          "LC_",           "TZ=",          "LD_LIBRARY_PATH=",
+      "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS=", "TSAN_OPTIONS="};
+  constexpr std::string_view kNetwork[] = {
+      "HOME=",      "AWS_",        "SSL_CERT_",    "HTTP_PROXY=", "HTTPS_PROXY=", "NO_PROXY=",
+      "ALL_PROXY=", "http_proxy=", "https_proxy=", "no_proxy=",   "all_proxy="};
+  std::vector<std::string> out;
+  for (char** at = environ; *at != nullptr; ++at) {
+    const std::string_view variable = *at;
+    const auto begins = [&](std::string_view name) { return variable.starts_with(name); };
+    if (std::ranges::any_of(kAlways, begins) || (options.network && std::ranges::any_of(kNetwork, begins)) ||
+        (options.folder.empty() && variable.starts_with("TMPDIR=")))
+      out.emplace_back(variable);
+  }
+  if (!options.folder.empty()) out.push_back("TMPDIR=" + options.folder.string());
+  return out;
+}
+
+std::vector<char*> pointers(std::vector<std::string>& words) {
+  std::vector<char*> out;
+  for (std::string& word : words) out.push_back(word.data());
+  out.push_back(nullptr);
+  return out;
+}
+
+/// All that a child needs between fork and exec, where nothing can be allocated.
+struct Start {
+  char* const* arguments;
+  char* const* environment;
+  int out, err, progress;
+  const ChildOptions& options;
+  const std::vector<sock_filter>* filter;  // nullptr: none
+  pid_t parent;
+};
+
+void limit(int resource, std::uint64_t most) {
+  if (most == 0) return;
+  const rlimit both{most, most};
+  ::setrlimit(static_cast<__rlimit_resource>(resource), &both);
+}
+
 /// Between fork and exec: async-signal-safe calls only.
-[[noreturn]] void become(char* const* arguments, int out, int err, int progress, std::uint64_t memory_bytes,
-                         pid_t parent) {
+[[noreturn]] void become(const Start& start) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) ::_exit(127);
+  if (::getppid() != start.parent) ::_exit(127);
   ::setpriority(PRIO_PROCESS, 0, kNiceness);
-  if (memory_bytes > 0) {
-    const rlimit limit{memory_bytes, memory_bytes};
-    ::setrlimit(RLIMIT_AS, &limit);
-  }
+  limit(RLIMIT_AS, start.options.memory_bytes);
+  limit(RLIMIT_FSIZE, start.options.file_bytes);
+  const rlimit no_core{0, 0};
+  ::setrlimit(RLIMIT_CORE, &no_core);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
-  ::dup2(out, 1);
-  ::dup2(err, 2);
-  if (progress == kProgressDescriptor)
-    ::fcntl(progress, F_SETFD, 0);
+  ::signal(SIGXFSZ, SIG_IGN);  // a file that grows too large is an error of writing, which it can explain
+  if (!start.options.folder.empty() && ::chdir(start.options.folder.c_str()) != 0) ::_exit(127);
+  const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  ::dup2(nothing, 0);
+  ::dup2(start.out, 1);
+  ::dup2(start.err, 2);
+  if (start.progress == kProgressDescriptor)
+    ::fcntl(start.progress, F_SETFD, 0);
   else
-    ::dup2(progress, kProgressDescriptor);
-  ::execv(arguments[0], arguments);
+    ::dup2(start.progress, kProgressDescriptor);
+  ::close_range(kProgressDescriptor + 1, ~0U, 0);
+  if (start.filter != nullptr) (void)enter(*start.filter);
+  ::execve(start.arguments[0], start.arguments, start.environment);
   ::_exit(127);
 }
 
@@ -90,6 +143,7 @@ std::string last_sentence(std::string text) {
 }  // namespace
 
 std::string explain(const ChildExit& exit, const std::string& what) {
+  if (exit.too_long) return "The " + what + " took too long and was ended; the recording is untouched.";
   if (exit.signal != 0)
     return "The " + what + " crashed (signal " + std::to_string(exit.signal) +
            "); the recording is untouched.";
@@ -106,13 +160,18 @@ Result<ChildExit> run_child(const ChildOptions& options, std::stop_token stop) {
   if (!errors.open() || !progress.open()) return failed("pipe");
   const int out = ::open(options.stdout_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
   if (out < 0) return failed("its output file");
-  std::vector<char*> arguments;
-  for (const std::string& word : options.command) arguments.push_back(const_cast<char*>(word.c_str()));
-  arguments.push_back(nullptr);
-
-  const pid_t parent = ::getpid();
+  std::vector<std::string> command = options.command, environment = clean_environment(options);
+  const std::vector<char*> arguments = pointers(command), variables = pointers(environment);
+  const Start start{arguments.data(),
+                    variables.data(),
+                    out,
+                    errors.write,
+                    progress.write,
+                    options,
+                    options.network ? nullptr : &no_network_filter(),
+                    ::getpid()};
   const pid_t child = ::fork();
-  if (child == 0) become(arguments.data(), out, errors.write, progress.write, options.memory_bytes, parent);
+  if (child == 0) become(start);
   ::close(out);
   if (child < 0) return failed("fork");
   ::setpgid(child, child);  // as the child does: whoever is first, the group is there before it is killed
@@ -124,13 +183,18 @@ Result<ChildExit> run_child(const ChildOptions& options, std::stop_token stop) {
   std::array<pollfd, 2> waiting{{{errors.read, POLLIN, 0}, {progress.read, POLLIN, 0}}};
   std::chrono::steady_clock::time_point kill_at{};
   int status = 0;
+  const auto began = std::chrono::steady_clock::now();
   for (bool exited = false; !exited || waiting[0].fd >= 0 || waiting[1].fd >= 0;) {
-    if (stop.stop_requested() && !result.cancelled) {
-      result.cancelled = true;
-      kill_at = std::chrono::steady_clock::now() + kPatience;
+    const auto now = std::chrono::steady_clock::now();
+    const bool ending = result.cancelled || result.too_long;
+    const bool late = options.deadline.count() > 0 && now - began >= options.deadline;
+    if (!ending && (late || stop.stop_requested())) {
+      result.cancelled = stop.stop_requested();
+      result.too_long = !result.cancelled;
+      kill_at = now + kPatience;
       ::kill(-child, SIGTERM);
     }
-    if (result.cancelled && std::chrono::steady_clock::now() >= kill_at) ::kill(-child, SIGKILL);
+    if (ending && now >= kill_at) ::kill(-child, SIGKILL);
     ::poll(waiting.data(), waiting.size(), 50);
     if (waiting[0].revents != 0 && !drain(errors.read, result.stderr_tail)) waiting[0].fd = -1;
     if (waiting[1].revents != 0 && !drain(progress.read, lines)) waiting[1].fd = -1;

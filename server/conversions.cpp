@@ -9,6 +9,38 @@ namespace rtpx::server {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+constexpr std::uint64_t kSpareOutput = 1ULL << 30;
+constexpr std::chrono::minutes kSpareTime{10};
+constexpr std::uint64_t kLeastBytesASecond = 4'000;  // of a recording that does not say how long it is
+constexpr std::chrono::hours kLongest{7 * 24};       // that is believed
+
+struct Size {
+  std::uint64_t bytes = 0;
+  std::chrono::seconds duration{0};
+};
+
+/// How much there is to convert.
+Size size_of(const fs::path& folder) {
+  Size out;
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    std::error_code gone;
+    const bool file = fs::is_regular_file(at->symlink_status(gone));
+    const auto bytes = file ? at->file_size(gone) : 0;
+    if (file && !gone) out.bytes += bytes;
+  }
+  out.bytes = std::min<std::uint64_t>(out.bytes, 1ULL << 50);
+  out.duration = std::chrono::seconds(out.bytes / kLeastBytesASecond);
+  if (const auto info = read_recording_info(real_file_system(), folder); info && info->ended_at)
+    out.duration = std::chrono::floor<std::chrono::seconds>(*info->ended_at - info->created);
+  out.duration = std::clamp<std::chrono::seconds>(out.duration, std::chrono::seconds(0), kLongest);
+  return out;
+}
+
+}  // namespace
+
 Conversions::Conversions(const ServeOptions& options, const Library& library, OnEnded on_ended)
     : options_(options), library_(library), on_ended_(std::move(on_ended)) {
   for (int i = 0; i < std::max(1, options.conversions_at_once); ++i)
@@ -110,24 +142,31 @@ void Conversions::convert(const Job& job, std::stop_token server_stop) {
 }
 
 StepState Conversions::convert_folder(const Job& job, const fs::path& folder, std::stop_token stop) {
-  const fs::path output = folder / "output";
+  const auto output = output_folder(folder);
+  if (!output) return {"failed", output.error().message, 0};
+  const fs::path temporary = *output / ".result.json.tmp", whole = fs::absolute(folder);
   std::error_code error;
-  fs::create_directories(output, error);
-  const fs::path temporary = output / ".result.json.tmp";
+  fs::remove(temporary, error);
+  const Size size = size_of(folder);
   const auto run = [&](std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), program(options_));
-    return run_child({std::move(arguments), temporary, options_.conversion_memory_bytes,
-                      [&](const std::string& line) { on_progress(job.id, line); }},
+    return run_child({.command = std::move(arguments),
+                      .stdout_file = temporary,
+                      .memory_bytes = options_.conversion_memory_bytes,
+                      .on_progress = [&](const std::string& line) { on_progress(job.id, line); },
+                      .folder = *output,
+                      .file_bytes = 4 * size.bytes + kSpareOutput,
+                      .deadline = kSpareTime + 10 * size.duration},
                      stop);
   };
   if (job.recover_first) {
-    const auto recovered = run({"recover", folder.string()});
+    const auto recovered = run({"recover", whole.string()});
     if (!recovered) return {"failed", recovered.error().message, 0};
     if (recovered->cancelled) return {"cancelled", "", 0};
     if (recovered->code != 0 && recovered->code != 1)
       return {"failed", explain(*recovered, "conversion"), recovered->code};
   }
-  const auto exit = run({"convert", folder.string(), "-o", output.string(), "--json", "--thumbnail",
+  const auto exit = run({"convert", whole.string(), "-o", output->string(), "--json", "--thumbnail",
                          "--sprites", std::to_string(options_.sprites), "--progress-fd", "3"});
   if (!exit) return {"failed", exit.error().message, 0};
   if (exit->cancelled) {
@@ -138,7 +177,7 @@ StepState Conversions::convert_folder(const Job& job, const fs::path& folder, st
     fs::remove(temporary, error);
     return {"failed", explain(*exit, "conversion"), exit->code};
   }
-  if (auto published = real_file_system().rename(temporary, output / "result.json"); !published)
+  if (auto published = real_file_system().rename(temporary, *output / "result.json"); !published)
     return {"failed", published.error().message, 0};
   return {"done", "", exit->code};
 }

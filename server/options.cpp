@@ -9,6 +9,14 @@ std::string program(const ServeOptions& options) {
                                  : options.command.string();
 }
 
+Result<std::filesystem::path> output_folder(const std::filesystem::path& recording) {
+  const std::filesystem::path folder = std::filesystem::absolute(recording) / "output";
+  std::error_code error;
+  std::filesystem::create_directory(folder, error);
+  if (std::filesystem::is_directory(std::filesystem::symlink_status(folder, error))) return folder;
+  return fail(Errc::io, "Cannot write into " + folder.string() + ": it is no folder.");
+}
+
 bool is_loopback(const std::string& host) {
   if (host == "localhost") return true;
   const bool brackets = host.starts_with('[') && host.ends_with(']');

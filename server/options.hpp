@@ -52,6 +52,10 @@ struct ServeOptions {
 /// The program that conversions, reports and uploads are children of.
 [[nodiscard]] std::string program(const ServeOptions& options);
 
+/// The folder for what is made of a recording, absolute, made when it is missing. Errors: io, also when a
+/// symbolic link is in its place: what is written must not go elsewhere.
+[[nodiscard]] Result<std::filesystem::path> output_folder(const std::filesystem::path& recording);
+
 /// True for literals of 127.0.0.0/8 and ::1, and for localhost.
 [[nodiscard]] bool is_loopback(const std::string& host);
 

@@ -4,7 +4,6 @@
 
 #include "base/file_system.hpp"
 #include "call.hpp"
-#include "child.hpp"
 #include "http/file_response.hpp"
 #include "views.hpp"
 
@@ -77,22 +76,10 @@ Response download(App& app, const Request& request) {
   return response;
 }
 
-/// The readable page of `rtpx report`, made anew by a child process: it parses hostile media.
+/// The readable page of `rtpx report`.
 Response report(App& app, const Request& request) {
-  const auto folder = app.library().folder(request.captured[0]);
-  if (!folder) return problem(folder.error());
-  std::error_code error;
-  fs::create_directories(*folder / "output", error);
-  const fs::path page = *folder / "output" / "report.html";
-  const auto exit = run_child({{program(app.options()), "report", folder->string(), "-o", page.string()},
-                               "/dev/null",
-                               app.options().conversion_memory_bytes,
-                               {}},
-                              {});
-  auto html = read_whole_file(real_file_system(), page, 64U << 20);
-  if (!exit || !html)
-    return http::problem(
-        500, "The report could not be made: " + (exit ? exit->stderr_tail : exit.error().message));
+  auto html = app.reports().page(request.captured[0]);
+  if (!html) return problem(html.error());
   return http::text(*std::move(html), "text/html; charset=utf-8")
       .with("Content-Security-Policy",
             "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "

@@ -65,12 +65,12 @@ void Uploads::run(std::stop_token stop) {
 StepState Uploads::upload(const std::string& id, std::stop_token stop) const {
   const auto folder = library_.folder(id);
   if (!folder) return {"failed", "The recording is gone.", 0};
-  const auto exit =
-      run_child({{program(options_), "upload", folder->string(), options_.upload_url, "--retry-for", "0"},
-                 "/dev/null",
-                 options_.conversion_memory_bytes,
-                 {}},
-                stop);
+  const auto exit = run_child(
+      {.command = {program(options_), "upload", folder->string(), options_.upload_url, "--retry-for", "0"},
+       .stdout_file = "/dev/null",
+       .memory_bytes = options_.conversion_memory_bytes,
+       .network = true},
+      stop);
   if (!exit) return {"failed", exit.error().message, 0};
   if (exit->cancelled) return {"waiting", "", 0};
   if (exit->code != 0) return {"failed", explain(*exit, "upload"), exit->code};
