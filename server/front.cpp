@@ -12,7 +12,7 @@ using http::Request;
 using http::Response;
 using namespace std::chrono_literals;
 
-constexpr auto kPatience = 5s;
+constexpr auto kDrainPatience = 5s;
 
 const char* scheme_of(const App& app) {
   return app.options().tls_cert.empty() ? "http://" : "https://";
@@ -88,7 +88,7 @@ void Front::reload() {
 void Front::stop() {
   if (!server_) return;
   app_.events().stop();
-  server_->stop(kPatience);
+  server_->stop(kDrainPatience);
   for (http::WorkQueue* queue : {&sessions_, &library_, &children_}) queue->stop();
   server_.reset();
 }

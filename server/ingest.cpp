@@ -12,7 +12,7 @@ using http::Request;
 using http::Response;
 using nlohmann::json;
 
-constexpr double kDefaultIdle = 10, kDefaultWait = 60, kLongest = 86'400;  // seconds
+constexpr double kDefaultIdle = 10, kDefaultWait = 60, kLongestSeconds = 86'400;  // seconds
 
 /// A number of seconds in the query; the default when it is not given. nullopt: it is no such number.
 std::optional<std::chrono::milliseconds> seconds_of(const Request& request, const char* name,
@@ -20,13 +20,14 @@ std::optional<std::chrono::milliseconds> seconds_of(const Request& request, cons
   double value = otherwise;
   if (const auto text = request.target.parameter(name)) {
     const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-    if (error != std::errc() || end != text->data() + text->size() || !(value >= 0 && value <= kLongest))
+    if (error != std::errc() || end != text->data() + text->size() ||
+        !(value >= 0 && value <= kLongestSeconds))
       return std::nullopt;
   }
   return std::chrono::milliseconds(static_cast<std::int64_t>(value * 1000));
 }
 
-Response start(App& app, const Request& request) {
+Response start_ingest(App& app, const Request& request) {
   if (auto refusal = refuse_session(app, request, "A session description")) return *std::move(refusal);
   UdpReceiver::Options options;
   const auto idle = seconds_of(request, "idle", kDefaultIdle);
@@ -44,34 +45,34 @@ Response start(App& app, const Request& request) {
   return http::json(view, 201).with("Location", "/api/ingest/" + ingest->id);
 }
 
-Response list(App& app, const Request&) {
+Response list_ingests(App& app, const Request&) {
   json ingests = json::array();
   for (const PlainIngest& one : app.live().ingests()) ingests.push_back(view_of(app, one));
   return http::json({{"ingests", ingests}});
 }
 
-Response show(App& app, const Request& request) {
+Response show_ingest(App& app, const Request& request) {
   for (const PlainIngest& one : app.live().ingests())
     if (one.id == request.captured[0]) return http::json(view_of(app, one));
   return http::problem(404, "There is no such ingest.");
 }
 
-Response stop(App& app, const Request& request) {
+Response stop_ingest(App& app, const Request& request) {
   if (auto stopped = app.live().stop_ingest(request.captured[0]); !stopped) return problem(stopped.error());
   return http::empty(204);
 }
 
-constexpr Route kRoutes[] = {
-    {"GET", "/api/ingest", Need::view, Work::sessions, list},
-    {"POST", "/api/ingest", Need::record, Work::sessions, start, kMaxDescription},
-    {"GET", "/api/ingest/{id}", Need::view, Work::sessions, show},
-    {"DELETE", "/api/ingest/{id}", Need::record, Work::sessions, stop},
+constexpr Route kIngestRoutes[] = {
+    {"GET", "/api/ingest", Need::view, Work::sessions, list_ingests},
+    {"POST", "/api/ingest", Need::record, Work::sessions, start_ingest, kMaxDescription},
+    {"GET", "/api/ingest/{id}", Need::view, Work::sessions, show_ingest},
+    {"DELETE", "/api/ingest/{id}", Need::record, Work::sessions, stop_ingest},
 };
 
 }  // namespace
 
 std::span<const Route> ingest_routes() {
-  return kRoutes;
+  return kIngestRoutes;
 }
 
 }  // namespace rtpx::server

@@ -130,7 +130,7 @@ Response share(App& app, const Request& request) {
 
 constexpr std::size_t kMaxShare = 4U << 10;
 
-constexpr Route kRoutes[] = {
+constexpr Route kRecordingRoutes[] = {
     {"GET", "/api/recordings", Need::view, Work::library, list},
     {"GET", "/api/recordings/{id}", Need::view_link, Work::library, show},
     {"DELETE", "/api/recordings/{id}", Need::admin, Work::library, remove},
@@ -144,7 +144,7 @@ constexpr Route kRoutes[] = {
 }  // namespace
 
 std::span<const Route> recording_routes() {
-  return kRoutes;
+  return kRecordingRoutes;
 }
 
 }  // namespace rtpx::server

@@ -65,7 +65,7 @@ Response events(App& app, const Request& request) {
 
 constexpr std::size_t kMaxLogin = 4U << 10;
 
-constexpr Route kRoutes[] = {
+constexpr Route kServiceRoutes[] = {
     {"GET", "/healthz", Need::nothing, Work::loop, health},
     {"GET", "/readyz", Need::nothing, Work::loop, ready},
     {"GET", "/metrics", Need::view, Work::library, metrics},
@@ -78,7 +78,7 @@ constexpr Route kRoutes[] = {
 }  // namespace
 
 std::span<const Route> service_routes() {
-  return kRoutes;
+  return kServiceRoutes;
 }
 
 }  // namespace rtpx::server

@@ -46,7 +46,7 @@ Response close_session(App& app, const Request& request) {
   return http::empty(200);
 }
 
-constexpr Route kRoutes[] = {
+constexpr Route kWhipRoutes[] = {
     {"POST", "/whip", Need::record, Work::sessions, open_session, kMaxDescription},
     {"PATCH", "/whip/{session}", Need::record, Work::sessions, patch_session, kMaxDescription},
     {"DELETE", "/whip/{session}", Need::record, Work::sessions, close_session},
@@ -55,7 +55,7 @@ constexpr Route kRoutes[] = {
 }  // namespace
 
 std::span<const Route> whip_routes() {
-  return kRoutes;
+  return kWhipRoutes;
 }
 
 std::optional<Response> refuse_session(App& app, const Request& request, const std::string& what) {

@@ -7,7 +7,7 @@ namespace {
 
 constexpr int kMostDigits = 8;
 
-int hex_digit(char c) {
+int size_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
@@ -31,7 +31,7 @@ ChunkedBody::State ChunkedBody::put(std::string_view bytes, std::string& body, s
       continue;
     }
     const char c = bytes[used++];
-    const int digit = hex_digit(c);
+    const int digit = size_digit(c);
     bool good = true;
     switch (at_) {
       case At::size:
