@@ -105,6 +105,10 @@ Result<void> Conversion::write(const PlannedOutput& planned) {
     return {};
   }
   if (!written) return std::unexpected(written.error());
+  if (written->cut_off)
+    note({{ConvertNote::Severity::loss, "",
+           planned.id + ": it changes so often that it would need more than " + std::to_string(kMostParts) +
+               " files; what follows these is left out"}});
   for (const std::string& why : written->left_out)
     note({{ConvertNote::Severity::skipped, "", planned.id + ": " + why + "; that track is left out"}});
   if (stage)
@@ -198,6 +202,8 @@ void Conversion::record(const PlannedOutput& planned, const WrittenOutput& writt
       note(notes_of(layer));
       for (const std::string& message : track->unsupported())
         note({{ConvertNote::Severity::skipped, layer.track_id, "track " + layer.track_id + ": " + message}});
+      if (const auto unfilled = track->left_unfilled())
+        note({{ConvertNote::Severity::info, layer.track_id, *unfilled}});
       report.tracks.push_back(std::move(layer));
     }
   if (options_.write_reports)

@@ -20,8 +20,12 @@ bool parameter_sets_change(const PlannedTrack& planned) {
 
 /// The highest rate and most channels of what the track sends: sound that is encoded anew keeps them through
 /// a change of codec.
-AudioTranscoderOptions transcoder_options(const PlannedTrack& planned, const ConvertOptions& options) {
-  AudioTranscoderOptions made{options.audio, 0, 0, options.opus_fec, options.gaps != GapPolicy::keep};
+AudioTranscoderOptions transcoder_options(const PlannedTrack& planned, const ConvertOptions& options,
+                                          FillBudget& budget) {
+  AudioTranscoderOptions made{
+      options.audio, 0, 0, options.opus_fec, options.gaps != GapPolicy::keep, [&budget](std::int64_t gap) {
+        return budget.take(gap);
+      }};
   for (const PlacedLayer* placed : planned.layers)
     for (std::size_t type = 0; type < placed->layer->media_types.size(); ++type) {
       const Codec* codec = placed->layer->media_types[type]
@@ -36,6 +40,18 @@ AudioTranscoderOptions transcoder_options(const PlannedTrack& planned, const Con
       made.channels = std::max(made.channels, int{config.channels});
     }
   return made;
+}
+
+/// What passed while it was recorded, from its first packet to its last.
+std::int64_t recorded_ns(const PlannedTrack& planned) {
+  std::int64_t first = INT64_MAX, last = INT64_MIN;
+  for (const PlacedLayer* layer : planned.layers) {
+    first = std::min(first, layer->layer->first_receive_ms);
+    last = std::max(last, layer->layer->last_receive_ms);
+  }
+  constexpr std::int64_t kMost = 366LL * 86'400'000;  // ms; and no overflow, whatever a damaged time says
+  const std::uint64_t ms = static_cast<std::uint64_t>(last) - static_cast<std::uint64_t>(first);
+  return std::min<std::int64_t>(ms > INT64_MAX ? 0 : static_cast<std::int64_t>(ms), kMost) * 1'000'000;
 }
 
 }  // namespace
@@ -63,21 +79,24 @@ Result<std::unique_ptr<OpenTrack>> OpenTrack::open(const PlannedTrack& planned, 
   } else {
     track->source_ = std::move(sources.front());
   }
+  track->budget_ = FillBudget(recorded_ns(planned));
   if (track->kind() == MediaKind::video) {
     const PictureFillOptions fill{options.gaps == GapPolicy::fill, options.incomplete == Incomplete::freeze,
                                   track->input().end_ns};
     if (fill.every_gap || fill.after_loss)
-      track->source_ = std::make_unique<PictureFill>(std::move(track->source_), fill, *track->logs_.front());
+      track->source_ = std::make_unique<PictureFill>(std::move(track->source_), fill, track->budget_,
+                                                     *track->logs_.front());
     return track;
   }
   const bool fill = options.gaps != GapPolicy::keep;
   if (options.audio != AudioCodec::copy) {
-    auto transcoded =
-        std::make_unique<TranscodedAudio>(std::move(track->source_), transcoder_options(planned, options));
+    auto transcoded = std::make_unique<TranscodedAudio>(std::move(track->source_),
+                                                        transcoder_options(planned, options, track->budget_));
     track->transcoded_ = transcoded.get();
     track->source_ = std::move(transcoded);
   } else if (fill) {
-    track->source_ = std::make_unique<SilenceFill>(std::move(track->source_), *track->logs_.front());
+    track->source_ =
+        std::make_unique<SilenceFill>(std::move(track->source_), track->budget_, *track->logs_.front());
   }
   return track;
 }
@@ -114,6 +133,14 @@ std::vector<TrackReport> OpenTrack::reports() const {
     reports.front().opus_fec_packets = transcoded_->recovered_by_fec();
   }
   return reports;
+}
+
+std::optional<std::string> OpenTrack::left_unfilled() const {
+  const std::int64_t seconds = budget_.refused_ns() / 1'000'000'000;
+  if (seconds == 0) return std::nullopt;
+  return "track " + planned_.layers.front()->track->files.track_id + ": gaps of " + std::to_string(seconds) +
+         " s in all were left as they are: its sender's clock ran further than the time in which it was "
+         "recorded";
 }
 
 std::vector<std::string> OpenTrack::unsupported() const {

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "convert/output_writer.hpp"
 #include "convert/plan.hpp"
+#include "frames/fill_budget.hpp"
 #include "frames/frame_log.hpp"
 #include "frames/transcoded_audio.hpp"
 #include "packets/spill_file.hpp"
@@ -29,6 +32,8 @@ class OpenTrack {
   [[nodiscard]] std::vector<TrackReport> reports() const;
   /// Codecs that no depacketizer knows, in words.
   [[nodiscard]] std::vector<std::string> unsupported() const;
+  /// What was not filled because the sender's clock is not to be believed, in words.
+  [[nodiscard]] std::optional<std::string> left_unfilled() const;
 
  private:
   explicit OpenTrack(const PlannedTrack& planned) : planned_(planned) {}
@@ -37,6 +42,7 @@ class OpenTrack {
   bool sets_in_band_ = false;  // H.264, H.265: in every keyframe, as they change in the file
   std::vector<std::unique_ptr<FrameLog>> logs_;  // one for each layer
   std::vector<const LayerFrames*> layers_;       // inside source_
+  FillBudget budget_{0};
   std::unique_ptr<FrameSource> source_;
   const TranscodedAudio* transcoded_ = nullptr;  // source_, where audio is encoded anew
 };

@@ -50,6 +50,7 @@ class Writer {
       if (!route) return std::unexpected(route.error());
       if (*route == nullptr) break;
       if (auto written = write_next(**route); !written) return std::unexpected(written.error());
+      if (output_.cut_off) break;
       if (count % kFramesPerLook != 0) continue;
       if (options_.stop.stop_requested()) return fail(Errc::cancelled, "the conversion was cancelled");
       if (options_.progress) options_.progress(now_ns_);
@@ -90,11 +91,13 @@ class Writer {
   Result<void> write_next(Route& route) {
     now_ns_ = route.order_ns;
     if (!muxer_ || must_split(route)) {
+      if (is_full()) return {};
       if (auto opened = open_part(); !opened) return opened;
     }
     if (route.in_file) {
       auto written = write_frame(route);
       if (!written && written.error().code == Errc::unsupported && route.config != route.next->config) {
+        if (is_full()) return {};
         if (auto opened = open_part(); !opened) return opened;  // the container cannot hold the change
         written = write_frame(route);
       }
@@ -104,6 +107,8 @@ class Writer {
     route.input.source->pop();
     return {};
   }
+
+  bool is_full() { return output_.cut_off = output_.parts.size() == kMostParts; }
 
   [[nodiscard]] bool must_split(const Route& route) const {
     if (!route.in_file) return false;

@@ -33,6 +33,9 @@ struct WriterOptions {
   std::function<void(std::int64_t time_ns)> progress;  ///< told the place in time, now and then
 };
 
+/// A call has no more changes that need a part of their own; each part is a file to write, sync and show.
+inline constexpr std::size_t kMostParts = 500;
+
 /// One file that was written.
 struct WrittenPart {
   std::filesystem::path file;
@@ -42,7 +45,8 @@ struct WrittenPart {
 };
 
 struct WrittenOutput {
-  std::vector<WrittenPart> parts;     ///< at least one
+  std::vector<WrittenPart> parts;     ///< at least one, kMostParts at most
+  bool cut_off = false;               ///< there would have been more parts: the rest was not written
   std::vector<std::string> left_out;  ///< tracks that the container cannot hold, in words
 };
 

@@ -1,6 +1,8 @@
 #include "convert/plan.hpp"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "convert/output_names.hpp"
 
@@ -27,18 +29,15 @@ bool wanted(const PlacedLayer& layer, const ConvertOptions& options) {
 
 std::vector<Group> group_layers(const std::vector<PlacedLayer>& layers, const ConvertOptions& options) {
   std::vector<Group> groups;
+  std::map<std::pair<std::optional<std::string>, const TrackScan*>, std::size_t> known;
   for (const PlacedLayer& layer : layers) {
     if (!wanted(layer, options)) continue;
     const auto stream = stream_of(layer);
     const TrackScan* track = layer.track;
-    const auto same = [&](const Group& group) {
-      if (stream) return group.stream == stream;
-      const auto& member = group.video.empty() ? group.audio : group.video;
-      return !group.stream && member.front()->track == track;
-    };
-    auto group = std::ranges::find_if(groups, same);
-    if (group == groups.end()) group = groups.insert(groups.end(), Group{stream, {}, {}});
-    (track->files.track.kind == MediaKind::video ? group->video : group->audio).push_back(&layer);
+    const auto [at, is_new] = known.try_emplace({stream, stream ? nullptr : track}, groups.size());
+    if (is_new) groups.push_back({stream, {}, {}});
+    Group& group = groups[at->second];
+    (track->files.track.kind == MediaKind::video ? group.video : group.audio).push_back(&layer);
   }
   return groups;
 }

@@ -29,7 +29,7 @@ void PictureFill::prepare(const PlacedFrame* next) {
   const std::int64_t pictures = (gap + step / 4) / step;
   if (!wanted || pictures < 2 || gap > kMostFilledNs) return;
   filler_.frame.data = hold_->frame();
-  if (filler_.frame.data.empty()) return;
+  if (filler_.frame.data.empty() || !budget_.take(gap)) return;
   left_ = pictures - 1;
   each_ns_ = gap / pictures;
   filler_.time_ns = last_ns_ + each_ns_;

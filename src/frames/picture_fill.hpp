@@ -5,6 +5,7 @@
 #include <string>
 
 #include "codec/hold_frame.hpp"
+#include "frames/fill_budget.hpp"
 #include "frames/frame_log.hpp"
 #include "frames/frame_source.hpp"
 
@@ -21,8 +22,10 @@ struct PictureFillOptions {
 /// all passes through: then the file's times alone hold the picture.
 class PictureFill final : public FrameSource {
  public:
-  PictureFill(std::unique_ptr<FrameSource> source, const PictureFillOptions& options, FrameLog& log)
-      : source_(std::move(source)), options_(options), log_(log) {}
+  /// `budget` and `log` outlive this.
+  PictureFill(std::unique_ptr<FrameSource> source, const PictureFillOptions& options, FillBudget& budget,
+              FrameLog& log)
+      : source_(std::move(source)), options_(options), budget_(budget), log_(log) {}
 
   [[nodiscard]] Result<const PlacedFrame*> peek() override;
   void pop() override;
@@ -36,6 +39,7 @@ class PictureFill final : public FrameSource {
 
   std::unique_ptr<FrameSource> source_;
   PictureFillOptions options_;
+  FillBudget& budget_;
   FrameLog& log_;
   std::string mime_type_;                     // that hold_ is for
   std::unique_ptr<HoldFrame> hold_;           // nullptr: not one of those codecs

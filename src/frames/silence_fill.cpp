@@ -42,8 +42,9 @@ void SilenceFill::prepare(const PlacedFrame& next) {
   left_ = 0;
   const std::int64_t gap = next.time_ns - end_ns_;
   if (!started_ || payload_.empty() || filler_.duration_ns <= 0 || gap > kMostFilledNs) return;
-  left_ = (gap + filler_.duration_ns / 4) / filler_.duration_ns;
-  if (left_ < 0) left_ = 0;
+  const std::int64_t packets = (gap + filler_.duration_ns / 4) / filler_.duration_ns;
+  if (packets <= 0 || !budget_.take(gap)) return;
+  left_ = packets;
   filler_.time_ns = end_ns_;
   filler_.config = next.config;
 }

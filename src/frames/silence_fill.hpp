@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "frames/fill_budget.hpp"
 #include "frames/frame_log.hpp"
 #include "frames/frame_source.hpp"
 
@@ -13,7 +14,9 @@ namespace rtpx {
 /// silent samples. Other codecs pass through. Time stays that of the recording.
 class SilenceFill final : public FrameSource {
  public:
-  SilenceFill(std::unique_ptr<FrameSource> source, FrameLog& log) : source_(std::move(source)), log_(log) {}
+  /// `budget` and `log` outlive this.
+  SilenceFill(std::unique_ptr<FrameSource> source, FillBudget& budget, FrameLog& log)
+      : source_(std::move(source)), budget_(budget), log_(log) {}
 
   [[nodiscard]] Result<const PlacedFrame*> peek() override;
   void pop() override;
@@ -23,6 +26,7 @@ class SilenceFill final : public FrameSource {
   [[nodiscard]] bool make_filler(const PlacedFrame& like);
 
   std::unique_ptr<FrameSource> source_;
+  FillBudget& budget_;
   FrameLog& log_;
   std::int64_t end_ns_ = 0;  // where the last packet ends
   bool started_ = false;

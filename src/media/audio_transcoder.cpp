@@ -45,6 +45,7 @@ class Transcoder final : public AudioTranscoder {
   Result<void> feed_silence(std::int64_t count, const Sink& sink);
   Result<void> feed(const Sink& sink);
   Result<void> feed_delayed(const Sink& sink);
+  [[nodiscard]] bool fills(std::int64_t time_ns) const;
   void work_off(std::int64_t difference);
 
   std::unique_ptr<AudioDecoder> decoder_;
@@ -123,6 +124,12 @@ Result<void> Transcoder::bridge(const AudioPacket& packet, std::int64_t missing,
   return {};
 }
 
+/// Whether the gap before `time_ns` (since base_ns_) is filled with silence.
+bool Transcoder::fills(std::int64_t time_ns) const {
+  const std::int64_t gap = time_ns - ns_of(fed_);
+  return options_.fill_gaps && gap <= kLongestFillNs && (!options_.may_fill || options_.may_fill(gap));
+}
+
 void Transcoder::work_off(std::int64_t difference) {
   if (std::abs(difference) < samples_of(kDriftNs) || fed_ < stretched_until_) return;
   encoder_->stretch(static_cast<int>(difference));
@@ -151,7 +158,7 @@ Result<void> Transcoder::push(const AudioPacket& packet, const Sink& sink) {
   const std::int64_t time_ns = packet.time_ns - ns_of(decoder_->delay() - skip_);
   if (!begun_) begin_at(time_ns);
   std::int64_t difference = samples_of(time_ns - base_ns_) - fed_;
-  if (difference > samples_of(options_.fill_gaps ? kLongestFillNs : kJumpNs)) {
+  if (difference > samples_of(kJumpNs) && !fills(time_ns - base_ns_)) {
     if (auto padded = encoder_->pad(sink); !padded) return padded;
     begin_at(time_ns);
     difference = 0;

@@ -16,6 +16,8 @@ struct AudioTranscoderOptions {
   int sample_rate = 0, channels = 0;  ///< of what comes out, at least; the first that goes in may have more
   bool opus_fec = false;              ///< take the packet before a gap from the next one's in-band FEC
   bool fill_gaps = true;              ///< silence in gaps; else time jumps over gaps of more than 200 ms
+  /// Asked before a gap of over 200 ms is filled: false to jump over it all the same.
+  std::function<bool(std::int64_t gap_ns)> may_fill{};
 };
 
 /// One audio packet at its place in the file.

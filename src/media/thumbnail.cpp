@@ -11,6 +11,7 @@ constexpr int kKeyframes = 8;                               // looked at
 constexpr std::int64_t kStretchNs = 60'000'000'000;         // in which they are looked for
 constexpr double kEnoughToSee = 1'200, kNothingToSee = 40;  // luma variance
 constexpr int kPictures = 300, kEvery = 10;                 // looked through where no keyframe shows a thing
+constexpr std::int64_t kPixels = 1'000'000'000;             // or so many: 300 huge ones take minutes
 
 struct Best {
   libav::Frame picture;
@@ -39,10 +40,12 @@ Result<void> look_at_keyframes(VideoReader& reader, Best& best) {
 Result<void> look_at_first_seconds(VideoReader& reader, Best& best) {
   reader.only_keyframes(false);
   if (auto sought = reader.seek(0); !sought) return sought;
-  for (int count = 0; count < kPictures && best.variance < kEnoughToSee; ++count) {
+  std::int64_t pixels = 0;
+  for (int count = 0; count < kPictures && pixels < kPixels && best.variance < kEnoughToSee; ++count) {
     const auto picture = reader.next();
     if (!picture) return std::unexpected(picture.error());
     if (*picture == nullptr) break;
+    pixels += std::int64_t{(*picture)->width} * (*picture)->height;
     if (count % kEvery == 0 || best.variance < 0) best.offer(**picture);
   }
   return {};

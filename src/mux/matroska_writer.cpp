@@ -22,6 +22,7 @@ constexpr std::int64_t kClusterMs = 5'000;        // WebM container guidelines
 constexpr std::int64_t kHoleNs = 200'000'000, kLongestWaitNs = 500'000'000;
 constexpr std::size_t kMostWaiting = 8U << 20;  // bytes
 constexpr std::int64_t kVideoCueMs = 500, kAudioCueMs = 2'500;
+constexpr std::uint64_t kMostCuePoints = 100'000;
 constexpr std::uint64_t kCueSize = 24;  // a CuePoint of a file below 1 TiB and 34 years
 constexpr unsigned kSizeWidth = 4;      // of clusters and cues: below 256 MiB
 constexpr std::size_t kBlockHead = 64;  // more than any block or group spends beside its frame
@@ -93,6 +94,7 @@ std::uint64_t MatroskaWriter::room_for_cues(const MuxHints& hints) const {
   } else if (milliseconds > 0) {
     points = milliseconds / kAudioCueMs + 2;
   }
+  points = std::min(points, kMostCuePoints);  // whatever length a damaged clock claims; more go to the end
   return points == 0 ? 0 : 4 + 8 + points * kCueSize;
 }
 

@@ -244,8 +244,9 @@ TEST(Fill, EachAudioCodecHasItsOwnSilence) {
         Case{"audio/G722", all(0xFF)}, Case{"audio/L16", all(0)}}) {
     const Codec codec{.payload_type = 96, .mime_type = of.mime_type, .clock_rate = 48000};
     FrameLog log;
+    FillBudget budget(0);
     SilenceFill filled(std::make_unique<FewFrames>(codec, std::vector<std::int64_t>{0, 20, 100, 120}, sound),
-                       log);
+                       budget, log);
     std::vector<std::int64_t> times, silent;
     for (auto frame = filled.peek(); frame && *frame != nullptr; filled.pop(), frame = filled.peek()) {
       times.push_back((*frame)->time_ns / 1'000'000);
