@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "storage/recording_lock.hpp"
+
 namespace rtpx::server {
 namespace {
 
@@ -181,6 +183,8 @@ Result<void> Library::set(const std::string& id, std::string RecordingInfo::*ste
 Result<void> Library::remove(const std::string& id) const {
   const auto at = folder(id);
   if (!at) return std::unexpected(at.error());
+  if (const auto owner = recording_owner(*at))
+    return fail(Errc::already_exists, "Recording " + id + " is being written by " + *owner + ".");
   const fs::path hidden = base_dir_ / (kDeletedPrefix + id);
   if (auto renamed = real_file_system().rename(*at, hidden); !renamed) return renamed;
   std::error_code error;

@@ -145,8 +145,10 @@ std::vector<LiveSession> Live::sessions() const {
 
 bool Live::is_recording(const std::string& recording_id) const {
   const std::lock_guard lock(mutex_);
-  return std::ranges::any_of(
-      sessions_, [&](const auto& session) { return session.second.recording_id == recording_id; });
+  return std::ranges::any_of(sessions_, [&](const auto& session) {
+    return session.second.recording_id == recording_id ||
+           session.second.recorder->folder().filename() == recording_id;  // another one after a restart
+  });
 }
 
 std::optional<std::string> Live::recording_of(const std::string& session_id) const {

@@ -52,10 +52,13 @@ struct EndedTracks {
 /// keeps
 /// `<folder>/manifest.json` naming them. File layout: docs/record-file-format.md.
 ///
-/// Threads: every member may be called from any thread. record() does no I/O and never waits; internal
-/// threads own the files. The destructor ends all tracks, waits until they are on disk, and must not run in a
-/// callback. Durability: what record() accepted is readable after a process crash once flush_interval has
-/// passed, and after power loss once sync_interval has (docs/crash-safety.md).
+/// Threads: every member may be called from any thread. record() does no I/O and never waits for the disk;
+/// the only system call that it may make is a futex, where two threads meet in a lock that is held for some
+/// tens of instructions, and to wake the writer when a quarter of the memory is used. Internal threads own
+/// the files. The destructor ends all tracks, waits until they are on disk, and must not run in a callback.
+/// Durability: what record() accepted longer ago than Stats::oldest_unwritten is readable after a process
+/// crash, what it accepted longer ago than Stats::oldest_unsynced after power loss: flush_interval and
+/// sync_interval where machine and disk keep up (docs/crash-safety.md).
 class Recorder {
  public:
   enum class LowSpacePolicy : std::uint8_t {
@@ -70,7 +73,7 @@ class Recorder {
     std::filesystem::path base_dir = "./recordings";
     /// When not empty: the recording's folder itself, instead of a dated one. Must be new or empty.
     std::filesystem::path folder;
-    std::string name;  ///< free text, kept in recording.json
+    std::string name;       ///< free text, kept in recording.json
     std::string continues;  ///< folder name of the recording that this one goes on with, kept there too
     /// Runs after every (re)start, on the dispatcher thread at restarts and inside start() at first; returns
     /// tracks to add.
@@ -79,8 +82,9 @@ class Recorder {
     std::shared_ptr<Uploader> uploader;  ///< finished tracks are handed to it; see s3.hpp
     bool upload_while_recording = false;
 
-    std::size_t queue_bytes = 128U << 20;           ///< memory for all tracks together; beyond it: queue_full
-    std::chrono::milliseconds flush_interval{100};  ///< longest stay of an accepted packet in our memory; > 0
+    std::size_t queue_bytes = 128U << 20;  ///< memory for all tracks together; beyond it: queue_full
+    std::chrono::milliseconds flush_interval{
+        100};  ///< stay of an accepted packet in our memory, where there is time; > 0
     std::chrono::milliseconds sync_interval{1000};  ///< longest time until accepted data is synced; 0: never
     bool checksums = true;                          ///< keep the checksum and time index
 
@@ -169,17 +173,25 @@ class Recorder {
     std::uint64_t refused_packets = 0;
     bool live = false;
   };
+  /// Counts are of the recorder's whole life.
   struct Stats {
     std::uint64_t packets = 0, bytes = 0, rtcp_packets = 0;
     std::uint64_t queue_full = 0, disk_full = 0, unknown_track = 0, unknown_rid = 0, ended = 0, too_large = 0,
                   failed = 0;             ///< packets refused, by outcome
     std::uint64_t lost_after_accept = 0;  ///< accepted, then lost with a failing disk
     std::size_t queued_bytes = 0;         ///< accepted and not yet written
+    /// No packet that was accepted longer ago than this waits for being written: what a crash of the process
+    /// would cost now. At most flush_interval, when the machine has time and the disk takes the data.
+    std::chrono::microseconds oldest_unwritten{0};
+    /// No packet that was accepted longer ago than this waits for being synced: what a power loss would cost
+    /// now. nullopt when sync_interval is 0. A file that was left because its sync failed does not count.
+    std::optional<std::chrono::microseconds> oldest_unsynced;
     std::uint64_t writes = 0, syncs = 0;
+    /// The longest that a packet can have waited for being written, and the longest pass of syncs, so far.
     std::chrono::microseconds worst_flush{0}, worst_sync{0};
     std::uint64_t sink_exceptions = 0;
     std::uint64_t restarts = 0;
-    std::vector<TrackStats> tracks;
+    std::vector<TrackStats> tracks;  ///< those that are live, and the last 64 that ended
   };
   [[nodiscard]] Stats stats() const;
 

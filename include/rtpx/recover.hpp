@@ -52,9 +52,11 @@ struct RecoverReport {
 /// Makes a whole recording of what a crash or damage left: cuts torn tails and damaged stretches out of the
 /// record files, rebuilds a missing or broken manifest from the files (track ids from index and file names,
 /// codecs recognised by their payload), ends what was not ended (end_reason "recovered"). Works on upstream's
-/// recordings too. Running it again changes nothing. Not to be run on a recording that is being written.
+/// recordings too. Running it again changes nothing. A recording that is being written is refused.
 /// `recording` is a folder, or the manifest.json in it.
-/// Errors: not_found, already_exists (output), io, no_space, unsupported (newer version), cancelled.
+/// Errors: not_found, already_exists (output), io, no_space, unsupported (newer version), cancelled;
+/// already_exists too while a recorder, or another recovery, writes the recording: the message says which
+/// process, and since when.
 [[nodiscard]] Result<RecoverReport> recover(const std::filesystem::path& recording,
                                             const RecoverOptions& options = {});
 

@@ -9,6 +9,7 @@
 #include "convert/publish.hpp"
 #include "mux/published_file.hpp"
 #include "report/track_report.hpp"
+#include "storage/recording_lock.hpp"
 
 namespace rtpx {
 namespace {
@@ -47,6 +48,9 @@ Result<ConvertResult> Conversion::run() {
                                 [&](double fraction) { progress_.tell(kScanShare * fraction, "scan"); });
   if (!scanned) return std::unexpected(scanned.error());
   scanned_ = std::move(*scanned);
+  if (const auto owner = recording_owner(recording_.folder))
+    note({{ConvertNote::Severity::info, "",
+           recording_.name + " belongs to " + *owner + ": only what was written until now is converted"}});
   for (const TrackScan& track : scanned_.tracks) note(notes_of(track));
 
   plan_ = plan_outputs(scanned_.layers, options_);

@@ -35,6 +35,7 @@ void BlockIndex::end(const OutputFile& output) {
   if (!is_here(output)) return;
   name(output);
   encoder_.end(output.number, output.written.load(), output.records.load());
+  named_.erase(output.number);
 }
 
 Result<void> BlockIndex::write(bool sync) {

@@ -32,8 +32,8 @@ class BlockIndex {
   const std::unique_ptr<File> file_;
   const std::filesystem::path folder_;
   IndexEncoder encoder_;
-  std::size_t taken_ = 0;  // bytes of the encoder that are in the file
-  std::set<std::uint32_t> named_;
+  std::size_t taken_ = 0;          // bytes of the encoder that are in the file
+  std::set<std::uint32_t> named_;  // files that have not ended
 };
 
 }  // namespace rtpx

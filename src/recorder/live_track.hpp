@@ -13,7 +13,7 @@
 
 namespace rtpx {
 
-/// One track of a recorder, from add_tracks() to the recorder's end. record() uses the queues and the rids;
+/// One track of a recorder, until its end is published. record() uses the queues and the rids;
 /// the rest is the control side's, under its lock.
 struct LiveTrack {
   LiveTrack(MediaStreamTrack track, const std::shared_ptr<QueueShared>& shared);
@@ -30,8 +30,7 @@ struct LiveTrack {
 
   const MediaStreamTrack track;
   const std::shared_ptr<PacketQueue> media, rtcp;
-  std::atomic<bool> codecs_changed{false};     ///< since the manifest was published
-  std::atomic<std::uint64_t> unknown_rids{0};  ///< packets of track handles with an index too large
+  std::atomic<bool> codecs_changed{false};  ///< since the manifest was published
 
   // The control side's.
   std::shared_ptr<QueueWriter> media_writer, rtcp_writer;
@@ -41,7 +40,22 @@ struct LiveTrack {
   unsigned folder_number = 0;  ///< of the recorder's folders, the last one it was live in
   std::optional<UtcTime> ended_at;
   std::string end_reason;
-  std::optional<ManifestTrack> stored;  ///< its locations elsewhere; the local files are deleted
+  std::optional<ManifestTrack> stored;        ///< its locations elsewhere; the local files are deleted
+  std::string file_stem;                      ///< what its files are called, less their endings
+  std::uint64_t refused_before = 0;           ///< refused or lost before it came to this folder
+  std::vector<std::uint64_t> rid_bytes_seen;  ///< when the layers were last compared
+  /// Refused, or accepted and lost, of the media.
+  [[nodiscard]] std::uint64_t refused() const {
+    return media->counters().refused_packets() + media_writer->lost();
+  }
+
+  // The dispatcher's: what it has told of.
+  struct Told {
+    std::uint64_t queue_full = 0, disk_full = 0, packets = 0;
+    std::chrono::steady_clock::time_point refused_at{}, packets_at{};
+    bool flowing = false;
+  };
+  Told told;
 
  private:
   void note_codec(const Codec& codec) noexcept;

@@ -30,6 +30,7 @@ struct OutputFile {
   std::atomic<bool> abandoned{
       false};  ///< left because it failed, which was reported: no more errors of it count
   std::atomic<bool> created{false};  ///< the name exists, perhaps not durably
+  std::atomic<bool> synced{false};   ///< a sync of it went well
 
   /// The open file, if it is open now.
   [[nodiscard]] std::shared_ptr<File> handle() const {

@@ -161,12 +161,20 @@ PacketQueue* PacketQueue::take_ready(QueueShared& shared) noexcept {
 }
 
 Outcome PacketQueue::refuse(Outcome outcome) noexcept {
-  refused_[static_cast<std::size_t>(outcome)].fetch_add(1, std::memory_order_relaxed);
+  auto& counters = retired_ ? shared_->refused_late : refused_;
+  counters[static_cast<std::size_t>(outcome)].fetch_add(1, std::memory_order_relaxed);
   return outcome;
 }
 
 void PacketQueue::count_refused(Outcome outcome) noexcept {
+  const std::lock_guard lock(mutex_);
   refuse(outcome);
+}
+
+PacketQueue::Counters PacketQueue::retire() noexcept {
+  const std::lock_guard lock(mutex_);
+  retired_ = true;
+  return counters();
 }
 
 void PacketQueue::close(Outcome outcome) noexcept {

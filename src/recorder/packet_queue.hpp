@@ -40,6 +40,7 @@ struct QueueShared {
   std::atomic<std::uint32_t> flush_pass{0};              ///< counts the writer's passes over all queues
   alignas(64) std::atomic<PacketQueue*> ready{nullptr};  ///< stack of queues with a full write waiting
   WakeUp writer;
+  std::array<std::atomic<std::uint64_t>, 8> refused_late{};  ///< by Outcome: of queues after retire()
 };
 
 /// One file's bytes on their way from record() to the writer thread.
@@ -79,6 +80,9 @@ class PacketQueue {
     [[nodiscard]] std::uint64_t refused_packets() const noexcept;
   };
   [[nodiscard]] Counters counters() const noexcept;
+  /// After close(), for a queue whose counters are looked at for the last time: what is refused later counts
+  /// in QueueShared::refused_late.
+  [[nodiscard]] Counters retire() noexcept;
   /// Bytes offered so far of each rid, also of refused packets.
   [[nodiscard]] std::vector<std::uint64_t> rid_bytes() const;
   [[nodiscard]] std::uint64_t published() const noexcept {
@@ -121,6 +125,7 @@ class PacketQueue {
   // Under mutex_, but for the counters, which are written under it and read without.
   mutable std::mutex mutex_;
   Outcome closed_ = Outcome::accepted;
+  bool retired_ = false;
   Chunk* tail_ = nullptr;  // the chunk that record() fills
   std::uint32_t tail_used_ = 0;
   std::uint64_t room_ = 0;  // bytes free in tail_ and the chunks after it

@@ -10,6 +10,11 @@ namespace {
 
 constexpr std::size_t kPartsPerWrite = 16;
 constexpr std::uint32_t kIdlePasses = 20;
+using namespace std::chrono_literals;
+constexpr unsigned kQuickFailures = 12;  // without a rest; then each rest is twice the one before
+constexpr std::chrono::milliseconds kFirstRest = 50ms, kLongestRest = 1s;
+constexpr auto kCalm = 15s;
+constexpr int kMostFailedSyncs = 3;
 
 }  // namespace
 
@@ -23,7 +28,9 @@ QueueWriter::QueueWriter(std::string track_id, std::shared_ptr<PacketQueue> queu
       content_(content),
       options_(options),
       listener_(listener),
-      output_(new_output()) {}
+      output_(new_output()) {
+  be_calm();
+}
 
 std::shared_ptr<OutputFile> QueueWriter::new_output() const {
   std::string name = stem_;
@@ -118,6 +125,7 @@ void QueueWriter::close_block() {
 
 void QueueWriter::maintain(std::uint32_t pass) {
   if (block_.length != 0 && pass - block_pass_ >= options_.block_passes) close_block();
+  if (failures_ != 0 && std::chrono::steady_clock::now() - last_failure_ >= kCalm) be_calm();
   if (const std::uint64_t position = queue_->published(); position != idle_position_) {
     idle_position_ = position;
     idle_since_ = pass;
@@ -170,9 +178,9 @@ void QueueWriter::cut_torn_record(OpenFiles& files, std::uint32_t pass) {
   block_.crc = crc32c(bytes);
 }
 
-void QueueWriter::go_back_to_boundary(OpenFiles& files) {
+void QueueWriter::go_back_to_boundary(OpenFiles& files, std::uint32_t pass) {
   if (skipping_) return;
-  cut_torn_record(files, 0);
+  cut_torn_record(files, pass);
   close_block();
   if (queue_->rewind(walker_.boundary())) {
     walker_.reset(walker_.boundary(), walker_.whole());
@@ -182,14 +190,31 @@ void QueueWriter::go_back_to_boundary(OpenFiles& files) {
   }
 }
 
-void QueueWriter::restart_file(OpenFiles& files) {
+void QueueWriter::restart_file(OpenFiles& files, std::uint32_t pass) {
   output_->abandoned.store(true);
-  go_back_to_boundary(files);
+  go_back_to_boundary(files, pass);
   next_file(files);
+  last_failure_ = std::chrono::steady_clock::now();
+  if (++failures_ <= kQuickFailures) return;
+  rest_until_ = last_failure_ + rest_;
+  rest_ = std::min(2 * rest_, kLongestRest);
 }
 
-void QueueWriter::restart_in(OpenFiles& files, const std::filesystem::path& folder) {
-  restart_file(files);
+void QueueWriter::be_calm() {
+  failures_ = 0;
+  rest_until_ = {};
+  rest_ = kFirstRest;
+}
+
+bool QueueWriter::syncs_keep_failing() {
+  if (output_->synced.load()) failed_syncs_ = 0;
+  return ++failed_syncs_ >= kMostFailedSyncs;
+}
+
+void QueueWriter::restart_in(OpenFiles& files, const std::filesystem::path& folder, std::uint32_t pass) {
+  if (!done.load()) restart_file(files, pass);
+  be_calm();
+  failed_syncs_ = 0;
   const std::lock_guard lock(files_mutex_);
   earlier_.clear();
   part_ = 1;

@@ -52,10 +52,15 @@ class QueueWriter {
   void maintain(std::uint32_t pass);
 
   /// Leaves a file that failed; what was not written goes to a new one in the same folder, a record that is
-  /// torn between them is lost.
-  void restart_file(OpenFiles& files);
-  /// The same in another folder.
-  void restart_in(OpenFiles& files, const std::filesystem::path& folder);
+  /// torn between them is lost. When that happens again and again, the queue rests in between: a disk that
+  /// fails every other write must not fill the folder with files.
+  void restart_file(OpenFiles& files, std::uint32_t pass);
+  /// Not to be written before.
+  [[nodiscard]] std::chrono::steady_clock::time_point rests_until() const { return rest_until_; }
+  /// The same in another folder. A queue that is done leaves nothing there.
+  void restart_in(OpenFiles& files, const std::filesystem::path& folder, std::uint32_t pass);
+  /// A sync of the file failed. True: so did those of the files before it; it is not the file.
+  [[nodiscard]] bool syncs_keep_failing();
   /// Everything is written: closes the file for good.
   void finish(OpenFiles& files);
   /// What waits cannot be written and is lost: cuts the file after its last whole record and closes it.
@@ -90,8 +95,9 @@ class QueueWriter {
   [[nodiscard]] std::shared_ptr<OutputFile> new_output() const;
   void leave_file(OpenFiles& files);
   void begin_file();
+  void be_calm();
   void cut_torn_record(OpenFiles& files, std::uint32_t pass);
-  void go_back_to_boundary(OpenFiles& files);
+  void go_back_to_boundary(OpenFiles& files, std::uint32_t pass);
 
   const std::string track_id_;
   const std::shared_ptr<PacketQueue> queue_;
@@ -112,6 +118,10 @@ class QueueWriter {
   std::uint32_t block_pass_ = 0;
   std::uint64_t idle_position_ = 0;
   std::uint32_t idle_since_ = 0;
+  unsigned failures_ = 0;              // of files, since it was calm
+  std::chrono::milliseconds rest_{0};  // the next
+  std::chrono::steady_clock::time_point last_failure_{}, rest_until_{};
+  int failed_syncs_ = 0;  // in a row
   std::atomic<std::uint64_t> lost_{0};
 
   mutable std::mutex files_mutex_;

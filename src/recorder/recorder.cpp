@@ -65,11 +65,7 @@ Result<Recorder::Track> Recorder::track(std::string_view track_id) {
 Outcome Recorder::record(std::string_view track_id, std::optional<std::string_view> rid,
                          std::span<const std::byte> packet, const PacketInfo& info) noexcept {
   const auto track = impl_->find(track_id);
-  if (!track) {
-    impl_->unknown_track.fetch_add(1);
-    impl_->unknown_targets.note(track_id, {});
-    return Outcome::unknown_track;
-  }
+  if (!track) return impl_->refuse_unknown(track_id);
   const auto index = track->rid_index(rid);
   if (!index) {
     track->media->count_refused(Outcome::unknown_rid);
@@ -82,10 +78,7 @@ Outcome Recorder::record(std::string_view track_id, std::optional<std::string_vi
 Outcome Recorder::record_rtcp(std::string_view track_id, std::span<const std::byte> packet,
                               std::optional<ReceiveClock::time_point> arrival) noexcept {
   const auto track = impl_->find(track_id);
-  if (track) return track->record_rtcp(packet, arrival);
-  impl_->unknown_track.fetch_add(1);
-  impl_->unknown_targets.note(track_id, {});
-  return Outcome::unknown_track;
+  return track ? track->record_rtcp(packet, arrival) : impl_->refuse_unknown(track_id);
 }
 
 Result<EndedTracks> Recorder::end_tracks(std::span<const std::string> ids, std::string_view end_reason) {

@@ -58,7 +58,7 @@ void RecorderImpl::tick() {
   for (auto& unknown : unknown_targets.due(now)) emit(std::move(unknown));
   const auto tracks = all_tracks();
   for (const auto& track : tracks) {
-    Reported& last = reported[track.get()];
+    LiveTrack::Told& last = track->told;
     const PacketQueue::Counters media = track->media->counters(), rtcp = track->rtcp->counters();
     const auto of = [&](Outcome outcome) {
       return media.refused[static_cast<std::size_t>(outcome)] +
@@ -85,7 +85,11 @@ void RecorderImpl::tick() {
     }
     if (track->codecs_changed.exchange(false)) publish_wanted.store(true);
   }
-  if (publish_wanted.exchange(false) && !restarting.load())
+  const bool gave_up = [this] {
+    const std::lock_guard guard(control_mutex);
+    return failure.has_value();
+  }();
+  if (publish_wanted.exchange(false) && !gave_up)
     control_thread.post([this] {
       if (const auto published = publish(); !published) publish_wanted.store(true);
     });
@@ -93,6 +97,7 @@ void RecorderImpl::tick() {
     space_checked = now;
     control_thread.post([this] {
       check_space();
+      forget_ended();  // what had not reached the disk when end_tracks() answered
       space_check_pending.store(false);
     });
   }

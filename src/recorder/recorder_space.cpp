@@ -8,7 +8,6 @@
 namespace rtpx {
 namespace {
 
-constexpr const char* kReserveName = ".reserve";
 constexpr std::uint64_t kReserveBytes = 1U << 20;
 
 }  // namespace
@@ -37,25 +36,25 @@ void RecorderImpl::drop_layers(bool low) {
       continue;
     }
     std::vector<std::uint64_t> now = track->media->rid_bytes(), fresh = now;
-    const std::vector<std::uint64_t>& before = rid_bytes_seen[track.get()];
+    const std::vector<std::uint64_t>& before = track->rid_bytes_seen;
     for (std::size_t i = 0; i < before.size(); ++i) fresh[i] -= before[i];
     const auto best = std::ranges::max_element(fresh);
     if (*best != 0) track->media->keep_only_rid(static_cast<int>(best - fresh.begin()));
-    rid_bytes_seen[track.get()] = std::move(now);
+    track->rid_bytes_seen = std::move(now);
   }
 }
 
 void RecorderImpl::take_reserve() {
   if (reserve_taken || closed) return;
-  const auto file = files.open(folder / kReserveName, OpenMode::append);
+  const auto file = files.open(folder / kReserveFileName, OpenMode::append);
   reserve_taken = file && (*file)->reserve(kReserveBytes);
 }
 
 void RecorderImpl::release_reserve() {
-  if (std::exchange(reserve_taken, false)) (void)files.remove(folder / kReserveName);
+  if (std::exchange(reserve_taken, false)) (void)files.remove(folder / kReserveFileName);
 }
 
-std::optional<UploadTaskRef> RecorderImpl::start_upload(const std::vector<std::shared_ptr<LiveTrack>>& tracks,
+std::optional<UploadTaskRef> RecorderImpl::start_upload(const Tracks& tracks,
                                                         const Manifest& manifest_of_tracks) {
   if (!options.uploader) return std::nullopt;
   Uploader::Task task;
@@ -72,7 +71,8 @@ std::optional<UploadTaskRef> RecorderImpl::start_upload(const std::vector<std::s
       std::move(task), [weak = weak_from_this(), own, where = folder](UploadTaskRef, const auto& outcome) {
         const auto me = weak.lock();
         if (!me) return;
-        if (const auto* complete = std::get_if<event::UploadComplete>(&outcome))
+        const auto* complete = std::get_if<event::UploadComplete>(&outcome);
+        if (complete != nullptr && me->options.on_low_space == Recorder::LowSpacePolicy::delete_uploaded)
           me->control_thread.post([impl = me.get(), own, where, stored = complete->manifest] {
             impl->uploaded.push_back({where, own, stored});
           });
@@ -88,15 +88,40 @@ void RecorderImpl::resume_uploads() {
   });
 }
 
-void RecorderImpl::delete_uploaded() {
-  for (const Uploaded& one : std::exchange(uploaded, {})) {
-    for (const auto& file : one.files) (void)files.remove(one.folder / file);
+/// Makes the manifest say where the files are stored now, before they go.
+Result<void> RecorderImpl::name_stored(const Uploaded& one) {
+  if (one.folder != folder) {  // left when the storage failed
+    const auto text = read_whole_file(files, one.folder / "manifest.json");
+    if (!text) return std::unexpected(text.error());
+    auto manifest = parse_manifest(*text);
+    if (!manifest) return std::unexpected(manifest.error());
     for (const auto& [id, stored] : one.manifest)
-      if (const auto track = find(id)) {
-        const std::lock_guard lock(control_mutex);
-        track->stored = stored;
-      }
-    publish_wanted.store(true);
+      if (const auto entry = manifest->find(id); entry != manifest->end())
+        move_locations(entry->second, stored);
+    return write_file_atomically(files, one.folder / "manifest.json",
+                                 as_bytes(serialize_manifest(*manifest)));
+  }
+  {
+    const std::lock_guard guard(control_mutex);
+    for (const auto& [id, stored] : one.manifest) {
+      if (const auto track = find(id)) track->stored = stored;
+      const auto entry = ended_entries.find(id);
+      if (entry == ended_entries.end()) continue;
+      ManifestTrack track = track_of_entry(entry->second);
+      move_locations(track, stored);
+      entry->second = entry_text(id, track);
+    }
+  }
+  return publish();
+}
+
+void RecorderImpl::delete_uploaded() {
+  for (Uploaded& one : std::exchange(uploaded, {})) {
+    if (!name_stored(one)) {
+      uploaded.push_back(std::move(one));  // tried again when space is looked at next
+      continue;
+    }
+    for (const auto& file : one.files) (void)files.remove(one.folder / file);
   }
 }
 

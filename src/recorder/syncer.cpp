@@ -20,7 +20,10 @@ constexpr std::uint64_t kKeepBytes = 4U << 20;    // pushed bytes of one file th
 }  // namespace
 
 Syncer::Syncer(FileSystem& files, std::chrono::milliseconds interval, Callbacks callbacks)
-    : files_(files), interval_(interval), callbacks_(std::move(callbacks)) {}
+    : files_(files),
+      interval_(interval),
+      callbacks_(std::move(callbacks)),
+      synced_until_(std::chrono::steady_clock::now().time_since_epoch().count()) {}
 
 Syncer::~Syncer() = default;
 
@@ -103,6 +106,7 @@ Result<void> Syncer::sync_now() {
 Result<void> Syncer::pass(bool sync) {
   const std::lock_guard lock(pass_mutex_);
   const auto began = std::chrono::steady_clock::now();
+  const auto written_until = callbacks_.written_until();
   (void)take_inbox(false);
   for (Tracked& t : tracked_) t.ending = t.output->finished.load();  // then all its blocks are in the inbox
   const std::vector<WrittenBlock> blocks = take_inbox(true);
@@ -116,6 +120,7 @@ Result<void> Syncer::pass(bool sync) {
   const auto took =
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
   if (sync) worst_sync_us_.store(std::max<std::int64_t>(worst_sync_us_.load(), took.count()));
+  if (sync && result) synced_until_.store(written_until.time_since_epoch().count());
   return result;
 }
 
@@ -173,10 +178,12 @@ Result<void> Syncer::finish_sync(Tracked& tracked, const std::shared_ptr<File>& 
     if (synced.error().code == Errc::too_many_files) return synced;  // the next pass tries again
   }
   tracked.synced = tracked.to_sync;
-  if (synced)
+  if (synced) {
+    tracked.output->synced.store(true);
     callbacks_.durable(*tracked.output, tracked.to_sync);
-  else
+  } else {
     callbacks_.failed(tracked.output, synced.error());
+  }
   tracked.in_doubt = tracked.in_doubt || !synced;  // a later sync that succeeds says nothing of these bytes
   return synced;
 }

@@ -24,6 +24,8 @@ class Syncer final : public WriteListener {
     std::function<void(std::shared_ptr<OutputFile>, Error)> failed;
     /// The first `bytes` of the file are on disk for good.
     std::function<void(const OutputFile&, std::uint64_t bytes)> durable;
+    /// Everything that was accepted before is written.
+    std::function<std::chrono::steady_clock::time_point()> written_until;
   };
 
   /// `interval` 0: only sync_now() syncs.
@@ -46,6 +48,10 @@ class Syncer final : public WriteListener {
     std::chrono::microseconds worst_sync{0};  ///< longest pass over all files
   };
   [[nodiscard]] Stats stats() const;
+  /// Everything that was accepted before is on disk, but for files that were left because their sync failed.
+  [[nodiscard]] std::chrono::steady_clock::time_point synced_until() const {
+    return std::chrono::steady_clock::time_point(std::chrono::steady_clock::duration(synced_until_.load()));
+  }
 
  private:
   struct Tracked {
@@ -81,6 +87,7 @@ class Syncer final : public WriteListener {
   bool stopping_ = false;
   std::atomic<std::uint64_t> syncs_{0};
   std::atomic<std::int64_t> worst_sync_us_{0};
+  std::atomic<std::chrono::steady_clock::rep> synced_until_;
 };
 
 }  // namespace rtpx

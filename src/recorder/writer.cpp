@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/thread.hpp"
 #include "recorder/pass_period.hpp"
 
 namespace rtpx {
@@ -11,7 +12,8 @@ using namespace std::chrono_literals;
 constexpr auto kRound = 5ms;  // between two looks for full chunks, while there are some
 constexpr auto kIdleRound =
     80ms;  // while there are none: a slow recorder among hundreds must not cost wake-ups
-constexpr auto kFullRetry = 100ms;  // between two attempts at a full disk
+constexpr auto kFullRetry = 100ms;   // between two attempts at a full disk
+constexpr auto kDrainRetry = 100ms;  // the same for a queue that is to end
 
 }  // namespace
 
@@ -20,28 +22,24 @@ Writer::Writer(std::shared_ptr<QueueShared> shared, FileSystem& files,
     : shared_(std::move(shared)),
       pass_period_(pass_period(flush_interval)),
       listener_(listener),
-      open_files_(files) {}
+      open_files_(files),
+      written_until_(Clock::now().time_since_epoch().count()) {}
 
 void Writer::run() {
+  ask_for_short_latency();
   auto next_pass = Clock::now() + pass_period_;
-  auto last_pass = Clock::now();
   std::chrono::milliseconds round = kRound;
   while (!stopping_.load()) {
     run_commands();
     round =
         shared_->ready.load(std::memory_order_relaxed) != nullptr ? kRound : std::min(2 * round, kIdleRound);
     write_ready();
-    if (const auto now = Clock::now(); now >= next_pass) {
+    if (const auto now = Clock::now(); now >= std::min(next_pass, again_at_)) {
       pass();
-      const auto end = Clock::now();
-      const auto gap = std::chrono::duration_cast<std::chrono::microseconds>(end - last_pass).count();
-      worst_flush_us_.store(std::max(worst_flush_us_.load(std::memory_order_relaxed), gap),
-                            std::memory_order_relaxed);
-      last_pass = end;
-      next_pass = std::max(now + pass_period_, end);
+      next_pass = std::max(now + pass_period_, Clock::now());
     }
     if (shared_->ready.load(std::memory_order_relaxed) == nullptr || blocked())
-      shared_->writer.wait_until(std::min(next_pass, Clock::now() + round));
+      shared_->writer.wait_until(std::min({next_pass, again_at_, Clock::now() + round}));
   }
   run_commands();
 }
@@ -66,17 +64,22 @@ void Writer::write_ready() {
   }
 }
 
-void Writer::pass() {
+bool Writer::pass() {
+  const auto began = Clock::now();
+  again_at_ = Clock::time_point::max();
   ++pass_number_;
   shared_->flush_pass.store(pass_number_, std::memory_order_relaxed);
+  bool all_written = true;
   for (const auto& queue : queues_) {
-    write_queue(*queue, false);
+    if (!write_queue(*queue, false)) all_written = false;
     queue->maintain(pass_number_);
     settle(*queue);
+    if (queue->draining.load() && !queue->done.load()) again_at_ = std::min(again_at_, began + kDrainRetry);
   }
+  note_wait(began, all_written);
   if (full_ && std::ranges::all_of(queues_, [](const auto& queue) { return queue->queue().queued() == 0; }))
     set_full(false);
-  if (!any_done_) return;
+  if (!any_done_) return all_written;
   any_done_ = false;
   write_ready();  // no queue may be on the stack of those announced when it goes
   std::erase_if(queues_, [&](const std::shared_ptr<QueueWriter>& queue) {
@@ -84,45 +87,70 @@ void Writer::pass() {
     by_queue_.erase(&queue->queue());
     return true;
   });
+  return all_written;
 }
 
-void Writer::write_queue(QueueWriter& queue, bool whole_chunks) {
-  if (whole_chunks && queue.queue().queued() < PacketQueue::kWriteBytes) return;
+// What waited longest when a pass ends was accepted right after the pass began that wrote everything last.
+void Writer::note_wait(Clock::time_point began, bool all_written) {
+  const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - written_until());
+  if (all_written) written_until_.store(began.time_since_epoch().count());
+  worst_flush_us_.store(std::max(worst_flush_us_.load(), waited.count()));
+}
+
+bool Writer::write_queue(QueueWriter& queue, bool whole_chunks) {
+  if (whole_chunks && queue.queue().queued() < PacketQueue::kWriteBytes) return false;
   const std::uint64_t target =
       queue.queue().published();  // what comes meanwhile must not keep other queues waiting
   while (queue.queue().written() < target && !blocked()) {
-    const bool existed = queue.file_exists();
+    if (Clock::now() < queue.rests_until()) {
+      again_at_ = std::min(again_at_, queue.rests_until());
+      pass_error_ = Error{Errc::io, "The files of track " + queue.track_id() + " fail again and again."};
+      return false;
+    }
+    const auto before = queue.output();
+    const bool existed = before->created.load();
     const auto wrote = queue.write(open_files_, pass_number_, whole_chunks);
     if (!wrote) {
-      on_error(queue, wrote.error());
-      return;
+      if (!on_error(queue, wrote.error())) return false;
+      whole_chunks = false;
+      continue;
     }
-    if (!*wrote) return;
+    if (!*wrote) break;
     writes_.fetch_add(1, std::memory_order_relaxed);
     set_full(false);
-    if (!existed || !queue.file_exists()) listener_.files_changed();
+    if (!existed || queue.output() != before) listener_.files_changed();
   }
+  return queue.queue().written() >= target;
 }
 
-void Writer::on_error(QueueWriter& queue, const Error& error) {
+bool Writer::on_error(QueueWriter& queue, const Error& error) {
   pass_error_ = error;
   switch (error.code) {
     case Errc::no_space:
       retry_at_ = Clock::now() + kFullRetry;
       set_full(true);
-      return;
+      return false;
     case Errc::too_many_files:
-      return;  // what waits stays in memory until there is a descriptor
+      return false;  // what waits stays in memory until there is a descriptor
     default:
       break;
   }
   if (queue.nothing_in_file()) {  // a fresh file failed as well: it is not the file
-    suspended_ = true;
-    listener_.storage_failed(error);
-    return;
+    suspend(error);
+    return false;
   }
   leave_file(queue, error);
-  write_queue(queue, false);
+  return true;
+}
+
+void Writer::suspend(const Error& cause) {
+  if (suspended_.load()) return;
+  listener_.storage_failed(cause);  // first: whoever sees that writing stopped finds the cause
+  {
+    const std::lock_guard lock(progress_mutex_);
+    suspended_.store(true);
+  }
+  progress_.notify_all();
 }
 
 void Writer::set_full(bool full) {
@@ -179,9 +207,11 @@ bool Writer::drain(std::span<const std::shared_ptr<QueueWriter>> queues, Clock::
     pass();
   });
   std::unique_lock lock(progress_mutex_);
-  return progress_.wait_until(lock, deadline, [&] {
+  const auto done = [&] {
     return std::ranges::all_of(queues, [](const auto& queue) { return queue->done.load(); });
-  });
+  };
+  progress_.wait_until(lock, deadline, [&] { return done() || (suspended_.load() && !failed_.load()); });
+  return done();
 }
 
 Result<void> Writer::flush(Clock::time_point deadline) {
@@ -193,11 +223,11 @@ Result<void> Writer::flush(Clock::time_point deadline) {
   command([this, answer] {
     pass_error_.reset();
     retry_at_ = {};
-    pass();
-    if (!pass_error_ && suspended_)
-      pass_error_ = Error{Errc::storage_failed, "The recorder's storage has failed."};
+    std::optional<Error> error;
+    if (!pass())
+      error = pass_error_.value_or(Error{Errc::storage_failed, "The recorder's storage has failed."});
     const std::lock_guard lock(progress_mutex_);
-    answer->error = pass_error_;
+    answer->error = std::move(error);
     answer->done = true;
     progress_.notify_all();
   });
@@ -208,24 +238,35 @@ Result<void> Writer::flush(Clock::time_point deadline) {
   return {};
 }
 
-void Writer::move_to(std::filesystem::path folder) {
-  const auto moved = std::make_shared<std::atomic<bool>>(false);
-  command([this, moved, folder = std::move(folder)] {
-    for (const auto& queue : queues_)
-      if (!queue->done.load()) queue->restart_in(open_files_, folder);
-    suspended_ = false;
+std::vector<bool> Writer::move_to(std::filesystem::path folder, std::vector<Group> groups) {
+  struct Answer {
+    bool done = false;
+    std::vector<bool> moved;
+  };
+  const auto answer = std::make_shared<Answer>();
+  command([this, answer, folder = std::move(folder), groups = std::move(groups)] {
+    std::vector<bool> moved;
+    for (const Group& group : groups) {
+      moved.push_back(!std::ranges::all_of(group, [](const auto& queue) { return queue->done.load(); }));
+      if (!moved.back()) continue;
+      for (const auto& queue : group) queue->restart_in(open_files_, folder, pass_number_);
+    }
+    suspended_.store(false);
     set_full(false);
     const std::lock_guard lock(progress_mutex_);
-    moved->store(true);
+    answer->moved = std::move(moved);
+    answer->done = true;
     progress_.notify_all();
   });
   std::unique_lock lock(progress_mutex_);
-  progress_.wait(lock, [&] { return moved->load() || stopping_.load(); });
+  progress_.wait(lock, [&] { return answer->done || stopping_.load(); });
+  return answer->moved;
 }
 
 void Writer::give_up_all() {
+  failed_.store(true);
   command([this] {
-    failed_ = suspended_ = true;
+    suspended_.store(true);
     for (const auto& queue : queues_) queue->draining.store(true);
     pass();
   });
@@ -233,13 +274,16 @@ void Writer::give_up_all() {
 
 void Writer::restart_output(std::shared_ptr<OutputFile> output, Error cause) {
   command([this, output = std::move(output), cause = std::move(cause)] {
-    for (const auto& queue : queues_)
-      if (queue->output() == output && !queue->done.load()) leave_file(*queue, cause);
+    for (const auto& queue : queues_) {
+      if (queue->output() != output || queue->done.load()) continue;
+      if (queue->syncs_keep_failing()) return suspend(cause);
+      leave_file(*queue, cause);
+    }
   });
 }
 
 void Writer::leave_file(QueueWriter& queue, const Error& cause) {
-  queue.restart_file(open_files_);
+  queue.restart_file(open_files_, pass_number_);
   listener_.file_restarted(queue, cause);
   listener_.files_changed();
 }

@@ -40,28 +40,43 @@ class Writer {
 
   void add(std::vector<std::shared_ptr<QueueWriter>> queues);
   /// Writes all that the queues hold, which are closed, and finishes them; what cannot be written is given
-  /// up. False: not done at `deadline`; it goes on.
+  /// up. False: not done at `deadline`, or the storage failed; it goes on, after a move where one is needed.
   [[nodiscard]] bool drain(std::span<const std::shared_ptr<QueueWriter>> queues, Clock::time_point deadline);
   /// Writes all that was accepted before the call. Errors: what the writes answered; io after `deadline`.
   [[nodiscard]] Result<void> flush(Clock::time_point deadline);
-  /// After storage_failed(): goes on with all queues in `folder`.
-  void move_to(std::filesystem::path folder);
+  /// The queues of one track; they move together.
+  using Group = std::vector<std::shared_ptr<QueueWriter>>;
+  /// After storage_failed(): goes on in `folder` with the groups that are not done. Answers which they are,
+  /// in the order of `groups`.
+  [[nodiscard]] std::vector<bool> move_to(std::filesystem::path folder, std::vector<Group> groups);
   /// After storage_failed(): gives all queues up.
   void give_up_all();
   /// A sync of `output` failed: its queue goes on in a new file.
   void restart_output(std::shared_ptr<OutputFile> output, Error cause);
 
+  /// Writing has stopped after storage_failed().
+  [[nodiscard]] bool suspended() const { return suspended_.load(); }
+
   struct Stats {
     std::uint64_t writes = 0;
-    std::chrono::microseconds worst_flush{0};  ///< longest time between the ends of two passes
+    std::chrono::microseconds worst_flush{0};  ///< the longest that an accepted packet can have waited
   };
   [[nodiscard]] Stats stats() const;
+  /// Everything that was accepted before is written, or lost and counted.
+  [[nodiscard]] Clock::time_point written_until() const {
+    return Clock::time_point(Clock::duration(written_until_.load()));
+  }
 
  private:
-  void pass();
+  /// True: all that had been accepted is written.
+  bool pass();
   void write_ready();
-  void write_queue(QueueWriter& queue, bool whole_chunks);
-  void on_error(QueueWriter& queue, const Error& error);
+  /// True: all that had been accepted is written.
+  bool write_queue(QueueWriter& queue, bool whole_chunks);
+  /// True: the queue goes on in a new file.
+  [[nodiscard]] bool on_error(QueueWriter& queue, const Error& error);
+  void suspend(const Error& cause);
+  void note_wait(Clock::time_point began, bool all_written);
   void leave_file(QueueWriter& queue, const Error& cause);
   void settle(QueueWriter& queue);
   void set_full(bool full);
@@ -78,16 +93,18 @@ class Writer {
   std::vector<std::shared_ptr<QueueWriter>> queues_;
   std::unordered_map<const PacketQueue*, QueueWriter*> by_queue_;
   std::uint32_t pass_number_ = 0;
-  bool suspended_ = false, failed_ = false, full_ = false, any_done_ = false;
-  Clock::time_point retry_at_{};
+  bool full_ = false, any_done_ = false;
+  Clock::time_point retry_at_{},
+      again_at_ = Clock::time_point::max();  // of a full disk; the next pass, if sooner
   std::optional<Error> pass_error_;
 
   std::mutex commands_mutex_;
   std::vector<std::function<void()>> commands_;
 
   std::mutex progress_mutex_;
-  std::condition_variable progress_;  // a queue is done, a flush answered
-  std::atomic<bool> stopping_{false};
+  std::condition_variable progress_;  // a queue is done, a flush answered, the storage failed
+  std::atomic<bool> stopping_{false}, suspended_{false}, failed_{false};
+  std::atomic<Clock::rep> written_until_;
   std::atomic<std::uint64_t> writes_{0};
   std::atomic<std::int64_t> worst_flush_us_{0};
 };

@@ -4,6 +4,7 @@
 
 #include "recover/recovery_plan.hpp"
 #include "recover/recovery_report.hpp"
+#include "storage/recording_lock.hpp"
 
 namespace rtpx {
 
@@ -23,12 +24,21 @@ class Recovery {
 
   Result<RecoverReport> write() {
     if (const auto done = prepare_target(); !done) return std::unexpected(done.error());
+    auto lock = RecordingLock::take(files(), target_, "rtpx recover");
+    if (!lock && lock.error().code == Errc::already_exists) return std::unexpected(lock.error());
+    auto written = write_locked();
+    if (written) (void)files().remove(target_ / kReserveFileName);
+    if (lock) lock->release();
+    return written;
+  }
+
+ private:
+  Result<RecoverReport> write_locked() {
     if (const auto done = write_files(); !done) return std::unexpected(done.error());
     if (const auto done = write_the_rest(); !done) return std::unexpected(done.error());
     return std::move(plan_.report);
   }
 
- private:
   [[nodiscard]] bool copying() const { return !options_.output.empty(); }
 
   Result<void> prepare_target() {
@@ -176,6 +186,13 @@ class Recovery {
 }  // namespace
 
 Result<RecoverReport> recover(const fs::path& recording, const RecoverOptions& options) try {
+  std::error_code ignored;
+  const fs::path folder = fs::is_directory(recording, ignored) ? recording : recording.parent_path();
+  if (const auto owner = recording_owner(folder))
+    return fail(Errc::already_exists,
+                folder.string() + " belongs to " + *owner +
+                    ": there is nothing to recover before that ends (convert and verify take "
+                    "what is written until now)");
   auto plan = plan_recovery(recording, options);
   if (!plan) return std::unexpected(plan.error());
   return Recovery(std::move(*plan), options).write();

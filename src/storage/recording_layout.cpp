@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/file_name.hpp"
+#include "storage/recording_lock.hpp"
 
 namespace rtpx {
 
@@ -33,6 +34,12 @@ class Reader {
     if (!*info) return fail(Errc::not_found, "There is no recording " + recording.string());
     out_.folder = folder ? recording : recording.parent_path();
     manifest_file_ = folder ? recording / "manifest.json" : recording;
+    if (const auto owner = recording_owner(out_.folder)) {
+      live_ = true;
+      out_.notes.push_back(out_.folder.string() + " belongs to " + *owner +
+                           ": what is written until now is looked at, and the newest of it is not covered by "
+                           "checksums yet");
+    }
     if (const auto done = read_info(); !done) return std::unexpected(done.error());
     if (const auto done = read_tracks(); !done) return std::unexpected(done.error());
     if (const auto done = read_indexes(); !done) return std::unexpected(done.error());
@@ -153,7 +160,7 @@ class Reader {
       file.present = true;
       file.last_of_track = true;
       if (out_.manifest)
-        (rtcp ? out_.notes : out_.problems).push_back("The manifest does not name " + path.string());
+        (rtcp || live_ ? out_.notes : out_.problems).push_back("The manifest does not name " + path.string());
       out_.files.push_back(std::move(file));
     }
     return {};
@@ -205,6 +212,7 @@ class Reader {
 
   RecordingLayout out_;
   fs::path manifest_file_;
+  bool live_ = false;  // files may have come after the manifest was read
   std::set<fs::path> seen_;
   std::vector<std::pair<std::size_t, std::string>> missing_;  // number in out_.files, what to say
 };

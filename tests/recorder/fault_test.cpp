@@ -4,72 +4,22 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <mutex>
 #include <thread>
 
-#include "recorder/started.hpp"
-#include "support/fault_file_system.hpp"
+#include "recorder/faulty_disk.hpp"
 
 namespace rtpx {
 namespace {
 
 using namespace std::chrono_literals;
 using test::FaultFileSystem;
+using test::FaultyDisk;
 using test::records;
 using test::rtp;
 using test::Started;
 using test::text;
 using test::video;
 using Op = FaultFileSystem::Op;
-
-class FaultyDisk : public testing::Test {
- protected:
-  Recorder::Options options() {
-    Recorder::Options out;
-    out.base_dir = "/disk/recordings";
-    out.file_system = &disk;
-    out.flush_interval = 8ms;
-    out.sync_interval = 20ms;
-    out.end_timeout = 5s;
-    out.low_space_bytes = 0;
-    out.full_space_bytes = 0;
-    out.event_sink = [this](const Event& event) {
-      const std::lock_guard lock(events_mutex);
-      events.push_back(event);
-    };
-    return out;
-  }
-  template <typename T>
-  std::vector<T> events_of() {
-    std::vector<T> out;
-    const std::lock_guard lock(events_mutex);
-    for (const Event& event : events)
-      if (const T* one = std::get_if<T>(&event)) out.push_back(*one);
-    return out;
-  }
-  template <typename Condition>
-  [[nodiscard]] static bool eventually(Condition&& condition) {
-    for (int i = 0; i < 2000; ++i) {
-      if (condition()) return true;
-      std::this_thread::sleep_for(5ms);
-    }
-    return false;
-  }
-  std::string stored(const std::filesystem::path& file) { return disk.content(file); }
-  /// The packets of all files of a track, in order.
-  std::vector<std::string> packets_of(const ManifestTrack& track) {
-    std::vector<std::string> out;
-    std::vector<std::string> files{track.location};
-    files.insert(files.end(), track.more_locations.begin(), track.more_locations.end());
-    for (const auto& file : files)
-      for (const auto& record : records(stored(file))) out.push_back(record.packet);
-    return out;
-  }
-
-  FaultFileSystem disk;
-  std::mutex events_mutex;
-  std::vector<Event> events;
-};
 
 TEST_F(FaultyDisk, RecordNeverWaitsWhileTheDiskIsStopped) {
   auto how = options();

@@ -17,6 +17,7 @@ struct ChildLog {
     std::int64_t accepted_ns;  // CLOCK_MONOTONIC
   };
   std::atomic<std::uint64_t> count;
+  std::atomic<std::int64_t> written_until_ns;  // what was accepted before is written, by Recorder::stats()
   Entry entries[kChildEntries];
 };
 

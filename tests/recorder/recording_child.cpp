@@ -48,6 +48,11 @@ int main(int argc, char** argv) {
     if (handles[track].record(0, packet) != Outcome::accepted) return 4;
     out.entries[n] = {track, sequence, test::monotonic_ns()};
     out.count.store(n + 1);
+    if (n % 512 == 0) {
+      const std::int64_t now = test::monotonic_ns();
+      const std::chrono::nanoseconds oldest = (*recorder)->stats().oldest_unwritten;
+      out.written_until_ns.store(now - oldest.count());
+    }
     if (n % 64 == 63) std::this_thread::sleep_for(std::chrono::microseconds(500));
   }
   return 0;
