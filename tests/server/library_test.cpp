@@ -19,8 +19,7 @@ TEST(Library, DeletesNoRecordingThatIsBeingWritten) {
   const auto refused = library.remove(id);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::already_exists);
-  EXPECT_THAT(refused.error().message,
-              testing::HasSubstr("is being written by a recorder));
+  EXPECT_THAT(refused.error().message, testing::HasSubstr("is being written"));
   ASSERT_EQ(s.record("camera", 1), Outcome::accepted);
   s.end("camera");
   s.recorder.reset();
