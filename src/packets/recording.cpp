@@ -1,6 +1,7 @@
 #include "packets/recording.hpp"
 
 #include <system_error>
+#include <utility>
 
 #include "rtpx/recover.hpp"
 
@@ -35,13 +36,19 @@ Result<std::filesystem::path> fetch(const std::string& url, const std::filesyste
 /// Resolves the locations of one track.
 class Finder {
  public:
-  Finder(const std::filesystem::path& folder, const std::filesystem::path& download_path,
-         Downloader* downloader)
-      : folder_(folder), download_path_(download_path), downloader_(downloader) {}
+  /// `remote_folder`: the URL that the manifest was fetched from; empty: it is a local one.
+  Finder(const std::filesystem::path& folder, std::string remote_folder,
+         const std::filesystem::path& download_path, Downloader* downloader)
+      : folder_(folder),
+        remote_folder_(std::move(remote_folder)),
+        download_path_(download_path),
+        downloader_(downloader) {}
 
   Result<std::filesystem::path> find(const std::string& location) const {
-    if (!remote(location)) return resolve_location(location, folder_);
-    return fetch(location, download_path_, downloader_);
+    if (remote(location)) return fetch(location, download_path_, downloader_);
+    if (remote_folder_.empty()) return resolve_location(location, folder_);
+    // A manifest from elsewhere names files beside it, and none of this machine.
+    return fetch(remote_folder_ + "/" + last_component(location), download_path_, downloader_);
   }
 
   TrackFiles files_of(const std::string& id, const ManifestTrack& track) const {
@@ -61,37 +68,45 @@ class Finder {
 
  private:
   const std::filesystem::path& folder_;
+  std::string remote_folder_;
   const std::filesystem::path& download_path_;
   Downloader* downloader_;
 };
+
+Recording find_with(const Finder& finder, const Manifest& manifest, const std::filesystem::path& folder) {
+  Recording recording{folder.string(), folder, {}};
+  for (const auto& [id, track] : manifest) recording.tracks.push_back(finder.files_of(id, track));
+  return recording;
+}
 
 }  // namespace
 
 Recording find_files(const Manifest& manifest, const std::filesystem::path& folder,
                      const std::filesystem::path& download_path, Downloader* downloader) {
-  Recording recording{folder.string(), folder, {}};
-  const Finder finder(folder, download_path, downloader);
-  for (const auto& [id, track] : manifest) recording.tracks.push_back(finder.files_of(id, track));
-  return recording;
+  return find_with(Finder(folder, {}, download_path, downloader), manifest, folder);
 }
 
 Result<Recording> find_recording(const std::string& recording, const std::filesystem::path& download_path,
                                  Downloader* downloader) {
   std::filesystem::path place = recording;
+  std::string remote_folder;
   if (remote(recording)) {
     const bool names_it = recording.ends_with(".json");
+    remote_folder = names_it ? recording.substr(0, recording.find_last_of('/')) : recording;
     auto manifest_file =
         fetch(names_it ? recording : recording + "/manifest.json", download_path, downloader);
     if (!manifest_file) return std::unexpected(manifest_file.error());
     place = *manifest_file;
   }
   auto manifest = read_manifest(place);
-  if (!manifest && (manifest.error().code == Errc::malformed || manifest.error().code == Errc::not_found))
+  if (!manifest && remote_folder.empty() &&
+      (manifest.error().code == Errc::malformed || manifest.error().code == Errc::not_found))
     if (auto rebuilt = rebuild_manifest(place); rebuilt && !rebuilt->empty()) manifest = std::move(*rebuilt);
   if (!manifest) return std::unexpected(manifest.error());
   std::error_code ignored;
   const bool is_folder = std::filesystem::is_directory(place, ignored);
-  Recording found = find_files(*manifest, is_folder ? place : place.parent_path(), download_path, downloader);
+  const std::filesystem::path folder = is_folder ? place : place.parent_path();
+  Recording found = find_with(Finder(folder, remote_folder, download_path, downloader), *manifest, folder);
   found.name = recording;
   return found;
 }

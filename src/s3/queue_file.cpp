@@ -11,6 +11,7 @@
 
 #include "base/file_name.hpp"
 #include "base/file_system.hpp"
+#include "storage/location.hpp"
 
 namespace rtpx::s3 {
 namespace {
@@ -189,7 +190,8 @@ std::vector<std::string> files_of_recording(const fs::path& folder) {
   const auto entries = real_file_system().list(folder);
   if (!entries) return out;
   for (const auto& entry : *entries)
-    if (!entry.is_directory && !entry.name.starts_with('.') && entry.name != "manifest.json")
+    if (!entry.name.starts_with('.') && entry.name != "manifest.json" &&
+        look_below(folder, entry.name) == Below::file)
       out.push_back(entry.name);
   return out;
 }

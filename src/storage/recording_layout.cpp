@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/file_name.hpp"
+#include "storage/location.hpp"
 #include "storage/recording_lock.hpp"
 
 namespace rtpx {
@@ -22,6 +23,10 @@ FileSystem& files() {
 bool is_there(const fs::path& path) {
   const auto info = files().stat(path);
   return info && *info && !(*info)->is_directory;
+}
+
+bool is_file(const fs::path& folder, const fs::path& name) {
+  return look_below(folder, name) == Below::file;
 }
 
 /// Puts a layout together step by step.
@@ -98,7 +103,7 @@ class Reader {
       file.present = true;
     } else {
       file.path = beside;
-      file.present = path.error().code == Errc::unsupported && beside.has_filename() && is_there(beside);
+      file.present = path.error().code == Errc::unsupported && is_file(out_.folder, beside.filename());
       if (!file.present)
         missing_.emplace_back(out_.files.size(), "Track \"" + id + "\": " + path.error().message);
     }
@@ -114,7 +119,7 @@ class Reader {
     for (const LayoutFile& file : out_.files) folders.insert(file.path.parent_path());
     for (const fs::path& folder : folders) {
       const fs::path path = folder / kIndexFileName;
-      if (!is_there(path)) continue;
+      if (!is_file(folder, kIndexFileName)) continue;
       const auto bytes = read_whole_file(files(), path, kMaxIndexBytes);
       if (!bytes) return std::unexpected(bytes.error());
       auto index = parse_index(as_bytes(*bytes));
@@ -151,7 +156,8 @@ class Reader {
     for (const DirectoryEntry& entry : *entries) {
       const fs::path path = out_.folder / entry.name;
       const bool rtcp = path.extension() == ".rtcpx";
-      if (entry.is_directory || (!rtcp && path.extension() != ".rtpx") || !is_there(path)) continue;
+      if (entry.is_directory || (!rtcp && path.extension() != ".rtpx") || !is_file(out_.folder, entry.name))
+        continue;
       if (!seen_.insert(path.lexically_normal()).second) continue;
       LayoutFile file;
       file.track_id = decode_file_name(path.stem().string());

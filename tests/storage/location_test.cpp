@@ -15,7 +15,7 @@ TEST(Location, RelativeIsRelativeToTheManifest) {
   const TempDir dir;
   write_file(dir / "7.rtpx", "");
   EXPECT_EQ(resolve_location("7.rtpx", dir.path()), dir / "7.rtpx");
-  EXPECT_EQ(resolve_location("./7.rtpx", dir.path()).value(), dir / "./7.rtpx");
+  EXPECT_EQ(resolve_location("./7.rtpx", dir.path()).value(), dir / "7.rtpx");
 }
 
 TEST(Location, MovedRecordingsAreFoundBesideTheManifest) {
@@ -29,13 +29,60 @@ TEST(Location, MovedRecordingsAreFoundBesideTheManifest) {
   EXPECT_EQ(missing.error().code, Errc::not_found);
 }
 
-TEST(Location, AnAbsolutePathThatExistsComesFirst) {
-  const TempDir dir, other;
-  write_file(dir / "7.rtpx", "");
+TEST(Location, ACopyIsReadWhereItLies) {
+  const TempDir copy, original;
+  write_file(copy / "7.rtpx", "");
+  write_file(original / "7.rtpx", "");
+  for (const std::string& location :
+       {(original / "7.rtpx").string(), "file://" + (original / "7.rtpx").string(),
+        "FILE://LocalHost" + (original / "7.rtpx").string(),
+        "../" + original.path().filename().string() + "/7.rtpx", std::string("b/../7.rtpx")})
+    EXPECT_EQ(resolve_location(location, copy.path()), copy / "7.rtpx") << location;
+}
+
+TEST(Location, NothingOutsideOfTheFolderIsRead) {
+  const TempDir dir;
+  const TempDir other;
   write_file(other / "7.rtpx", "");
-  EXPECT_EQ(resolve_location((other / "7.rtpx").string(), dir.path()), other / "7.rtpx");
-  EXPECT_EQ(resolve_location("file://" + (other / "7.rtpx").string(), dir.path()), other / "7.rtpx");
-  EXPECT_EQ(resolve_location("FILE://LocalHost" + (other / "7.rtpx").string(), dir.path()), other / "7.rtpx");
+  for (const std::string& location : {(other / "7.rtpx").string(), "file://" + (other / "7.rtpx").string(),
+                                      "../" + other.path().filename().string() + "/7.rtpx",
+                                      "file:///%2e%2e" + (other / "7.rtpx").string()}) {
+    const auto found = resolve_location(location, dir.path());
+    ASSERT_FALSE(found) << location;
+    EXPECT_EQ(found.error().code, Errc::not_found);
+    EXPECT_NE(found.error().message.find("outside of the folder"), std::string::npos)
+        << found.error().message;
+  }
+}
+
+TEST(Location, AFolderBelowIsInside) {
+  const TempDir dir;
+  fs::create_directories(dir / "media/a");
+  write_file(dir / "media/a/7.rtpx", "");
+  EXPECT_EQ(resolve_location("media/a/7.rtpx", dir.path()), dir / "media/a/7.rtpx");
+  EXPECT_EQ(resolve_location("./media/a/7.rtpx", dir.path()), dir / "media/a/7.rtpx");
+  EXPECT_FALSE(resolve_location("media/../media/a/7.rtpx", dir.path()));
+}
+
+TEST(Location, NoSymbolicLinkIsFollowed) {
+  const TempDir dir, other;
+  write_file(other / "secret", "");
+  fs::create_symlink(other / "secret", dir / "7.rtpx");
+  fs::create_directory_symlink(other.path(), dir / "media");
+  fs::create_symlink("gone", dir / "dangling.rtpx");
+  for (const char* location : {"7.rtpx", "media/secret", "dangling.rtpx", "/srv/7.rtpx"}) {
+    const auto found = resolve_location(location, dir.path());
+    ASSERT_FALSE(found) << location;
+    EXPECT_EQ(found.error().code, Errc::not_found);
+    EXPECT_NE(found.error().message.find("symbolic link"), std::string::npos) << found.error().message;
+  }
+}
+
+TEST(Location, TheRecordingItselfMayBeBehindALink) {
+  const TempDir dir, links;
+  write_file(dir / "7.rtpx", "");
+  fs::create_directory_symlink(dir.path(), links / "call");
+  EXPECT_EQ(resolve_location("7.rtpx", links / "call"), links / "call/7.rtpx");
 }
 
 TEST(Location, OnlyUrlsArePercentDecoded) {
