@@ -314,9 +314,9 @@ Result<void> write_all(File& file, Bytes bytes) {
 Result<void> write_file_atomically(FileSystem& files, const std::filesystem::path& path, Bytes bytes) {
   const std::filesystem::path temporary = path.parent_path() / ("." + path.filename().string() + ".tmp");
   const auto write_temporary = [&]() -> Result<void> {
-    auto file = files.open(temporary, OpenMode::append);
+    (void)files.remove(temporary);  // left behind by a crash, or a link that a stranger put there
+    auto file = files.open(temporary, OpenMode::create_new);
     if (!file) return std::unexpected(file.error());
-    if (const auto done = (*file)->truncate(0); !done) return done;  // left behind by a crash
     if (const auto done = write_all(**file, bytes); !done) return done;
     if (const auto done = (*file)->sync(); !done) return done;
     return (*file)->close();

@@ -5,10 +5,13 @@ namespace rtpx {
 namespace {
 
 constexpr int kMaxNesting = 64;
+constexpr std::size_t kMaxValues = 1'000'000;
 
-/// Offset of the bracket that nests too deep; npos when none does.
-std::size_t too_deep(std::string_view text) {
+/// Why the text is not to be parsed, though it may be JSON: nesting, or more values than memory should be
+/// spent on (each takes some 16 to 150 bytes, however few its text has).
+std::string too_much(std::string_view text) {
   int nesting = 0;
+  std::size_t values = 1;
   bool in_string = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -18,17 +21,19 @@ std::size_t too_deep(std::string_view text) {
       continue;
     }
     if (c == '"') in_string = true;
-    if ((c == '{' || c == '[') && ++nesting > kMaxNesting) return i;
+    if ((c == '{' || c == '[') && ++nesting > kMaxNesting)
+      return " nests too deep at byte " + std::to_string(i);
     if (c == '}' || c == ']') --nesting;
+    if ((c == ',' || c == '{' || c == '[') && ++values > kMaxValues)
+      return " holds more than " + std::to_string(kMaxValues) + " values at byte " + std::to_string(i);
   }
-  return std::string_view::npos;
+  return {};
 }
 
 }  // namespace
 
 Result<Json> parse_json(std::string_view text, const std::string& what) {
-  if (const std::size_t at = too_deep(text); at != std::string_view::npos)
-    return fail(Errc::malformed, what + " nests too deep at byte " + std::to_string(at));
+  if (const std::string why = too_much(text); !why.empty()) return fail(Errc::malformed, what + why);
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& error) {

@@ -128,9 +128,9 @@ Result<void> copy_without(const std::filesystem::path& from, const std::vector<R
     if (!source) return std::unexpected(source.error());
     const auto size = (*source)->size();
     if (!size) return std::unexpected(size.error());
-    const auto file = files.open(to, OpenMode::append);
+    (void)files.remove(to);  // left by a recovery that was stopped, or a link that a stranger put there
+    const auto file = files.open(to, OpenMode::create_new);
     if (!file) return std::unexpected(file.error());
-    if (const auto done = (*file)->truncate(0); !done) return done;  // left by a recovery that was stopped
     std::vector<std::byte> buffer(kCopyBytes);
     std::uint64_t at = 0;
     for (const RecoveredFile::Cut& cut : cuts) {

@@ -16,9 +16,10 @@ constexpr std::size_t kHeadBytes = 16;
 
 // Entry: u8 mark | u8 type | u16 body length | body | u32 CRC of all before
 constexpr std::uint8_t kMark = 0xD5;
-constexpr std::size_t kEntryOverhead = 8;
+constexpr std::size_t kEntryHead = 4, kEntryOverhead = 8;
 constexpr std::size_t kMaxBodyBytes = 4096;
 constexpr std::size_t kMaxNameBytes = 1024;
+constexpr std::size_t kMaxFiles = 65'536;  // that one index speaks of; further ones are passed over
 
 enum Type : std::uint8_t { kFile = 1, kBlock = 2, kEnd = 3 };
 constexpr std::size_t kBlockBytes = 36, kEndBytes = 20;
@@ -48,14 +49,32 @@ bool has_head(Bytes bytes) {
          load_be<std::uint32_t>(bytes.data() + 12) == crc32c(bytes.first(12));
 }
 
-/// The whole entry at the front of `bytes`; empty when there is no intact one.
-Bytes entry_at(Bytes bytes) {
-  if (bytes.size() < kEntryOverhead || static_cast<std::uint8_t>(bytes[0]) != kMark) return {};
+/// The size of the entry that `bytes` begin with, as its head says; 0 when no entry begins so.
+std::size_t claimed_size(Bytes bytes) {
+  if (bytes.size() < kEntryHead || static_cast<std::uint8_t>(bytes[0]) != kMark) return 0;
   const std::size_t body = load_be<std::uint16_t>(bytes.data() + 2);
-  if (body > kMaxBodyBytes || bytes.size() - kEntryOverhead < body) return {};
-  const std::size_t size = kEntryOverhead + body;
-  if (load_be<std::uint32_t>(bytes.data() + size - 4) != crc32c(bytes.first(size - 4))) return {};
-  return bytes.first(size);
+  return body > kMaxBodyBytes ? 0 : kEntryOverhead + body;
+}
+
+/// Whether a body of this type and size is one of those that this version writes. Among damaged bytes only
+/// such entries are looked for: a mark may be anywhere, and a checksum of up to 4 KiB behind each of them
+/// would make the time grow a thousandfold.
+bool is_familiar(Bytes entry) {
+  const std::size_t body = entry.size() - kEntryOverhead;
+  const auto type = static_cast<std::uint8_t>(entry[1]);
+  if (type == kBlock) return body == kBlockBytes;
+  if (type == kEnd) return body == kEndBytes;
+  if (type != kFile) return false;
+  ByteReader in(entry.subspan(4, body));
+  (void)in.take(5);
+  (void)in.take(in.u16());
+  (void)in.take(in.u16());
+  return in.ok() && in.rest().empty();
+}
+
+bool is_intact(Bytes entry) {
+  const std::size_t summed = entry.size() - 4;
+  return load_be<std::uint32_t>(entry.data() + summed) == crc32c(entry.first(summed));
 }
 
 std::string text(ByteReader& in) {
@@ -73,6 +92,12 @@ IndexBlock read_block(ByteReader& in) {
   return block;
 }
 
+IndexedFile* file_of(Index& index, std::uint32_t number) {
+  const auto at = index.files.find(number);
+  if (at != index.files.end()) return &at->second;
+  return index.files.size() < kMaxFiles ? &index.files[number] : nullptr;
+}
+
 /// Intact entries of a type that this version does not know are skipped: a newer minor version may add some.
 void read_entry(Bytes entry, Index& index) {
   ByteReader in(entry.subspan(4, entry.size() - kEntryOverhead));
@@ -84,17 +109,19 @@ void read_entry(Bytes entry, Index& index) {
     named.name = text(in);
     named.track_id = text(in);
     if (!in.ok()) return;
-    IndexedFile& file = index.files[number];
-    file.content = named.content;
-    file.name = std::move(named.name);
-    file.track_id = std::move(named.track_id);
+    IndexedFile* file = file_of(index, number);
+    if (file == nullptr) return;
+    file->content = named.content;
+    file->name = std::move(named.name);
+    file->track_id = std::move(named.track_id);
   } else if (type == kBlock) {
     const IndexBlock block = read_block(in);
-    if (in.ok() && block.length > 0 && block.offset <= UINT64_MAX - block.length)
-      index.files[number].blocks.push_back(block);
+    if (!in.ok() || block.length == 0 || block.offset > UINT64_MAX - block.length) return;
+    if (IndexedFile* file = file_of(index, number)) file->blocks.push_back(block);
   } else if (type == kEnd) {
     const IndexedFile::End end{in.u64(), in.u64()};
-    if (in.ok()) index.files[number].end = end;
+    if (!in.ok()) return;
+    if (IndexedFile* file = file_of(index, number)) file->end = end;
   }
 }
 
@@ -219,9 +246,11 @@ Result<Index> parse_index(Bytes bytes) {
     return fail(Errc::unsupported, "The index has format version " + std::to_string(index.major) +
                                        ", this rtpx reads up to " + std::to_string(kIndexMajor));
   while (at < bytes.size()) {
-    const Bytes entry = entry_at(bytes.subspan(at));
-    index.torn = entry.empty();
-    if (entry.empty()) {
+    const Bytes rest = bytes.subspan(at);
+    const std::size_t size = claimed_size(rest);
+    const Bytes entry = rest.first(std::min(size, rest.size()));
+    index.torn = size == 0 || entry.size() < size || (index.torn && !is_familiar(entry)) || !is_intact(entry);
+    if (index.torn) {
       ++index.damaged_bytes;
       ++at;
       continue;

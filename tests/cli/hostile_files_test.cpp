@@ -93,5 +93,29 @@ TEST(HostileFiles, ACopyOfARecordingDoesNotReadTheOriginal) {
   EXPECT_EQ(rtpx({"verify", folder / "original"}).status, 0);
 }
 
+TEST(HostileFiles, ManyValuesInAManifestAreRefusedBeforeTheyTakeMemory) {
+  const TempDir folder, out;
+  const MadeRecording made(made_folder(folder / "call"), 1);
+  std::string zeros = "{\"a\":[0";
+  for (int i = 0; i < 20'000'000; ++i) zeros += ",0";
+  write_file(folder / "call/manifest.json", zeros + "]}");
+  const auto run = rtpx({"verify", folder / "call"});
+  EXPECT_EQ(run.status, 1) << run.err;
+  EXPECT_THAT(run.out + run.err, HasSubstr("holds more than 1000000 values"));
+}
+
+TEST(HostileFiles, RecoverWritesThroughNoLinkThatLiesInTheRecording) {
+  const TempDir folder;
+  MadeRecording made(made_folder(folder / "call"), 1);
+  write_file(folder / "mine", "mine");
+  write_file(folder / "call/t0.rtpx", made.files.at("t0.rtpx").text() + "torn");
+  for (const char* name : {".manifest.json.tmp", ".t0.rtpx.recovering", ".index.rtpxi.tmp",
+                           ".recording.json.tmp", ".recovery.json.tmp"})
+    fs::create_symlink(folder / "mine", folder / ("call/" + std::string(name)));
+  EXPECT_EQ(rtpx({"recover", folder / "call"}).status, 1);
+  EXPECT_EQ(read_file(folder / "mine"), "mine");
+  EXPECT_EQ(rtpx({"verify", folder / "call"}).status, 0);
+}
+
 }  // namespace
 }  // namespace rtpx::test

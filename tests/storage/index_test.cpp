@@ -167,5 +167,27 @@ TEST_F(IndexTest, SomethingElseIsMalformed) {
     EXPECT_EQ(parse_index(as_bytes(text)).error().code, Errc::malformed);
 }
 
+/// 24 MB of heads that each promise an entry of 4 KiB: summing them up one by one would be 24 GB.
+TEST(IndexHostile, HeadsOfEntriesCostOneLookEach) {
+  std::string heads;
+  for (int i = 0; i < 6'000'000; ++i) heads += std::string("\xD5\x07\x10\x00", 4);
+  IndexEncoder encoder;
+  encoder.begin();
+  encoder.file(0, IndexContent::rtp, "a.rtpx", "a");
+  const std::string good(as_text(encoder.bytes()));
+  const auto index = parse_index(as_bytes(good + heads + good.substr(16)));
+  ASSERT_TRUE(index);
+  EXPECT_EQ(index->damaged_bytes, heads.size());
+}
+
+TEST(IndexHostile, FilesWithoutEndTakeNoMemory) {
+  IndexEncoder encoder;
+  encoder.begin();
+  for (std::uint32_t i = 0; i < 200'000; ++i) encoder.end(i, 1, 1);
+  const auto index = parse_index(encoder.bytes());
+  ASSERT_TRUE(index);
+  EXPECT_EQ(index->files.size(), 65'536U);
+}
+
 }  // namespace
 }  // namespace rtpx
