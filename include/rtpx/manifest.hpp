@@ -63,9 +63,9 @@ using Manifest = std::map<std::string, ManifestTrack>;
 /// Errors: not_found, io, malformed; the message names the file.
 [[nodiscard]] Result<Manifest> read_manifest(const std::filesystem::path& path);
 
-/// The local file that `location` names for a manifest in `manifest_folder`: a relative path is relative to the
-/// folder; an absolute one that does not exist is looked for in the folder by its last component.
-/// Errors: not_found; unsupported for s3:// and other remote URLs.
+/// The local file that `location` names for a manifest in `manifest_folder`: its last component beside the
+/// manifest, else a relative path below the folder; never outside of it, nor through a symbolic link. Does I/O.
+/// Errors: not_found, saying why; unsupported for s3:// and other remote URLs.
 [[nodiscard]] Result<std::filesystem::path> resolve_location(std::string_view location,
                                                              const std::filesystem::path& manifest_folder);
 
