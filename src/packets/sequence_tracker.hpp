@@ -58,8 +58,8 @@ class SequenceTracker {
 
   /// Gives the memory of old numbers back; from now on only packets ahead of the line fit.
   void retire() {
-    blocks_ = {};
-    contents_ = {};
+    blocks_ = decltype(blocks_)();  // {} would keep the memory
+    contents_ = decltype(contents_)();
   }
 
   [[nodiscard]] std::int64_t unwrap(std::uint32_t timestamp) const noexcept {
