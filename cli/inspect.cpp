@@ -20,7 +20,8 @@ struct InspectArguments {
 
 const char* const kInspectFooter =
     R"(Lost: packet numbers that are missing, and how many stay so after repair by RTX, RED and FEC. Gaps are loss, pauses,
-mutes and DTX (silence that a sender does not send). `rtpx report` draws the same as a page.
+mutes and DTX (silence that a sender does not send). `rtpx report` draws the same as a page. The exit status is 1 when a
+track cannot be converted.
 
 Examples:
   rtpx inspect call
@@ -139,7 +140,7 @@ int run(const InspectArguments& arguments, const Program& program) {
     std::printf("%s\n", serialize_report(*inspected).c_str());
   else
     print_text(*inspected);
-  return kDone;
+  return leaves_out(*inspected) ? kLosses : kDone;
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "inspected.hpp"
 
+#include <algorithm>
+
 #include "progress.hpp"
 #include "remote.hpp"
 
@@ -16,6 +18,14 @@ Result<RecordingReport> inspect_with_progress(const std::string& recording, cons
     progress.show(now.fraction, now.what, now.seconds_left);
   };
   return inspect_recording(recording, options);
+}
+
+bool leaves_out(const RecordingReport& report) {
+  const auto part = [](const TrackReport& track) { return !track.left_out.empty(); };
+  const auto whole = [](const ConvertNote& note) {
+    return note.severity == ConvertNote::Severity::skipped && !note.track_id.empty();
+  };
+  return std::ranges::any_of(report.tracks, part) || std::ranges::any_of(report.notes, whole);
 }
 
 }  // namespace rtpx::cli

@@ -9,4 +9,7 @@ namespace rtpx::cli {
 [[nodiscard]] Result<RecordingReport> inspect_with_progress(const std::string& recording,
                                                             const Program& program);
 
+/// Whether a track, or a part of one, cannot be converted: exit status 1.
+[[nodiscard]] bool leaves_out(const RecordingReport& report);
+
 }  // namespace rtpx::cli

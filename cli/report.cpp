@@ -43,7 +43,7 @@ int run(const ReportArguments& arguments, const Program& program) {
                             .c_str());
   else
     std::printf("%s\n", arguments.output.c_str());
-  return kDone;
+  return leaves_out(*inspected) ? kLosses : kDone;
 }
 
 }  // namespace

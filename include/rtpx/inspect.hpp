@@ -79,6 +79,15 @@ struct ReportEncryption {
   std::vector<std::uint8_t> key_indexes;  ///< that its frames name
 };
 
+/// Packets that took the place of media and cannot be converted.
+struct ReportLeftOut {
+  std::uint8_t payload_type = 0;
+  std::string
+      codec;  ///< mime type; empty: the manifest names none for the payload type and none was recognised
+  std::uint64_t packets = 0;
+  double start_ms = 0, end_ms = 0;
+};
+
 /// Losses by number: before repair, what gave packets back, and what stays lost.
 struct ReportLoss {
   std::uint64_t before_repair = 0;  ///< missing numbers once late packets have arrived
@@ -122,6 +131,7 @@ struct TrackReport {
   std::vector<ReportStep> steps;  ///< of time against RTP time, inside segments; the first 10,000
   std::vector<ReportDigit> digits;
   std::vector<ReportEncryption> encryption;
+  std::vector<ReportLeftOut> left_out;
   int width = 0, height = 0;  ///< of the first picture
   std::uint32_t sample_rate = 0;
   std::uint16_t channels = 0;

@@ -256,7 +256,8 @@ class OpusEvidence final : public CodecEvidence {
     last_->payload = {};
     last_size_ = packet.payload.size();
     last_duration_ = info ? info->duration : 0;
-    proven_ = matches_ >= 25 && mismatches_ * 20 <= matches_;
+    supported_ = matches_ >= 2 && mismatches_ * 20 <= matches_;
+    proven_ = matches_ >= 25 && supported_;
     return info.has_value();
   }
 
@@ -274,7 +275,11 @@ void CodecEvidence::push(const MediaPacket& packet, bool first) {
 }
 
 bool CodecEvidence::convincing() const noexcept {
-  return proven_ && packets_ >= kFewestPackets && misfits_ * kMisfitsOneIn <= packets_;
+  return proven_ && plausible();
+}
+
+bool CodecEvidence::plausible() const noexcept {
+  return supported_ && packets_ >= kFewestPackets && misfits_ * kMisfitsOneIn <= packets_;
 }
 
 std::vector<std::unique_ptr<CodecEvidence>> make_video_evidence() {

@@ -18,12 +18,15 @@ class CodecEvidence {
   void push(const MediaPacket& packet, bool first);
   /// The format was seen in bits that chance would not give, and next to nothing contradicts it.
   [[nodiscard]] bool convincing() const noexcept;
+  /// Next to nothing contradicts the format.
+  [[nodiscard]] bool plausible() const noexcept;
   [[nodiscard]] const char* mime_type() const noexcept { return mime_type_; }
 
  protected:
   /// Whether a packet can be of the format. Sets proven_ when it can be of nothing else.
   virtual bool fits(const MediaPacket& packet, bool first) = 0;
   bool proven_ = false;
+  bool supported_ = true;  ///< by more than that the packets can be read
 
  private:
   const char* mime_type_;

@@ -1,3 +1,6 @@
+#include <algorithm>
+
+#include "base/ascii.hpp"
 #include "codec/codec_evidence.hpp"
 
 namespace rtpx {
@@ -24,6 +27,12 @@ void CodecRecognizer::push(const MediaPacket& packet) {
   state_->last = packet;
   state_->last->payload = {};
   state_->last->marker = packet.marker || ended;
+}
+
+bool CodecRecognizer::goes_with(const std::string& mime_type) const {
+  return std::ranges::any_of(state_->candidates, [&](const auto& candidate) {
+    return equals_ignoring_case(candidate->mime_type(), mime_type) && candidate->plausible();
+  });
 }
 
 std::optional<std::string> CodecRecognizer::answer() const {

@@ -64,6 +64,8 @@ struct StreamConfig {
 struct DepacketizerOptions {
   std::optional<int> max_spatial_layer, max_temporal_layer;
   bool sets_in_band = false;  ///< H.264, H.265: every keyframe carries the parameter sets, as they change
+  bool markers_within_pictures =
+      false;  ///< H.264, H.265: the marker ends slices; pictures end where the next begins
   std::size_t max_unit_bytes = std::size_t{64} << 20;  ///< an access unit beyond it is dropped as malformed
 };
 
@@ -106,6 +108,9 @@ class CodecRecognizer {
   void push(const MediaPacket& packet);
   /// mime type ("video/VP8") or nullopt while unsure.
   [[nodiscard]] std::optional<std::string> answer() const;
+  /// Whether the payloads can be of this codec and nothing contradicts it: enough where it is known to be sent
+  /// under another payload type.
+  [[nodiscard]] bool goes_with(const std::string& mime_type) const;
 
  private:
   struct State;

@@ -40,10 +40,13 @@ H264Depacketizer::Start H264Depacketizer::inspect(const MediaPacket& packet) {
   }
   // Section 7.4.1.2.3: these come before all slices of their access unit. Parameter sets that may have come
   // before them are finish_sample()'s matter.
-  if (type >= H264Nal::sei && type <= H264Nal::access_unit_delimiter) return Start::yes;
+  const bool next_picture = unit_open() && unit_.has_slice && !markers_tell();
+  if (type >= H264Nal::sei && type <= H264Nal::access_unit_delimiter)
+    return next_picture && options().markers_within_pictures ? Start::always : Start::yes;
   if (!is_slice(type)) return Start::unknown;
   // first_mb_in_slice is 0 exactly when its first bit is 1.
-  return first.size() > 1 && (u8(first[1]) & 0x80U) != 0 ? Start::yes : Start::unknown;
+  if (first.size() < 2 || (u8(first[1]) & 0x80U) == 0) return Start::unknown;
+  return next_picture && unit_.sps != nullptr && unit_.sps->frame_mbs_only ? Start::always : Start::yes;
 }
 
 void H264Depacketizer::begin() {

@@ -1,5 +1,7 @@
 #include "codec/h265.hpp"
 
+#include "codec/h265_payload.hpp"
+
 #include <utility>
 
 namespace rtpx {
@@ -31,9 +33,10 @@ void H265Depacketizer::add_parameter_set(Bytes nal) {
 }
 
 H265Depacketizer::Start H265Depacketizer::inspect(const MediaPacket& packet) {
-  payload_ = packet.payload;
+  const auto plain = plain_h265_payload(packet.payload, has_donl_, plain_);
+  if (!plain) return Start::malformed;
+  payload_ = *plain;
   auto header = parse_h265_header(payload_);
-  if (!header || header->type == H265Nal::paci) return Start::malformed;
   Bytes first = payload_;
   if (header->type == H265Nal::fragmentation) {
     if (first.size() <= kFuHeaders) return Start::malformed;
@@ -47,11 +50,13 @@ H265Depacketizer::Start H265Depacketizer::inspect(const MediaPacket& packet) {
   }
   // Section 7.4.2.4.4: these come before all slices of their access unit. Parameter sets that may have come
   // before them are finish_sample()'s matter.
-  if (header->type >= H265Nal::vps && header->type <= H265Nal::access_unit_delimiter) return Start::yes;
-  if (header->type == H265Nal::prefix_sei) return Start::yes;
+  const bool next_picture = unit_open() && unit_.has_slice && !markers_tell();
+  if ((header->type >= H265Nal::vps && header->type <= H265Nal::access_unit_delimiter) ||
+      header->type == H265Nal::prefix_sei)
+    return next_picture && options().markers_within_pictures ? Start::always : Start::yes;
   if (header->type > H265Nal::vcl_last) return Start::unknown;
-  return first.size() > 2 && (u8(first[2]) & 0x80U) != 0 ? Start::yes
-                                                         : Start::unknown;  // first_slice_segment…
+  if (first.size() < 3 || (u8(first[2]) & 0x80U) == 0) return Start::unknown;  // first_slice_segment…
+  return next_picture && header->layer == 0 ? Start::always : Start::yes;
 }
 
 void H265Depacketizer::begin() {

@@ -7,17 +7,19 @@
 
 namespace rtpx {
 
-/// RFC 7798 without DONL fields (sprop-max-don-diff 0, what WebRTC uses): single NAL units, aggregation
-/// packets, fragmentation units; PACI packets are malformed here. Keyframes are IRAP pictures; RASL pictures
-/// that follow the first one, or the first one after a loss, refer to pictures that are not there: at the
-/// start they are dropped, later they are reference_lost. Other layers than the base layer are left out.
-/// codec_private is an hvcC.
+/// RFC 7798: single NAL units, aggregation packets, fragmentation units, PACI around them, with or without
+/// decoding order numbers (NAL units are taken to come in decoding order). Keyframes are IRAP pictures; RASL
+/// pictures that follow the first one, or the first one after a loss, refer to pictures that are not there:
+/// at the start they are dropped, later they are reference_lost. Other layers than the base layer are left
+/// out. codec_private is an hvcC.
 class H265Depacketizer final : public NalDepacketizer {
  public:
   H265Depacketizer(DepacketizerOptions options, OnFrame on_frame, OnDropped on_dropped)
       : NalDepacketizer(options, std::move(on_frame), std::move(on_dropped)) {}
   /// A parameter set known beforehand, from sprop-vps, sprop-sps or sprop-pps.
   void add_parameter_set(Bytes nal);
+  /// Payloads carry decoding order numbers.
+  void expect_donl() noexcept { has_donl_ = true; }
 
  private:
   Start inspect(const MediaPacket& packet) override;
@@ -35,7 +37,9 @@ class H265Depacketizer final : public NalDepacketizer {
     bool has_slice = false, has_sps = false;
     H265Header header;  // of its first slice
   };
-  Bytes payload_;  // of the packet inspected last
+  bool has_donl_ = false;
+  std::vector<std::byte> plain_;
+  Bytes payload_;  // of the packet inspected last, without PACI and decoding order numbers
   Unit unit_;
   std::array<std::optional<H265Sps>, 16> sps_;
   std::array<std::optional<std::uint32_t>, 64> sps_of_pps_;

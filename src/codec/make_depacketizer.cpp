@@ -8,6 +8,7 @@
 #include "codec/g722.hpp"
 #include "codec/h264.hpp"
 #include "codec/h265.hpp"
+#include "codec/h265_payload.hpp"
 #include "codec/l16.hpp"
 #include "codec/opus.hpp"
 #include "codec/vp8.hpp"
@@ -39,6 +40,8 @@ std::unique_ptr<Depacketizer> make_nal(const Codec& codec, const DepacketizerOpt
                                        Depacketizer::OnFrame on_frame, Depacketizer::OnDropped on_dropped) {
   auto made = std::make_unique<NalCodec>(options, std::move(on_frame), std::move(on_dropped));
   for (const auto& nal : sprop_parameter_sets(codec)) made->add_parameter_set(nal);
+  if constexpr (std::is_same_v<NalCodec, H265Depacketizer>)
+    if (h265_has_donl(codec)) made->expect_donl();
   return made;
 }
 

@@ -4,19 +4,22 @@
 #include "codec/fmtp.hpp"
 #include "codec/h264_parameters.hpp"
 #include "codec/h265_parameters.hpp"
+#include "codec/h265_payload.hpp"
 
 namespace rtpx {
 
 ParameterSetWatch::ParameterSetWatch(const Codec& codec)
-    : h265_(equals_ignoring_case(codec.mime_type, "video/H265")) {
+    : h265_(equals_ignoring_case(codec.mime_type, "video/H265")), has_donl_(h265_ && h265_has_donl(codec)) {
   for (const auto& nal : sprop_parameter_sets(codec)) take_nal(nal);
 }
 
 void ParameterSetWatch::push(Bytes payload) {
   if (payload.empty() || changes_) return;
   if (h265_) {
+    const auto plain = plain_h265_payload(payload, has_donl_, buffer_);
+    if (!plain) return;
+    payload = *plain;
     const auto header = parse_h265_header(payload);
-    if (!header) return;
     if (header->type == H265Nal::aggregation) return take_aggregate(payload.subspan(2));
     if (header->type != H265Nal::fragmentation) return take_nal(payload);
   } else {

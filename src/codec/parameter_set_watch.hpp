@@ -19,7 +19,8 @@ class ParameterSetWatch {
   void take_aggregate(Bytes units);
   void take_nal(Bytes nal);
 
-  bool h265_ = false;
+  bool h265_ = false, has_donl_ = false;
+  std::vector<std::byte> buffer_;
   ParameterSets sets_;
   bool pictures_ = false;  // one has come that these sets may be for
   bool changes_ = false;

@@ -22,10 +22,22 @@ std::optional<char> dtmf_digit(std::uint8_t event) noexcept {
   return kDigits[event];
 }
 
+// A sender whose time rises within a press (RFC 4733 section 2.1 has it stand) tells the same key again, no
+// shorter than before and before its end.
+bool KeyPresses::same_press(const MediaPacket& packet, const TelephoneEvent& event) const {
+  if (packet.timestamp == segment_) return true;
+  return event.event == event_ && !packet.marker && packet.timestamp > segment_ &&
+         packet.timestamp <= segment_ + segment_duration_ && event.duration >= segment_duration_ &&
+         segment_duration_ != 0xFFFF;
+}
+
 void KeyPresses::push(const MediaPacket& packet) {
   const auto event = parse_telephone_event(packet.payload);
-  if (!event || reported_ == packet.timestamp) return;
-  if (open_ && packet.timestamp != segment_) {
+  if (!event) return;
+  if (told_ && same_press(packet, *event)) {
+    segment_ = packet.timestamp;
+    if (!open_) return;  // its end again
+  } else if (open_) {
     const bool next_segment = open_->event == event->event &&
                               packet.timestamp == segment_ + segment_duration_ && segment_duration_ == 0xFFFF;
     if (next_segment)
@@ -40,6 +52,8 @@ void KeyPresses::push(const MediaPacket& packet) {
     segment_ = packet.timestamp;
     segment_duration_ = 0;
   }
+  told_ = true;
+  event_ = event->event;
   segment_duration_ = std::max<std::uint32_t>(segment_duration_, event->duration);
   if (!event->end) return;
   open_->ended = true;
@@ -49,7 +63,6 @@ void KeyPresses::push(const MediaPacket& packet) {
 void KeyPresses::flush() {
   if (!open_) return;
   open_->duration += segment_duration_;
-  reported_ = segment_;
   on_key_press_(*open_);
   open_.reset();
 }

@@ -21,8 +21,8 @@ struct TelephoneEvent {
 /// '0'..'9' '*' '#' 'A'..'D'; nullopt for events that are no digit.
 [[nodiscard]] std::optional<char> dtmf_digit(std::uint8_t event) noexcept;
 
-/// A key press, put together from the packets that report it (all of one timestamp; the last is sent three
-/// times).
+/// A key press, put together from the packets that report it (all of one timestamp, but of senders whose time
+/// rises with them; the last is sent three times).
 struct KeyPress {
   std::int64_t timestamp = 0;  ///< when it began, unwrapped RTP time
   std::uint32_t duration = 0;  ///< RTP ticks, as far as was received
@@ -41,11 +41,14 @@ class KeyPresses {
   void flush();
 
  private:
+  [[nodiscard]] bool same_press(const MediaPacket& packet, const TelephoneEvent& event) const;
+
   OnKeyPress on_key_press_;
   std::optional<KeyPress> open_;
-  std::int64_t segment_ = 0;  // timestamp of the open press's current segment
+  bool told_ = false;  // the following are of the last packet, and of the press that it told of
+  std::uint8_t event_ = 0;
+  std::int64_t segment_ = 0;  // timestamp of the press's current segment
   std::uint32_t segment_duration_ = 0;
-  std::optional<std::int64_t> reported_;  // timestamp of the last segment of a press handed out
 };
 
 }  // namespace rtpx

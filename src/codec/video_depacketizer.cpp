@@ -16,8 +16,10 @@ void VideoDepacketizer::push(const MediaPacket& packet) {
   started_ = true;
   last_sequence_ = packet.sequence;
   saw_marker_ = saw_marker_ || packet.marker;
+  marked_ = packet.marker;
   if (packet.payload.empty()) {
-    if (packet.marker && state_ != State::none && packet.timestamp == unit_.timestamp) {
+    if (packet.marker && !options_.markers_within_pictures && state_ != State::none &&
+        packet.timestamp == unit_.timestamp) {
       end_unit();
       boundary_ = contiguous_;
     }
@@ -28,7 +30,10 @@ void VideoDepacketizer::push(const MediaPacket& packet) {
     end_unit();
   }
   const Start start = inspect(packet);
-  if (state_ != State::none && start == Start::always) end_unit();
+  if (state_ != State::none && start == Start::always) {
+    boundary_ = contiguous_;
+    end_unit();
+  }
   if (state_ == State::none) open_unit(packet, start);
   unit_.last_sequence = packet.sequence;
   boundary_ = false;
@@ -38,7 +43,7 @@ void VideoDepacketizer::push(const MediaPacket& packet) {
     unit_.reason = Dropped::Reason::malformed;
     unit_.detail = buffer_.size() >= options_.max_unit_bytes ? "frame too large" : "malformed payload";
   }
-  if (packet.marker) {
+  if (packet.marker && !options_.markers_within_pictures) {
     end_unit();
     boundary_ = true;
   }
@@ -46,7 +51,7 @@ void VideoDepacketizer::push(const MediaPacket& packet) {
 
 void VideoDepacketizer::flush() {
   if (state_ != State::none) {
-    if (state_ == State::open && saw_marker_) {
+    if (state_ == State::open && saw_marker_ && !(options_.markers_within_pictures && marked_)) {
       state_ = State::broken;
       unit_.reason = Dropped::Reason::incomplete;
       unit_.detail = "the recording ends inside this frame";

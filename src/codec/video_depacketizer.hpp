@@ -50,6 +50,11 @@ class VideoDepacketizer : public Depacketizer {
   void set_config(const StreamConfig& config);
   [[nodiscard]] bool seen_keyframe() const noexcept { return seen_keyframe_; }
   [[nodiscard]] const DepacketizerOptions& options() const noexcept { return options_; }
+  /// Whether a unit is open, and whether only what its packets carry tells where it ends.
+  [[nodiscard]] bool unit_open() const noexcept { return state_ != State::none; }
+  [[nodiscard]] bool markers_tell() const noexcept {
+    return saw_marker_ && !options_.markers_within_pictures;
+  }
 
  private:
   enum class State : std::uint8_t { none, open, broken };
@@ -70,6 +75,7 @@ class VideoDepacketizer : public Depacketizer {
   bool contiguous_ = false;  // nothing missing since the last packet with a payload
   bool boundary_ = false;    // a unit ended right before the next packet
   bool saw_marker_ = false;  // this sender sets markers
+  bool marked_ = false;      // the last packet had it
   bool seen_keyframe_ = false;
   bool delivered_ = false;
   bool changed_ = false;  // set_config() changed something since the last frame

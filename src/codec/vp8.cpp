@@ -57,8 +57,43 @@ FramePlace Vp8Depacketizer::place(const Vp8Descriptor& frame) noexcept {
 Vp8Depacketizer::Start Vp8Depacketizer::inspect(const MediaPacket& packet) {
   const auto descriptor = parse_vp8_descriptor(packet.payload);
   packet_ = descriptor.value_or(Vp8Descriptor{});
+  described_.reset();
+  if (packet.dependency_descriptor) described_ = descriptors_.read(*packet.dependency_descriptor);
   if (!descriptor) return Start::malformed;
   return packet_.starts_partition && packet_.partition == 0 ? Start::always : Start::no;
+}
+
+void Vp8Depacketizer::begin() {
+  unit_ = packet_;
+  const bool tells_itself = unit_.picture_id || unit_.temporal_layer;
+  unit_described_ = tells_itself ? std::nullopt : described_;
+  described_references_.begin_unit(unit_described_.has_value());
+  if (unit_described_) described_references_.frame(*unit_described_);
+}
+
+void Vp8Depacketizer::broken() {
+  damaged_ = true;
+  references_.missing(place(unit_));
+}
+
+void Vp8Depacketizer::lost(std::int64_t packets) {
+  damaged_ = true;
+  references_.gap(packets);
+}
+
+void Vp8Depacketizer::restart() {
+  damaged_ = true;
+  references_.restart();
+  descriptors_.reset();
+  described_references_.reset();
+}
+
+bool Vp8Depacketizer::reference_lost(bool keyframe) {
+  if (keyframe) damaged_ = false;
+  bool lost = references_.whole(place(unit_), keyframe);
+  if (const auto missing = described_references_.missing()) lost = damaged_ && *missing;
+  described_references_.settle(!lost);
+  return lost;
 }
 
 bool Vp8Depacketizer::add(const MediaPacket& packet) {
@@ -69,16 +104,16 @@ void Vp8Depacketizer::finish() {
   const auto header = parse_vp8_frame_header(buffer());
   if (!header) {
     drop(Dropped::Reason::malformed, "not a VP8 frame");
-    references_.missing(place(unit_));
+    broken();
     return;
   }
   Frame frame;
   frame.kind = header->keyframe ? FrameKind::key : FrameKind::delta;
-  frame.reference_lost = references_.whole(place(unit_), header->keyframe);
+  frame.reference_lost = reference_lost(header->keyframe);
   frame.discardable = unit_.non_reference;
-  frame.temporal_layer = unit_.temporal_layer.value_or(0);
+  frame.temporal_layer = unit_described_ ? unit_described_->temporal_layer : unit_.temporal_layer.value_or(0);
   frame.data = buffer();
-  if (frame.temporal_layer > options().max_temporal_layer.value_or(3)) {
+  if (frame.temporal_layer > options().max_temporal_layer.value_or(7)) {
     drop(Dropped::Reason::layer, "temporal layer not wanted");
     return;
   }

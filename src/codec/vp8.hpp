@@ -2,6 +2,8 @@
 
 #include <optional>
 
+#include "codec/av1_dependency_descriptor.hpp"
+#include "codec/described_references.hpp"
 #include "codec/temporal_references.hpp"
 #include "codec/video_depacketizer.hpp"
 
@@ -33,6 +35,9 @@ struct Vp8FrameHeader {
 /// nullopt: too short, or a keyframe without its start code or size.
 [[nodiscard]] std::optional<Vp8FrameHeader> parse_vp8_frame_header(Bytes frame) noexcept;
 
+/// RFC 7741. Where the payload descriptor tells neither picture ids nor layers (browsers leave them out once
+/// the dependency descriptor is negotiated), layers and what a loss damages are told by that header
+/// extension.
 class Vp8Depacketizer final : public VideoDepacketizer {
  public:
   Vp8Depacketizer(DepacketizerOptions options, OnFrame on_frame, OnDropped on_dropped)
@@ -40,18 +45,24 @@ class Vp8Depacketizer final : public VideoDepacketizer {
 
  private:
   Start inspect(const MediaPacket& packet) override;
-  void begin() override { unit_ = packet_; }
+  void begin() override;
   bool add(const MediaPacket& packet) override;
   void finish() override;
-  void broken() override { references_.missing(place(unit_)); }
-  void lost(std::int64_t packets) override { references_.gap(packets); }
-  void restart() override { references_.restart(); }
+  void broken() override;
+  void lost(std::int64_t packets) override;
+  void restart() override;
+  [[nodiscard]] bool reference_lost(bool keyframe);
 
   static FramePlace place(const Vp8Descriptor& frame) noexcept;
 
   Vp8Descriptor packet_;  // of the packet inspected last
   Vp8Descriptor unit_;    // of the open unit's first packet
   TemporalReferences references_;
+  DependencyDescriptorReader descriptors_;
+  std::optional<DependencyDescriptor> described_;       // the packet inspected last
+  std::optional<DependencyDescriptor> unit_described_;  // the open unit's first packet
+  DescribedReferences described_references_;
+  bool damaged_ = false;  // something is missing since the last keyframe
 };
 
 }  // namespace rtpx

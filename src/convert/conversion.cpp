@@ -51,7 +51,12 @@ Result<ConvertResult> Conversion::run() {
   if (const auto owner = recording_owner(recording_.folder))
     note({{ConvertNote::Severity::info, "",
            recording_.name + " belongs to " + *owner + ": only what was written until now is converted"}});
-  for (const TrackScan& track : scanned_.tracks) note(notes_of(track));
+  for (const TrackScan& track : scanned_.tracks) {
+    note(notes_of(track));
+    const bool placed =
+        std::ranges::any_of(scanned_.layers, [&](const PlacedLayer& layer) { return layer.track == &track; });
+    if (!placed) left_out_.push_back(report_unusable(track, scanned_.zero_receive_ms));
+  }
 
   plan_ = plan_outputs(scanned_.layers, options_);
   for (const PlannedOutput& output : plan_)
@@ -61,6 +66,7 @@ Result<ConvertResult> Conversion::run() {
     ++outputs_done_;
   }
   if (result_.files.empty()) return nothing_to_convert();
+  if (options_.write_reports) write_reports();
   if (options_.uploader)
     if (const auto refused = publish(result_, options_))
       note({{ConvertNote::Severity::skipped, "", "the upload failed: " + refused->message}});
@@ -83,7 +89,10 @@ Result<std::vector<std::unique_ptr<OpenTrack>>> Conversion::open_tracks(const Pl
       tracks.push_back(std::move(*track));
       continue;
     }
-    for (const TrackReport& report : (*track)->reports()) note(notes_of(report));
+    for (TrackReport& report : (*track)->reports()) {
+      note(notes_of(report));
+      left_out_.push_back(std::move(report));
+    }
   }
   return tracks;
 }
@@ -210,11 +219,27 @@ void Conversion::record(const PlannedOutput& planned, const WrittenOutput& writt
         note({{ConvertNote::Severity::info, layer.track_id, *unfilled}});
       report.tracks.push_back(std::move(layer));
     }
-  if (options_.write_reports)
-    if (auto done = write_report(file, report); !done)
+  reports_.push_back({planned.id, planned.stream, std::move(report)});
+  result_.files[planned.id] = std::move(file);
+}
+
+// What is in no file stands in the reports of its stream's files; of a stream without files, in the first
+// one's.
+void Conversion::write_reports() {
+  for (TrackReport& track : left_out_) {
+    bool reported = false;
+    for (PendingReport& pending : reports_) {
+      const bool same_stream = !track.streams.empty() && pending.stream == track.streams.front();
+      if (!same_stream) continue;
+      pending.report.tracks.push_back(track);
+      reported = true;
+    }
+    if (!reported) reports_.front().report.tracks.push_back(std::move(track));
+  }
+  for (const PendingReport& pending : reports_)
+    if (auto done = write_report(result_.files.at(pending.id), pending.report); !done)
       note(
           {{ConvertNote::Severity::skipped, "", "the report could not be written: " + done.error().message}});
-  result_.files[planned.id] = std::move(file);
 }
 
 Result<void> Conversion::write_report(ConvertedFile& file, const OutputReport& report) {
@@ -230,7 +255,8 @@ Result<void> Conversion::write_report(ConvertedFile& file, const OutputReport& r
 
 void Conversion::note(std::vector<ConvertNote> notes) {
   for (ConvertNote& entry : notes) {
-    if (entry.severity == ConvertNote::Severity::loss) result_.lost_media = true;
+    const bool left_out = entry.severity == ConvertNote::Severity::skipped && !entry.track_id.empty();
+    if (entry.severity == ConvertNote::Severity::loss || left_out) result_.lost_media = true;
     if (noted_.insert(entry.message).second) result_.notes.push_back(std::move(entry));
   }
 }
@@ -238,8 +264,10 @@ void Conversion::note(std::vector<ConvertNote> notes) {
 Result<ConvertResult> Conversion::nothing_to_convert() const {
   std::string why = recording_.name + " holds nothing that can be converted";
   if (recording_.tracks.empty()) why += ": its manifest names no track";
+  const auto serious = [](const ConvertNote& entry) { return entry.severity != ConvertNote::Severity::info; };
+  const bool all = std::ranges::none_of(result_.notes, serious);
   for (const ConvertNote& entry : result_.notes)
-    if (entry.severity != ConvertNote::Severity::info) why += "; " + entry.message;
+    if (all || serious(entry)) why += "; " + entry.message;
   return fail(Errc::nothing_to_convert, why);
 }
 

@@ -22,8 +22,15 @@ class Conversion {
   [[nodiscard]] WriterOptions writer_options(const PlannedOutput& planned, bool stage);
   void tell_output(double fraction, const char* what);
   [[nodiscard]] Result<void> reencode_parts(const PlannedOutput& planned, WrittenOutput& written);
+  /// A report that is written once all outputs are there.
+  struct PendingReport {
+    std::string id;
+    std::optional<std::string> stream;
+    OutputReport report;
+  };
   void record(const PlannedOutput& planned, const WrittenOutput& written,
               const std::vector<std::unique_ptr<OpenTrack>>& tracks);
+  void write_reports();
   [[nodiscard]] Result<void> write_report(ConvertedFile& file, const OutputReport& report);
   void note(std::vector<ConvertNote> notes);
   [[nodiscard]] Result<ConvertResult> nothing_to_convert() const;
@@ -37,7 +44,9 @@ class Conversion {
   std::size_t outputs_done_ = 0;
   std::map<std::string, int> video_outputs_left_;  // by stream: planned ones that may still hold its picture
   std::set<std::string> streams_with_video_;
-  std::set<std::string> noted_;  // messages, each once
+  std::vector<PendingReport> reports_;
+  std::vector<TrackReport> left_out_;  // tracks and layers that are in no file
+  std::set<std::string> noted_;        // messages, each once
   ConvertResult result_;
 };
 

@@ -31,6 +31,7 @@ Result<TrackReport> read_layer(const PlacedLayer& layer, const SpillFile& spill,
       return fail(Errc::cancelled, "the inspection was cancelled");
   }
   TrackReport report = report_layer(layer, log);
+  for (const auto& [type, out] : (*frames)->left_out()) report.left_out.push_back(out);
   if (report.frames == 0 && !(*frames)->unsupported().empty())
     report.refused = *(*frames)->unsupported().begin();
   return report;
@@ -61,7 +62,7 @@ Result<RecordingReport> inspect(const Recording& recording, const InspectOptions
                                        static_cast<double>(scanned->layers.size() + 1),
                     "read");
     }
-    if (!any) report.tracks.push_back(report_unusable(track));
+    if (!any) report.tracks.push_back(report_unusable(track, scanned->zero_receive_ms));
   }
   return report;
 }

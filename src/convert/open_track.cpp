@@ -60,6 +60,9 @@ Result<std::unique_ptr<OpenTrack>> OpenTrack::open(const PlannedTrack& planned, 
                                                    const ConvertOptions& options) {
   std::unique_ptr<OpenTrack> track(new OpenTrack(planned));
   track->sets_in_band_ = options.on_change == OnChange::keep && parameter_sets_change(planned);
+  // A part of its own for each size has that size; a lower spatial layer is smaller than its parameter sets
+  // say.
+  track->declares_largest_ = options.on_change == OnChange::keep && !options.max_spatial_layer;
   const LayerFrameOptions frame_options{
       {options.max_spatial_layer, options.max_temporal_layer, track->sets_in_band_}, options.incomplete};
   std::vector<std::unique_ptr<FrameSource>> sources;
@@ -113,6 +116,9 @@ MediaKind OpenTrack::kind() const noexcept {
 
 WriterInput OpenTrack::input() const {
   WriterInput input{source_.get(), kind(), planned_.name, 0, 0, sets_in_band_};
+  const PictureSize largest = declares_largest_ ? largest_picture() : PictureSize{};
+  input.width = largest.width;
+  input.height = largest.height;
   for (const PlacedLayer* layer : planned_.layers) {
     input.end_ns = std::max(input.end_ns, end_of(*layer));
     input.keyframe_bound += layer->layer->keyframe_bound;
@@ -121,10 +127,18 @@ WriterInput OpenTrack::input() const {
   return input;
 }
 
+PictureSize OpenTrack::largest_picture() const {
+  PictureSize largest;
+  for (const PlacedLayer* layer : planned_.layers)
+    if (layer->layer->largest.area() > largest.area()) largest = layer->layer->largest;
+  return largest;
+}
+
 std::vector<TrackReport> OpenTrack::reports() const {
   std::vector<TrackReport> reports;
   for (std::size_t i = 0; i < logs_.size(); ++i) {
     reports.push_back(report_layer(*planned_.layers[i], *logs_[i]));
+    for (const auto& [type, out] : layers_[i]->left_out()) reports.back().left_out.push_back(out);
     for (const std::string& message : layers_[i]->unsupported())
       if (reports.back().refused.empty() && reports.back().frames == 0) reports.back().refused = message;
   }

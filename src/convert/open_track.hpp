@@ -38,7 +38,10 @@ class OpenTrack {
  private:
   explicit OpenTrack(const PlannedTrack& planned) : planned_(planned) {}
 
+  [[nodiscard]] PictureSize largest_picture() const;
+
   const PlannedTrack& planned_;
+  bool declares_largest_ = false;
   bool sets_in_band_ = false;  // H.264, H.265: in every keyframe, as they change in the file
   std::vector<std::unique_ptr<FrameLog>> logs_;  // one for each layer
   std::vector<const LayerFrames*> layers_;       // inside source_

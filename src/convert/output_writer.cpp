@@ -17,6 +17,10 @@ OutputTrack describe(const WriterInput& input, const PlacedFrame& first) {
   track.kind = input.kind;
   track.mime_type = first.codec->mime_type;
   if (first.config != nullptr) track.config = *first.config;
+  if (std::int64_t{input.width} * input.height > std::int64_t{track.config.width} * track.config.height) {
+    track.config.width = input.width;
+    track.config.height = input.height;
+  }
   track.rotation = first.orientation.clockwise_degrees;
   track.mirrored = first.orientation.mirrored;
   track.name = input.name;

@@ -21,6 +21,7 @@ struct WriterInput {
   std::int64_t end_ns = 0;  ///< where its media end, about
   std::uint64_t keyframe_bound = 0;
   bool config_changes = false;  ///< H.264, H.265: the parameter sets change
+  int width = 0, height = 0;    ///< of its largest picture, which the file declares; 0: that of its first
 };
 
 struct WriterOptions {

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
+#include "codec/h265_payload.hpp"
+#include "codec/nal.hpp"
+
 namespace rtpx {
 namespace {
 
@@ -40,6 +44,16 @@ const char* name_of(Dropped::Reason reason) {
   return "incomplete";
 }
 
+// Whether packets of both go through one depacketizer.
+bool same_format(const Codec& a, const Codec& b) {
+  if (!equals_ignoring_case(a.mime_type, b.mime_type) || a.clock_rate != b.clock_rate) return false;
+  if (a.sdp_fmtp_line == b.sdp_fmtp_line && a.channels == b.channels) return true;
+  const HintFormat format = hint_format(a.mime_type);
+  if (format == HintFormat::h264 || format == HintFormat::h265)
+    return sprop_parameter_sets(a) == sprop_parameter_sets(b) && h265_has_donl(a) == h265_has_donl(b);
+  return format != HintFormat::none;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<LayerFrames>> LayerFrames::open(const PlacedLayer& placed, const SpillFile& spill,
@@ -52,6 +66,7 @@ Result<std::unique_ptr<LayerFrames>> LayerFrames::open(const PlacedLayer& placed
 LayerFrames::LayerFrames(const PlacedLayer& placed, std::unique_ptr<PacketCursor> cursor,
                          const LayerFrameOptions& options, FrameLog& log)
     : placed_(placed), cursor_(std::move(cursor)), options_(options), log_(log) {
+  options_.depacketizer.markers_within_pictures = placed.layer->markers_within_pictures;
   const ManifestTrack& track = placed.track->files.track;
   video_ = track.kind == MediaKind::video;
   if (video_) {
@@ -76,9 +91,7 @@ Result<const PlacedFrame*> LayerFrames::peek() {
       flush();
       continue;
     }
-    const bool other_codec =
-        (*packet)->media.role == PayloadRole::media && (*packet)->media.payload_type != payload_type_;
-    if (depacketizer_ && ((*packet)->segment != segment_ || other_codec)) {
+    if (depacketizer_ && ((*packet)->segment != segment_ || other_format(**packet))) {
       flush();  // its frames go out before the packet goes in
       waiting_ = *packet;
       continue;
@@ -101,6 +114,7 @@ void LayerFrames::push(const OrderedPacket& packet) {
   segment_ = packet.segment;
   const bool media = packet.media.role == PayloadRole::media;
   if (media && packet.media.payload_type != payload_type_) choose_depacketizer(packet);
+  if (media && !depacketizer_) leave_out(packet);
   if (!depacketizer_ || is_encrypted(packet)) return;
   if (orientation_id_ && packet.packet.marker) look_at_orientation(packet);
   MediaPacket in{packet.sequence, packet.timestamp, packet.packet.marker,
@@ -127,9 +141,32 @@ bool LayerFrames::is_encrypted(const OrderedPacket& packet) {
   return true;
 }
 
+bool LayerFrames::other_format(const OrderedPacket& packet) const {
+  if (packet.media.role != PayloadRole::media || packet.media.payload_type == payload_type_) return false;
+  const Codec* codec = placed_.track->types->codec(packet.media.payload_type);
+  return codec == nullptr || codec_ == nullptr || !same_format(*codec, *codec_);
+}
+
+void LayerFrames::leave_out(const OrderedPacket& packet) {
+  auto [entry, first] = left_out_.try_emplace(packet.media.payload_type);
+  ReportLeftOut& out = entry->second;
+  const double now_ms = to_ms(packet.timestamp);
+  if (first) {
+    out.payload_type = packet.media.payload_type;
+    if (codec_ != nullptr) out.codec = codec_->mime_type;
+    out.start_ms = now_ms;
+  }
+  out.end_ms = std::max(out.end_ms, now_ms);
+  ++out.packets;
+}
+
 // The payload type decides; a switch between negotiated codecs begins a new depacketizer.
 void LayerFrames::choose_depacketizer(const OrderedPacket& packet) {
   const Codec* before = depacketizer_ ? codec_ : nullptr;
+  if (before != nullptr && !other_format(packet)) {  // another payload type for what it was
+    payload_type_ = packet.media.payload_type;
+    return;
+  }
   payload_type_ = packet.media.payload_type;
   codec_ = placed_.track->types->codec(packet.media.payload_type);
   depacketizer_.reset();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <list>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -33,7 +34,9 @@ class LayerFrames final : public FrameSource {
   [[nodiscard]] Result<const PlacedFrame*> peek() override;
   void pop() override;
   [[nodiscard]] std::uint64_t position() const noexcept { return cursor_->position(); }
-  /// What cannot be depacketized, by payload type, in words.
+  /// Media that cannot be depacketized, by payload type.
+  [[nodiscard]] const std::map<std::uint8_t, ReportLeftOut>& left_out() const noexcept { return left_out_; }
+  /// The same in words.
   [[nodiscard]] const std::set<std::string>& unsupported() const noexcept { return unsupported_; }
 
  private:
@@ -43,7 +46,9 @@ class LayerFrames final : public FrameSource {
   void push(const OrderedPacket& packet);
   void flush();
   [[nodiscard]] bool is_encrypted(const OrderedPacket& packet);
+  [[nodiscard]] bool other_format(const OrderedPacket& packet) const;
   void choose_depacketizer(const OrderedPacket& packet);
+  void leave_out(const OrderedPacket& packet);
   void look_at_orientation(const OrderedPacket& packet);
   void on_frame(const Frame& frame);
   void on_dropped(const Dropped& dropped);
@@ -64,6 +69,7 @@ class LayerFrames final : public FrameSource {
   int payload_type_ = -1;
   std::size_t segment_ = 0;
   std::set<std::string> unsupported_;
+  std::map<std::uint8_t, ReportLeftOut> left_out_;
   std::list<StreamConfig> configs_;  // the last ones that frames point to
   Orientation orientation_;
 

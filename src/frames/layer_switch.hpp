@@ -1,6 +1,8 @@
 #pragma once
 
+#include <deque>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "frames/frame_log.hpp"
@@ -9,7 +11,9 @@
 namespace rtpx {
 
 /// One picture track of several simulcast layers: at each moment the largest layer that is there. It changes
-/// layer at keyframes only: up at once, down when the layer in use has had no picture for a second.
+/// layer at keyframes only: up at once, down when the layer in use has had no picture for a second. Before it
+/// starts on a layer or goes down to one it looks ahead, so that it waits for a better one that is about to
+/// come. Of pictures of one instant it shows the largest.
 class LayerSwitch final : public FrameSource {
  public:
   /// `layers` show the same pictures in different sizes. Changes are logged in `log`.
@@ -20,14 +24,24 @@ class LayerSwitch final : public FrameSource {
   void pop() override;
 
  private:
+  struct Kept {
+    PlacedFrame frame;
+    std::vector<std::byte> data;
+  };
   struct Layer {
     std::unique_ptr<FrameSource> source;
     std::string name;
+    std::deque<Kept> ahead;  ///< read ahead of its time
     const PlacedFrame* next = nullptr;
     std::int64_t area = 0;  ///< of its latest picture
   };
   [[nodiscard]] Result<void> look_ahead();
-  [[nodiscard]] bool takes_over(std::size_t layer) const;
+  [[nodiscard]] Result<void> read_ahead(Layer& layer, std::int64_t until_ns);
+  [[nodiscard]] Result<bool> better_comes(const PlacedFrame& frame, std::int64_t within_ns);
+  [[nodiscard]] Result<bool> takes_over(std::size_t layer);
+  [[nodiscard]] std::ptrdiff_t earliest() const;
+  [[nodiscard]] std::ptrdiff_t better_of_same_instant(const Layer& layer) const;
+  void choose(std::ptrdiff_t layer);
   void drop(Layer& layer);
 
   std::vector<Layer> layers_;

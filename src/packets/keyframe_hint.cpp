@@ -37,7 +37,13 @@ bool h265_opens(ByteReader in) {
   };
   const std::uint8_t type = in.u8() >> 1 & 0x3F;
   in.skip(1);
-  if (type == 48) return in.skip(2), opens(in.u8() >> 1 & 0x3F);
+  if (type == 50) return true;  // PACI: may carry anything
+  if (type == 48) {
+    in.skip(2);
+    const std::uint8_t plain = in.u8();
+    in.skip(1);
+    return opens(plain >> 1 & 0x3F) || opens(in.u8() >> 1 & 0x3F);  // the latter behind a DONL field
+  }
   if (type != 49) return opens(type);
   const std::uint8_t fragment = in.u8();
   return (fragment & 0x80) != 0 && opens(fragment & 0x3F);

@@ -9,6 +9,7 @@ namespace rtpx {
 namespace {
 
 constexpr std::int64_t kEarlyNumbers = 3'000;  // that what is given back may be ahead of its line
+constexpr std::int64_t kEarlyMs = 1'000;
 constexpr std::size_t kMostEarly = 4'096;
 constexpr std::size_t kMostWaiting = 64;
 
@@ -17,7 +18,7 @@ constexpr std::size_t kMostWaiting = 64;
 void LayerScanner::on_repaired(const Repaired& repaired) {
   if (failed_) return;
   const RtpPacket& packet = repaired.packet;
-  watch_parameter_sets(media_payload(*context_.types, packet));
+  watch_nal_units(packet, media_payload(*context_.types, packet));
   Waiting given{packet.ssrc, packet.timestamp, packet.sequence_number, repaired.source, 0};
   if (!needed(given)) return;
   const auto where = context_.spill->append(packet.whole);
@@ -26,7 +27,30 @@ void LayerScanner::on_repaired(const Repaired& repaired) {
     return;
   }
   given.where = *where;
-  if (!place_repaired(given) && waiting_.size() < kMostWaiting) waiting_.push_back(given);
+  SequenceTracker::Place place;
+  const Segment* segment = line_of(given, place);
+  const bool waits = segment == nullptr || far_behind(*segment, place);
+  if (waits && waiting_.size() < kMostWaiting)
+    waiting_.push_back(given);
+  else
+    (void)place_repaired(given);
+}
+
+// Its number may be one that the source is about to use anew.
+bool LayerScanner::far_behind(const Segment& segment, const SequenceTracker::Place& place) const {
+  return &segment == out_.segments.back().get() && place.fit != SequenceTracker::Fit::ahead &&
+         (segment.line.highest_timestamp() - place.timestamp) * 1000 / segment.clock_rate > kFarBehindMs;
+}
+
+// What has waited long enough was late after all. `all`: the track has ended.
+void LayerScanner::settle_waiting(bool all) {
+  std::vector<Waiting> due;
+  std::erase_if(waiting_, [&](Waiting& packet) {
+    if (!all && (packet.ssrc != current().ssrc || ++packet.line_packets <= kCandidateLife)) return false;
+    due.push_back(packet);
+    return true;
+  });
+  for (const Waiting& packet : due) (void)place_repaired(packet);
 }
 
 // The newest line that it fits.
@@ -39,6 +63,10 @@ Segment* LayerScanner::line_of(const Waiting& packet, SequenceTracker::Place& pl
     if (place.fit == SequenceTracker::Fit::foreign) continue;
     const bool ahead = place.fit == SequenceTracker::Fit::ahead;
     if (ahead && place.sequence > segment.line.highest() + kEarlyNumbers) continue;
+    // What repairs comes after its packet was sent: one of the future is of another line.
+    const std::int64_t step_ms =
+        (place.timestamp - segment.line.highest_timestamp()) * 1000 / segment.clock_rate;
+    if (ahead && step_ms > receive_ms_ - segment.line.last_receive_ms() + kEarlyMs) continue;
     if (ahead && back == 1 && older_line_wants(packet.ssrc, packet.sequence, packet.timestamp, place))
       continue;
     return &segment;
@@ -51,6 +79,8 @@ bool LayerScanner::needed(const Waiting& packet) {
   SequenceTracker::Place place;
   const Segment* segment = line_of(packet, place);
   if (segment == nullptr) return waiting_.size() < kMostWaiting;
+  if (far_behind(*segment, place))
+    return waiting_.size() < kMostWaiting || place.fit == SequenceTracker::Fit::late;
   if (place.fit == SequenceTracker::Fit::duplicate) return false;
   return place.fit == SequenceTracker::Fit::late ||
          (!segment->given_early.contains(place.sequence) && segment->given_early.size() < kMostEarly);
@@ -63,7 +93,7 @@ bool LayerScanner::place_repaired(const Waiting& packet) {
   if (place.fit == SequenceTracker::Fit::ahead) {
     segment->given_early[place.sequence] = {packet.where, place.timestamp, packet.source};
   } else if (place.fit == SequenceTracker::Fit::late) {
-    if (place.sequence < segment->line.first())
+    if (place.timestamp < segment->line.first_timestamp())
       segment->clock.add_packet(place.timestamp, receive_ms_, place.sequence);
     fill(*segment, place, packet.where, packet.source);
   }

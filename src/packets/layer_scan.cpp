@@ -17,8 +17,8 @@ constexpr std::int64_t kTailArrivalMs = 5'000;
 constexpr std::int64_t kTailMediaMs = 500;
 constexpr std::int64_t kAheadOfArrivalMs = 250;  // of RTP time: sent later than the packet before came
 constexpr std::int64_t kLeapMs = 1'000;
-constexpr std::int64_t kFarBehindMs = 1'000;
-constexpr std::size_t kMostSeen = 256;  // sources whose last packet is remembered
+constexpr std::int64_t kEventReachMs = 60'000;  // that an event's time may be from the media's
+constexpr std::size_t kMostSeen = 256;          // sources whose last packet is remembered
 
 constexpr const char* kCaptureTime = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time";
 
@@ -83,13 +83,9 @@ Result<void> LayerScanner::push(const RtpPacket& packet, std::uint64_t offset, s
   } else {
     if (media.role == PayloadRole::unknown) note_unknown(media.payload_type);
     judge(describe(packet, media, offset, receive_ms));
-    watch_parameter_sets(media);
-    if (media.role == PayloadRole::telephone_event && !out_.segments.empty() && packet.ssrc == current().ssrc)
-      if (const auto event = parse_telephone_event(media.payload))
-        current().clock.add_event(current().line.unwrap(packet.timestamp), event->duration);
+    watch_nal_units(packet, media);
     watch_encryption(packet, media);
-    if (media.role == PayloadRole::telephone_event && !out_.segments.empty())
-      digits_.push(out_.segments.size() - 1, current().line.unwrap(packet.timestamp), media.payload);
+    if (media.role == PayloadRole::telephone_event) note_event(packet, media);
   }
   if (repairs_ && !is_encrypted_red(*context_.types, packet)) repairer_->push(packet);
   write_order(false);
@@ -102,6 +98,28 @@ void LayerScanner::note_unknown(std::uint8_t payload_type) {
   UnknownType& type = out_.unknown_types[payload_type];
   if (type.packets++ == 0) type.first_receive_ms = receive_ms_;
   type.last_receive_ms = receive_ms_;
+}
+
+// An event of the media's source has the media's time, if its clock is the same.
+void LayerScanner::note_event(const RtpPacket& packet, const MediaPayload& media) {
+  const Codec* codec = context_.types->codec(media.payload_type);
+  DigitSpans::Packet event{
+      .ssrc = packet.ssrc,
+      .timestamp = packet.timestamp,
+      .clock_rate = codec != nullptr && codec->clock_rate > 0 ? codec->clock_rate : 8'000,
+      .marker = packet.marker,
+      .receive_ms = receive_ms_,
+      .payload = media.payload};
+  if (!out_.segments.empty() && packet.ssrc == current().ssrc && event.clock_rate == current().clock_rate) {
+    const std::int64_t time = current().line.unwrap(packet.timestamp);
+    const std::int64_t apart = std::abs(time - current().line.highest_timestamp());
+    if (apart <= kEventReachMs * event.clock_rate / 1000) {
+      event.place = {out_.segments.size() - 1, time};
+      if (const auto told = parse_telephone_event(media.payload))
+        current().clock.add_event(time, told->duration);
+    }
+  }
+  digits_.push(event);
 }
 
 LayerScanner::Arrival LayerScanner::describe(const RtpPacket& packet, const MediaPayload& media,
@@ -122,6 +140,9 @@ LayerScanner::Arrival LayerScanner::describe(const RtpPacket& packet, const Medi
   const Codec* codec = context_.types->codec(media.payload_type);
   arrival.clock_rate = codec != nullptr && codec->clock_rate > 0 ? codec->clock_rate : 90'000;
   arrival.keyframe_hint = may_begin_keyframe(hint_by_type_[media.payload_type & 0x7F], media.payload);
+  if (arrival.keyframe_hint)
+    arrival.size =
+        keyframe_size(hint_by_type_[media.payload_type & 0x7F], media.payload).value_or(PictureSize{});
   arrival.content = content_hash(packet, media);
   if (context_.kind == MediaKind::audio && codec != nullptr &&
       (out_.segments.empty() || out_.segments.back()->clock.wants_durations()))
@@ -149,7 +170,12 @@ void LayerScanner::note_number(const Arrival& arrival) {
   const std::size_t live = std::min(out_.segments.size(), kLiveSegments);
   for (std::size_t back = 1; back <= live; ++back) {
     Segment& segment = *out_.segments[out_.segments.size() - back];
-    if (segment.ssrc == arrival.ssrc) return segment.line.take_other(arrival.sequence);
+    if (segment.ssrc != arrival.ssrc) continue;
+    const bool advances = segment.line.take_other(arrival.sequence);
+    if (const auto type = out_.unknown_types.find(arrival.payload_type);
+        advances && type != out_.unknown_types.end())
+      type->second.longest_run = std::max(type->second.longest_run, ++unknown_run_);
+    return;
   }
 }
 
@@ -161,6 +187,7 @@ bool LayerScanner::offer(std::size_t index, const Arrival& arrival) {
   using Fit = SequenceTracker::Fit;
   if (place.fit == Fit::foreign) return false;
   const bool newest = index + 1 == out_.segments.size();
+  if (!newest && long_over(segment, arrival)) return false;
   if (place.fit == Fit::ahead && newest &&
       (older_line_wants(arrival.ssrc, arrival.sequence, arrival.timestamp, place) || leaps(arrival, place)))
     return false;
@@ -199,7 +226,7 @@ bool LayerScanner::take_in(std::size_t index, const Arrival& arrival, const Sequ
 }
 
 void LayerScanner::take_late(Segment& segment, const Arrival& arrival, const SequenceTracker::Place& place) {
-  if (arrival.media && place.sequence < segment.line.first())
+  if (arrival.media && place.timestamp < segment.line.first_timestamp())
     segment.clock.add_packet(place.timestamp, arrival.receive_ms, place.sequence);
   segment.line.take(place, arrival.receive_ms, arrival.content);
   segment.patches.push_back({place.sequence, place.timestamp, arrival.offset});
@@ -265,6 +292,15 @@ bool LayerScanner::older_line_wants(std::uint32_t ssrc, std::uint16_t sequence, 
   return false;
 }
 
+// Where the source has begun anew with the numbers that it had, an old line takes no more of them after a
+// while.
+bool LayerScanner::long_over(const Segment& segment, const Arrival& arrival) const {
+  if (arrival.receive_ms - segment.ended->receive_ms <= kTailArrivalMs) return false;
+  if (current().ssrc != arrival.ssrc || current().clock_rate != segment.clock_rate) return false;
+  return current().line.fit(arrival.sequence, arrival.timestamp, arrival.receive_ms).fit !=
+         SequenceTracker::Fit::foreign;
+}
+
 // A long loss, or time that went on without the clock on the wall: the next packets show whether it is so.
 bool LayerScanner::leaps(const Arrival& arrival, const SequenceTracker::Place& place) const {
   const Segment& segment = current();
@@ -286,10 +322,12 @@ void LayerScanner::take_ahead(Segment& segment, const Arrival& arrival, const Se
   }
   decide(arrival.record, true);
   frame_ended_ = arrival.marker;
+  unknown_run_ = 0;
   if (candidate_)
     candidate_->line_advance.push_back({arrival.record, {place.sequence, place.timestamp, arrival.offset}});
   else if (!held_.empty() && ++held_for_ > kHeldLife)
     settle_held(held_.size());
+  if (!waiting_.empty()) settle_waiting(false);
   ++segment.packets;
   count(arrival);
   if (!arrival.media) return;
@@ -355,16 +393,18 @@ void LayerScanner::watch_encryption(const RtpPacket& packet, const MediaPayload&
                   packet.marker || context_.kind == MediaKind::audio);
 }
 
-void LayerScanner::watch_parameter_sets(const MediaPayload& media) {
-  if (media.role != PayloadRole::media || out_.parameter_sets_change) return;
+void LayerScanner::watch_nal_units(const RtpPacket& packet, const MediaPayload& media) {
+  if (media.role != PayloadRole::media) return;
   const HintFormat format = hint_by_type_[media.payload_type & 0x7F];
   if (format != HintFormat::h264 && format != HintFormat::h265) return;
-  auto watch = set_watches_.find(media.payload_type);
-  if (watch == set_watches_.end())
-    watch = set_watches_.try_emplace(media.payload_type, *context_.types->codec(media.payload_type)).first;
-  watch->second.push(media.payload);
+  auto watch = nal_watches_.find(media.payload_type);
+  if (watch == nal_watches_.end())
+    watch = nal_watches_.try_emplace(media.payload_type, *context_.types->codec(media.payload_type)).first;
+  watch->second.sets.push(media.payload);
+  watch->second.markers.push(packet, media.payload);
   // Another payload type of the codec has sets of its own.
-  out_.parameter_sets_change = watch->second.changes() || set_watches_.size() > 1;
+  out_.parameter_sets_change |= watch->second.sets.changes() || nal_watches_.size() > 1;
+  out_.markers_within_pictures |= watch->second.markers.markers_within_pictures();
 }
 
 void LayerScanner::count(const Arrival& arrival) {
@@ -373,6 +413,7 @@ void LayerScanner::count(const Arrival& arrival) {
   out_.media_types.set(arrival.payload_type);
   out_.bytes += arrival.bytes;
   if (arrival.keyframe_hint) ++out_.keyframe_bound;
+  if (arrival.size.area() > out_.largest.area()) out_.largest = arrival.size;
   out_.bits_per_second.add(arrival.receive_ms - out_.first_receive_ms, arrival.bytes * 8);
 }
 
@@ -408,6 +449,7 @@ void LayerScanner::finish() {
   else if (candidate_)
     discard_candidate();
   settle_held(held_.size());
+  settle_waiting(true);
   write_order(true);
   digits_.finish();
   for (auto& segment : out_.segments) {

@@ -12,9 +12,11 @@
 #include <vector>
 
 #include "codec/parameter_set_watch.hpp"
+#include "codec/slice_marker_watch.hpp"
 #include "packets/digit_spans.hpp"
 #include "packets/encrypted_frames.hpp"
 #include "packets/keyframe_hint.hpp"
+#include "packets/keyframe_size.hpp"
 #include "packets/media_payload.hpp"
 #include "packets/per_second.hpp"
 #include "packets/quiet_spans.hpp"
@@ -76,6 +78,8 @@ struct Segment {
 struct UnknownType {
   std::uint64_t packets = 0;
   std::int64_t first_receive_ms = 0, last_receive_ms = 0;
+  std::uint64_t longest_run =
+      0;  ///< of them in a row with numbers of a media source, none of its packets between
 };
 
 /// What the scan found of one layer (rid) of a track: its packets in order, and what is to be told of them.
@@ -89,7 +93,9 @@ struct LayerScan {
   RecordRuns line;                                 ///< over the layer's records that are RTP
   std::vector<std::unique_ptr<Segment>> segments;  ///< in the order they began
   std::uint64_t keyframe_bound = 0;                ///< no more keyframes than this
-  bool parameter_sets_change = false;              ///< of H.264 or H.265, after the first picture
+  PictureSize largest;                   ///< of its keyframes, as far as their headers tell; 0: unknown
+  bool parameter_sets_change = false;    ///< of H.264 or H.265, after the first picture
+  bool markers_within_pictures = false;  ///< of H.264 or H.265: the marker ends slices
 
   std::uint64_t packets = 0, bytes = 0, repair_packets = 0, unknown_packets = 0, malformed_packets = 0;
   std::uint64_t duplicates = 0, reordered = 0;
@@ -138,6 +144,7 @@ class LayerScanner {
     bool media = false, marker = false;
     bool number_only = false;  ///< says nothing of the source's time
     bool keyframe_hint = false;
+    PictureSize size;  ///< of a keyframe that begins here; 0: unknown
     std::uint32_t bytes = 0;
     std::uint32_t clock_rate = 0;  ///< 0: not media, fits any line
     std::uint32_t content = 0;     ///< hash; 0: not media
@@ -165,17 +172,19 @@ class LayerScanner {
     };
     std::vector<Advance> line_advance;  ///< those among them that carried the current line on
   };
-  /// What repair gave back before any line reached it.
+  /// What repair gave back that no line reaches yet, or that is far behind: the source may begin anew.
   struct Waiting {
     std::uint32_t ssrc = 0, timestamp = 0;
     std::uint16_t sequence = 0;
     RepairSource source = RepairSource::rtx;
     std::uint64_t where = 0;
+    int line_packets = 0;  ///< that the line has taken since
   };
 
   [[nodiscard]] Arrival describe(const RtpPacket& packet, const MediaPayload& media, std::uint64_t offset,
                                  std::int64_t receive_ms) const;
   void note_unknown(std::uint8_t payload_type);
+  void note_event(const RtpPacket& packet, const MediaPayload& media);
   void judge(const Arrival& arrival);
   void note_number(const Arrival& arrival);
   bool offer(std::size_t segment, const Arrival& arrival);
@@ -188,6 +197,7 @@ class LayerScanner {
                                  std::int64_t receive_ms) const;
   [[nodiscard]] bool older_line_wants(std::uint32_t ssrc, std::uint16_t sequence, std::uint32_t timestamp,
                                       const SequenceTracker::Place& place) const;
+  [[nodiscard]] bool long_over(const Segment& segment, const Arrival& arrival) const;
   [[nodiscard]] bool leaps(const Arrival& arrival, const SequenceTracker::Place& place) const;
   void note_quiet(const Segment& segment, const Arrival& arrival, const SequenceTracker::Place& place);
 
@@ -208,13 +218,15 @@ class LayerScanner {
   [[nodiscard]] Segment* line_of(const Waiting& packet, SequenceTracker::Place& place);
   [[nodiscard]] bool needed(const Waiting& packet);
   bool place_repaired(const Waiting& packet);
+  [[nodiscard]] bool far_behind(const Segment& segment, const SequenceTracker::Place& place) const;
+  void settle_waiting(bool all);
   void fill(Segment& segment, const SequenceTracker::Place& place, std::uint64_t where, RepairSource source);
   void use_early(Segment& segment, std::int64_t below);
 
   void decide(std::uint64_t record, bool on_line);
   void write_order(bool all);
   void watch_encryption(const RtpPacket& packet, const MediaPayload& media);
-  void watch_parameter_sets(const MediaPayload& media);
+  void watch_nal_units(const RtpPacket& packet, const MediaPayload& media);
   void count(const Arrival& arrival);
   void feed_reports(Segment& segment, std::int64_t until_ms);
   [[nodiscard]] Segment& current() { return *out_.segments.back(); }
@@ -226,12 +238,18 @@ class LayerScanner {
   bool repairs_ = false;
   std::optional<std::uint8_t> capture_time_id_;
   HintFormat hint_by_type_[128] = {};
-  std::map<std::uint8_t, ParameterSetWatch> set_watches_;  // by payload type, of H.264 and H.265
-  std::map<std::uint32_t, std::int64_t> last_seen_ms_;     // by SSRC without an open segment: its last packet
+  struct NalWatch {
+    explicit NalWatch(const Codec& codec) : sets(codec), markers(codec) {}
+    ParameterSetWatch sets;
+    SliceMarkerWatch markers;
+  };
+  std::map<std::uint8_t, NalWatch> nal_watches_;        // by payload type, of H.264 and H.265
+  std::map<std::uint32_t, std::int64_t> last_seen_ms_;  // by SSRC without an open segment: its last packet
   std::optional<Candidate> candidate_;
   std::vector<Arrival> held_;         // far behind the line: late or copies, unless the source speaks anew
   int held_for_ = 0;                  // packets that the line took meanwhile
   std::optional<Arrival> last_copy_;  // of a packet that came twice
+  std::uint64_t unknown_run_ = 0;     // since the line's last packet
   bool frame_ended_ = false;          // the line's last packet had the marker
   std::vector<Waiting> waiting_;
   std::deque<bool> undecided_;       // whether the last records are on the line, as far as known now

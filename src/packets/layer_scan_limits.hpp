@@ -9,7 +9,9 @@ inline constexpr std::size_t kLiveSegments = 4;  ///< older ones take no more la
 inline constexpr std::size_t kMaxSegments = 10'000;
 inline constexpr int kCandidateLife = 100;  ///< packets of the line until what fits no line is stray
 inline constexpr std::size_t kMostCandidates = 256;
-inline constexpr int kHeldLife = 3;                ///< packets of the line until what is far behind is late
+inline constexpr int kHeldLife = 10;  ///< packets of the line until what is far behind is late
+inline constexpr std::int64_t kFarBehindMs =
+    1'000;  ///< what is behind the line by more waits for what comes next
 inline constexpr std::int64_t kTailNumbers = 100;  ///< a loss of more is looked at twice
 inline constexpr std::int64_t kSilentMs =
     1'000;  ///< a source that has not been heard for so long has stopped

@@ -48,9 +48,12 @@ bool PacketCursor::read_line() {
     const auto record = reader_->next();
     if (!record || !*record) return false;
     position_ = (*record)->offset;
-    if ((*record)->header.rid_index != layer_.rid_index) continue;
+    const bool routed = track_.routes.size() > 0;
+    if (!routed && (*record)->header.rid_index != layer_.rid_index) continue;
     const auto packet = parse_rtp((*record)->packet);
     if (!packet) continue;
+    if (routed && track_.routes.rid_of((*record)->header.rid_index, packet->ssrc) != layer_.rid_index)
+      continue;
     const std::uint64_t number = records_++;
     if (!line_.next()) continue;
     held_.packet = *packet;

@@ -11,7 +11,9 @@ namespace rtpx {
 struct PlacedLayer {
   const TrackScan* track = nullptr;
   const LayerScan* layer = nullptr;
-  std::vector<SegmentMap> maps;  ///< one for each segment
+  std::vector<SegmentMap> maps;   ///< one for each segment
+  double zero_receive_ms = 0;     ///< receive time at the timeline's zero
+  std::int64_t track_end_ns = 0;  ///< where the last media of all layers of the track lie
 };
 
 }  // namespace rtpx

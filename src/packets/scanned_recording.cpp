@@ -40,6 +40,10 @@ void place_layers(ScannedRecording& scanned) {
   auto map = timeline.maps.begin();
   for (PlacedLayer& layer : scanned.layers)
     for (std::size_t i = 0; i < layer.layer->segments.size(); ++i) layer.maps.push_back(std::move(*map++));
+  for (PlacedLayer& layer : scanned.layers) layer.zero_receive_ms = scanned.zero_receive_ms;
+  for (PlacedLayer& layer : scanned.layers)
+    for (const PlacedLayer& other : scanned.layers)
+      if (other.track == layer.track) layer.track_end_ns = std::max(layer.track_end_ns, end_of(other));
 }
 
 }  // namespace

@@ -139,11 +139,12 @@ bool SequenceTracker::adjoins(std::int64_t sequence) const noexcept {
   return next >= sequence;
 }
 
-void SequenceTracker::take_other(std::uint16_t sequence) {
+bool SequenceTracker::take_other(std::uint16_t sequence) {
   const std::int64_t last = newest();
   const std::int64_t number = last + static_cast<std::int16_t>(sequence - static_cast<std::uint16_t>(last));
-  if (number > last + kOtherReach) return;
+  if (number > last + kOtherReach) return false;
   if (number > highest_ || gaps_.take(number)) others_.add(number);
+  return number > last;
 }
 
 bool SequenceTracker::differs(std::int64_t sequence, std::uint32_t content) const noexcept {

@@ -1,5 +1,7 @@
 #include "packets/track_scan.hpp"
 
+#include <set>
+
 #include "packets/limits.hpp"
 #include "rtp/packet.hpp"
 #include "storage/record_reader.hpp"
@@ -7,10 +9,14 @@
 namespace rtpx {
 namespace {
 
+constexpr std::uint64_t kFewestOfAType = 3;  // packets
+
 /// Feeds one track's records to a scanner for each rid index.
 class TrackScanner {
  public:
-  TrackScanner(TrackScan& scan, const RtcpLog& rtcp, SpillFile& spill) : scan_(scan) {
+  /// `watch` may be null.
+  TrackScanner(TrackScan& scan, const RtcpLog& rtcp, SpillFile& spill, RidWatch* watch)
+      : scan_(scan), watch_(watch) {
     context_ = {scan.types.get(), &scan.files.track.header_extensions, &rtcp, &spill, scan.files.track.kind};
   }
 
@@ -20,7 +26,10 @@ class TrackScanner {
       ++scan_.not_rtp;
       return {};
     }
-    const std::uint8_t rid = record.header.rid_index;
+    const std::uint8_t recorded = record.header.rid_index;
+    if (watch_ != nullptr)
+      watch_->push(recorded, *packet, scan_.types->role(packet->payload_type), record.header.receive_time_ms);
+    const std::uint8_t rid = scan_.routes.rid_of(recorded, packet->ssrc);
     if (!scanners_[rid]) open(rid);
     if (!known_[rid]) ++scan_.unknown_rid_packets;
     return scanners_[rid]->push(*packet, record.offset, record.header.receive_time_ms);
@@ -41,6 +50,7 @@ class TrackScanner {
   }
 
   TrackScan& scan_;
+  RidWatch* watch_;
   LayerContext context_;
   std::unique_ptr<LayerScanner> scanners_[256];
   bool known_[256] = {};
@@ -63,6 +73,39 @@ Result<void> read_records(TrackScan& scan, RecordReader& reader, TrackScanner& s
   }
 }
 
+/// One pass over the track's records; what an earlier pass found is forgotten.
+Result<void> pass_over(TrackScan& scan, const RtcpLog& rtcp, SpillFile& spill, const ScanControl& control,
+                       RidWatch* watch) {
+  auto reader = RecordReader::open(scan.files.rtp);
+  if (!reader) {
+    scan.refused = reader.error().message;
+    return {};
+  }
+  scan.layers.clear();
+  scan.not_rtp = scan.unknown_rid_packets = 0;
+  scan.damaged_bytes = scan.torn_bytes = scan.damaged_ranges = 0;
+  scan.file_bytes = (*reader)->size();
+  TrackScanner scanner(scan, rtcp, spill, watch);
+  if (auto done = read_records(scan, **reader, scanner, control); !done) return done;
+  scanner.finish();
+  for (const DamagedRange& range : (*reader)->damage()) {
+    (range.tail ? scan.torn_bytes : scan.damaged_bytes) += range.length;
+    ++scan.damaged_ranges;
+  }
+  return {};
+}
+
+/// Payload types that nobody has told of, with more packets than strays are.
+std::set<std::uint8_t> unknown_types(const TrackScan& scan) {
+  std::map<std::uint8_t, std::uint64_t> packets;
+  for (const auto& [rid, layer] : scan.layers)
+    for (const auto& [type, found] : layer->unknown_types) packets[type] += found.packets;
+  std::set<std::uint8_t> types;
+  for (const auto& [type, count] : packets)
+    if (count >= kFewestOfAType) types.insert(type);
+  return types;
+}
+
 }  // namespace
 
 Result<TrackScan> scan_track(TrackFiles files, const RtcpLog& rtcp, SpillFile& spill,
@@ -83,19 +126,28 @@ Result<TrackScan> scan_track(TrackFiles files, const RtcpLog& rtcp, SpillFile& s
   scan.codecs = std::move(*codecs);
   scan.types = std::make_unique<PayloadTypes>(scan.codecs.codecs);
 
-  auto reader = RecordReader::open(scan.files.rtp);
-  if (!reader) {
-    scan.refused = reader.error().message;
-    return scan;
+  RidWatch watch(scan.files.track);
+  if (auto done = pass_over(scan, rtcp, spill, control, &watch); !done) return std::unexpected(done.error());
+  if (!scan.refused.empty()) return scan;
+  // What the first pass shows may make another one necessary.
+  const ScanControl again{control.stop, {}};
+  bool changed = false;
+  if (const auto types = unknown_types(scan); !types.empty()) {
+    auto found = recognise_types(scan.files, types, scan.codecs.codecs, control.stop);
+    if (!found) return std::unexpected(found.error());
+    changed = !found->empty();
+    scan.codecs.codecs.insert(scan.codecs.codecs.end(), found->begin(), found->end());
+    scan.found_codecs = std::move(*found);
+    scan.types = std::make_unique<PayloadTypes>(scan.codecs.codecs);
   }
-  scan.file_bytes = (*reader)->size();
-  TrackScanner scanner(scan, rtcp, spill);
-  if (auto done = read_records(scan, **reader, scanner, control); !done) return std::unexpected(done.error());
-  scanner.finish();
-  for (const DamagedRange& range : (*reader)->damage()) {
-    (range.tail ? scan.torn_bytes : scan.damaged_bytes) += range.length;
-    ++scan.damaged_ranges;
+  if (watch.contradicts()) {
+    auto routes = watch.routes(scan.files, *scan.types, control.stop);
+    if (!routes) return std::unexpected(routes.error());
+    changed = changed || routes->size() > 0;
+    scan.routes = std::move(*routes);
   }
+  if (changed)
+    if (auto done = pass_over(scan, rtcp, spill, again, nullptr); !done) return std::unexpected(done.error());
   return scan;
 }
 

@@ -10,6 +10,7 @@
 #include "packets/codec_choice.hpp"
 #include "packets/layer_scan.hpp"
 #include "packets/recording.hpp"
+#include "packets/source_routes.hpp"
 
 namespace rtpx {
 
@@ -18,6 +19,8 @@ struct TrackScan {
   TrackFiles files;
   CodecChoice codecs;
   std::unique_ptr<PayloadTypes> types;
+  SourceRoutes routes;              ///< sources that were recorded under another rid than theirs
+  std::vector<Codec> found_codecs;  ///< recognised, of payload types that the manifest does not name
   std::map<std::uint8_t, std::unique_ptr<LayerScan>> layers;  ///< by rid index, those with packets
   std::map<std::uint8_t, std::string> rid_names;              ///< of the manifest; no simulcast: absent
   std::string refused;     ///< why nothing of the track can be converted; empty: it can

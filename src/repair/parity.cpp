@@ -48,7 +48,15 @@ const ParitySolver::Packet* ParitySolver::find(const ParityMember& member) const
 
 void ParitySolver::add_packet(const RtpPacket& packet) {
   const Key key = key_of({packet.ssrc, packet.sequence_number});
-  if (packets_.contains(key)) return;
+  if (const auto known = packets_.find(key); known != packets_.end()) {
+    const auto header = static_cast<std::size_t>(packet.payload.data() - packet.whole.data());
+    const bool same =
+        packet.payload.empty() ||
+        (known->second.size() == packet.whole.size() &&
+         std::ranges::equal(packet.payload, Bytes(known->second).subspan(header, packet.payload.size())));
+    if (same) return;
+    forget_from(packet.ssrc, packet.sequence_number);
+  }
   Packet& copy = keep(key, packet.whole);
   for_each_extension(packet, [&](std::uint8_t id, Bytes value) {
     std::size_t count = 0;
@@ -62,6 +70,18 @@ void ParitySolver::add_packet(const RtpPacket& packet) {
   if (packets_seen_ - waiting_.begin()->second.born > kMaxWait) drop_oldest_parity();
   retry(key);
   give_out();
+}
+
+// The source has begun anew with numbers that it had before.
+void ParitySolver::forget_from(std::uint32_t ssrc, std::uint16_t sequence_number) {
+  std::erase_if(packet_order_, [&](Key key) {
+    const auto ahead = static_cast<std::int16_t>(static_cast<std::uint16_t>(key) - sequence_number);
+    if (key >> 16 != ssrc || ahead < 0) return false;
+    const auto old = packets_.find(key);
+    packet_bytes_ -= old->second.size();
+    packets_.erase(old);
+    return true;
+  });
 }
 
 ParitySolver::Packet& ParitySolver::keep(Key key, Bytes packet) {

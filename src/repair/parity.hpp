@@ -64,6 +64,7 @@ class ParitySolver {
   };
 
   Packet& keep(Key key, Bytes packet);
+  void forget_from(std::uint32_t ssrc, std::uint16_t sequence_number);
   void retry(Key arrived);
   void retry_all();
   void give_out();

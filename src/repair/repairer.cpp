@@ -2,6 +2,7 @@
 
 #include <array>
 #include <unordered_map>
+#include <utility>
 
 #include "repair/flexfec.hpp"
 #include "repair/parity.hpp"
@@ -14,6 +15,7 @@ namespace rtpx {
 namespace {
 
 constexpr std::size_t kSequences = 64;
+constexpr std::size_t kMostEarlyRtx = 64;  // packets
 /// FEC that was negotiated but has not come after so many packets: they are no longer kept for it.
 constexpr std::uint32_t kPatience = 20'000;
 
@@ -36,6 +38,7 @@ struct Repairer::State {
   void red_packet(const RtpPacket& packet);
   void redundant_blocks(const RtpPacket& packet, const std::vector<RedBlock>& blocks);
   void rtx_packet(const RtpPacket& packet);
+  void retry_early_rtx();
   void recovered(const RtpPacket& packet, RepairSource source);
   void ulpfec_payload(Bytes payload, std::uint32_t ssrc);
   void flexfec_packet(const RtpPacket& packet);
@@ -51,6 +54,7 @@ struct Repairer::State {
   std::optional<std::uint32_t> last_media_ssrc;
   std::uint32_t packets_without_fec = 0;
   int depth = 0;
+  std::vector<std::vector<std::byte>> early_rtx;  // of sources that have not been heard
   bool ulpfec_alone_seen = false, flexfec_seen = false;
   std::vector<RedBlock> red_blocks;                 // of red_packet(), which nothing calls again from inside
   std::vector<std::byte> red_buffer, block_buffer;  // the latter is filled and used at once
@@ -99,11 +103,19 @@ void Repairer::State::push(const RtpPacket& packet) {
 
 void Repairer::State::media(const RtpPacket& packet, bool in_red) {
   last_media_ssrc = packet.ssrc;
-  rtx.add_media(packet.ssrc, packet.sequence_number, packet.timestamp);
+  const bool first = rtx.add_media(packet.ssrc, packet.sequence_number, packet.timestamp);
   if (has_audio_red)
     if (RedSequence* sequence = sequence_of(packet.ssrc))
       sequence->add(packet.sequence_number, packet.timestamp);
   if (feeds_fec(in_red)) parities.add_packet(packet);
+  if (first && !early_rtx.empty()) retry_early_rtx();
+}
+
+/// Retransmissions that came before any packet of their source.
+void Repairer::State::retry_early_rtx() {
+  const auto packets = std::exchange(early_rtx, {});
+  for (const auto& bytes : packets)
+    if (const auto packet = parse_rtp(bytes)) rtx_packet(*packet);
 }
 
 /// Chromium negotiates RED and ULPFEC always and uses them seldom; then media comes in RED. Plain media is
@@ -116,7 +128,7 @@ bool Repairer::State::feeds_fec(bool in_red) {
 }
 
 RedSequence* Repairer::State::sequence_of(std::uint32_t ssrc) {
-  if (sequences.size() >= kSequences && !sequences.contains(ssrc)) return nullptr;
+  if (sequences.size() >= kSequences && !sequences.contains(ssrc)) sequences.erase(sequences.begin());
   return &sequences[ssrc];
 }
 
@@ -159,7 +171,10 @@ void Repairer::State::rtx_packet(const RtpPacket& packet) {
   const auto type = types.repaired_type(packet.payload_type);
   if (!type) return;
   std::vector<std::byte> buffer;
-  if (const auto original = rtx.unpack(packet, *type, buffer)) recovered(*original, RepairSource::rtx);
+  if (const auto original = rtx.unpack(packet, *type, buffer))
+    recovered(*original, RepairSource::rtx);
+  else if (packet.payload.size() > 2 && early_rtx.size() < kMostEarlyRtx)
+    early_rtx.emplace_back(packet.whole.begin(), packet.whole.end());
 }
 
 /// Takes RED off what was given back. None of it becomes part of an XOR again here: what ParitySolver solved

@@ -58,7 +58,8 @@ struct Repaired {
 /// Recovers lost packets of one track and rid from RTX (RFC 4588), RED (RFC 2198), ULPFEC (RFC 5109) and
 /// FlexFEC (draft-03 and RFC 8627). Fed every packet of the track in arrival order; gives packets back
 /// whatever their lateness, but FEC only within its window, the last 2,048 packets. It may give back packets
-/// that were not lost: the caller knows which numbers it has. About 4 MiB at most, next to nothing without FEC.
+/// that were not lost: the caller knows which numbers it has. About 4 MiB at most, next to nothing without
+/// FEC.
 class Repairer {
  public:
   using OnRepaired = std::function<void(const Repaired&)>;

@@ -52,10 +52,12 @@ std::int64_t SourceHistory::distance(std::uint16_t sequence_number, std::uint32_
   return best;
 }
 
-void RtxUnpacker::add_media(std::uint32_t ssrc, std::uint16_t sequence_number, std::uint32_t timestamp) {
+bool RtxUnpacker::add_media(std::uint32_t ssrc, std::uint16_t sequence_number, std::uint32_t timestamp) {
+  bool first = false;
   if (sources_.empty() || sources_.back().ssrc != ssrc) {
     const auto at = std::ranges::find(sources_, ssrc, &Source::ssrc);
-    if (at == sources_.end()) {
+    first = at == sources_.end();
+    if (first) {
       if (sources_.size() >= kSources) sources_.erase(sources_.begin());
       sources_.push_back({ssrc, {}});
     } else {
@@ -63,6 +65,7 @@ void RtxUnpacker::add_media(std::uint32_t ssrc, std::uint16_t sequence_number, s
     }
   }
   sources_.back().history.add(sequence_number, timestamp);
+  return first;
 }
 
 bool RtxUnpacker::knows(std::uint32_t ssrc) const noexcept {
@@ -73,9 +76,9 @@ std::optional<std::uint32_t> RtxUnpacker::source_of(std::uint32_t rtx_ssrc, std:
                                                     std::uint32_t timestamp) {
   if (sources_.empty()) return std::nullopt;
   const auto bound = media_of_.find(rtx_ssrc);
+  // A source takes what is at all near; a stranger is the first of a source that is still to come.
+  constexpr std::int64_t kStranger = std::int64_t{90'000} * 3600;
   if (sources_.size() == 1) {
-    // A lone source takes what is at all near; a stranger is the first of a source that is still to come.
-    constexpr std::int64_t kStranger = std::int64_t{90'000} * 3600;
     if (bound == media_of_.end() && sources_[0].history.distance(number, timestamp) > kStranger)
       return std::nullopt;
     media_of_[rtx_ssrc] = sources_[0].ssrc;
@@ -89,7 +92,11 @@ std::optional<std::uint32_t> RtxUnpacker::source_of(std::uint32_t rtx_ssrc, std:
     off = 2 * off + (bound != media_of_.end() && bound->second == source->ssrc ? 0 : 1);
     if (best == nullptr || off < best_distance) best = &*source, best_distance = off;
   }
-  if (media_of_.size() < kAssociations || bound != media_of_.end()) media_of_[rtx_ssrc] = best->ssrc;
+  if (bound == media_of_.end()) {
+    if (best_distance / 2 > kStranger) return std::nullopt;
+    if (media_of_.size() >= kAssociations) media_of_.erase(media_of_.begin());
+  }
+  media_of_[rtx_ssrc] = best->ssrc;
   return best->ssrc;
 }
 

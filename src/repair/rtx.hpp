@@ -34,7 +34,8 @@ class SourceHistory {
 /// learnt: the one whose numbers and times the packet fits; a lone one is taken as it is.
 class RtxUnpacker {
  public:
-  void add_media(std::uint32_t ssrc, std::uint16_t sequence_number, std::uint32_t timestamp);
+  /// True: the first packet of a source.
+  bool add_media(std::uint32_t ssrc, std::uint16_t sequence_number, std::uint32_t timestamp);
   [[nodiscard]] bool knows(std::uint32_t ssrc) const noexcept;
   /// The original packet, built in `buffer`. nullopt: padding only, a probe without content, or no media SSRC
   /// to give it to (yet).

@@ -22,6 +22,7 @@ OrderedJson json_of(const ReportSegment& segment);
 OrderedJson json_of(const ReportStep& step);
 OrderedJson json_of(const ReportEncryption& span);
 OrderedJson json_of(const ReportDigit& digit);
+OrderedJson json_of(const ReportLeftOut& out);
 OrderedJson json_of(const TrackReport& track);
 OrderedJson json_of(const ConvertNote& note);
 
@@ -90,6 +91,14 @@ OrderedJson json_of(const ReportDigit& digit) {
           {"duration_ms", rounded(digit.duration_ms)}};
 }
 
+OrderedJson json_of(const ReportLeftOut& out) {
+  return {{"payload_type", out.payload_type},
+          {"codec", out.codec},
+          {"packets", out.packets},
+          {"start_ms", rounded(out.start_ms)},
+          {"end_ms", rounded(out.end_ms)}};
+}
+
 OrderedJson json_of(const ReportLoss& lost) {
   return {{"before_repair", lost.before_repair},
           {"by_rtx", lost.by_rtx},
@@ -144,6 +153,7 @@ OrderedJson json_of(const TrackReport& track) {
   out["steps"] = list(track.steps);
   out["digits"] = list(track.digits);
   out["encryption"] = list(track.encryption);
+  if (!track.left_out.empty()) out["left_out"] = list(track.left_out);
   out["bits_per_second"] = track.bits_per_second;
   out["lost_per_second"] = track.lost_per_second;
   out["lost_after_repair_per_second"] = track.lost_after_repair_per_second;

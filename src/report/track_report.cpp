@@ -12,8 +12,18 @@
 namespace rtpx {
 namespace {
 
+constexpr std::uint64_t kInsteadOfMedia = 10;  // packets in a row
+constexpr const char* kNoMedia = "it holds no media packets";
+constexpr const char* kOnlyEvents = "it holds no media packets, only telephone events";
+constexpr double kEarlyMs = 1'000;  // between the ends of layers
+
 double ms_of(std::int64_t ns) {
   return static_cast<double>(ns) / 1e6;
+}
+
+ReportDigit digit_of(const DigitSpan& span, double time_ms) {
+  return {time_ms, span.press.event, dtmf_digit(span.press.event).value_or('?'),
+          1000.0 * span.press.duration / span.clock_rate};
 }
 
 /// Adds what the scan knows of one layer, in time.
@@ -28,11 +38,16 @@ class LayerReporter {
     steps();
     losses();
     quiet();
+    early_end();
     digits();
     encryption();
+    unknown_media();
     std::ranges::sort(out_.gaps, {}, &ReportGap::start_ms);
     if (out_.gaps.size() > kMaxListed) out_.gaps.resize(kMaxListed);
   }
+
+  /// Of a layer that ended while others went on: it holds its last picture.
+  [[nodiscard]] const std::optional<ReportGap>& early_freeze() const { return early_freeze_; }
 
  private:
   [[nodiscard]] double at(std::size_t segment, std::int64_t timestamp) const {
@@ -120,11 +135,29 @@ class LayerReporter {
     }
   }
 
+  // A simulcast layer that was switched off, while others went on.
+  void early_end() {
+    const double missing_ms = ms_of(placed_.track_end_ns) - out_.end_ms;
+    if (missing_ms <= kEarlyMs) return;
+    out_.gaps.push_back({ReportGap::Kind::pause, out_.end_ms, missing_ms, 0});
+    if (out_.kind == MediaKind::video)
+      early_freeze_ = ReportGap{ReportGap::Kind::pause, out_.end_ms, missing_ms, 0};
+  }
+
+  // What was sent in the place of media, under a payload type that says nothing.
+  void unknown_media() {
+    for (const auto& [type, unknown] : layer_.unknown_types)
+      if (unknown.longest_run >= kInsteadOfMedia)
+        out_.left_out.push_back({type, "", unknown.packets,
+                                 static_cast<double>(unknown.first_receive_ms) - placed_.zero_receive_ms,
+                                 static_cast<double>(unknown.last_receive_ms) - placed_.zero_receive_ms});
+  }
+
   void digits() {
-    for (const auto& [segment, press] : layer_.digits)
-      out_.digits.push_back({before_step(segment, press.timestamp), press.event,
-                             dtmf_digit(press.event).value_or('?'),
-                             1000.0 * press.duration / layer_.segments[segment]->clock_rate});
+    for (const DigitSpan& span : layer_.digits)
+      out_.digits.push_back(
+          digit_of(span, span.place ? before_step(span.place->segment, span.place->timestamp)
+                                    : static_cast<double>(span.receive_ms) - placed_.zero_receive_ms));
   }
 
   /// Where RTP time stood still over a digit, what follows has the digit's own RTP time.
@@ -152,6 +185,7 @@ class LayerReporter {
   const PlacedLayer& placed_;
   const LayerScan& layer_;
   TrackReport& out_;
+  std::optional<ReportGap> early_freeze_;
 };
 
 void describe_track(const TrackScan& track, TrackReport& out) {
@@ -189,20 +223,27 @@ TrackReport report_layer(const PlacedLayer& placed, const FrameLog& log) {
   if (placed.layer->first_media_type)
     if (const Codec* codec = placed.track->types->codec(*placed.layer->first_media_type))
       report.codec = codec->mime_type;
-  LayerReporter(placed, report).run();
+  LayerReporter reporter(placed, report);
+  reporter.run();
   log.report(report);
+  if (reporter.early_freeze()) report.freezes.push_back(*reporter.early_freeze());
   return report;
 }
 
-TrackReport report_unusable(const TrackScan& track) {
+TrackReport report_unusable(const TrackScan& track, double zero_receive_ms) {
   TrackReport report;
   describe_track(track, report);
   for (const auto& [rid, layer] : track.layers) {
     report.repair_packets += layer->repair_packets;
     report.unknown_packets += layer->unknown_packets;
+    for (const DigitSpan& span : layer->digits)
+      report.digits.push_back(digit_of(span, static_cast<double>(span.receive_ms) - zero_receive_ms));
   }
   report.malformed_packets = track.not_rtp;
-  if (report.refused.empty()) report.refused = "it holds no media packets";
+  if (report.refused.empty() && track.codecs.doubt.empty())
+    report.refused = report.digits.empty() ? kNoMedia : kOnlyEvents;
+  else if (report.refused.empty())
+    report.refused = track.codecs.doubt;
   return report;
 }
 
@@ -257,6 +298,11 @@ std::vector<ConvertNote> notes_of(const TrackReport& report) {
     add(Severity::info, "its RTP clock runs at " + std::to_string(odd->clock_rate) + " Hz, not at the " +
                             std::to_string(odd->negotiated_rate) +
                             " Hz that were negotiated; the rate found gives its times");
+  for (const ReportLeftOut& out : report.left_out)
+    add(Severity::loss, packets(out.packets) + " of payload type " + std::to_string(out.payload_type) + " (" +
+                            (out.codec.empty() ? "which the manifest does not name" : out.codec) +
+                            ") cannot be converted and are left out, from " + clock_time(out.start_ms) +
+                            " to " + clock_time(out.end_ms));
   if (report.parallel_packets > 0)
     add(Severity::skipped, packets(report.parallel_packets) +
                                " of a source that went on sending beside a newer one are left out");
@@ -292,18 +338,31 @@ std::vector<ConvertNote> notes_of(const TrackScan& track) {
   if (track.codecs.recognised && !track.codecs.codecs.empty())
     add(Severity::info,
         "the manifest names no codec; the payload is " + track.codecs.codecs.front().mime_type);
+  for (const Codec& codec : track.found_codecs)
+    add(Severity::info, "payload type " + std::to_string(codec.payload_type) +
+                            ", which the manifest does not name, is " + codec.mime_type);
+  if (track.routes.size() > 0)
+    add(Severity::info, std::to_string(track.routes.size()) +
+                            (track.routes.size() == 1 ? " source was" : " sources were") +
+                            " recorded under the rid of another layer and put right" +
+                            (track.routes.guessed ? ", in the order in which they came: none says its rid"
+                                                  : ", as the packets say"));
   std::uint64_t media = 0, unknown = 0;
+  std::size_t digits = 0;
   for (const auto& [rid, layer] : track.layers) {
     media += layer->packets;
     unknown += layer->unknown_packets;
+    digits += layer->digits.size();
   }
   for (const auto& [name, index] : track.files.track.rid_map) {
     const auto layer = track.layers.find(index);
     if (name && media > 0 && (layer == track.layers.end() || layer->second->packets == 0))
       add(Severity::info, "rid " + *name + " has no packets");
   }
-  if (track.refused.empty() && media == 0)
-    add(Severity::skipped, track.codecs.doubt.empty() ? "it holds no media packets" : track.codecs.doubt);
+  if (track.refused.empty() && media == 0 && unknown == 0 && track.not_rtp == 0)
+    add(Severity::info, digits > 0 ? kOnlyEvents : kNoMedia);
+  else if (track.refused.empty() && media == 0)
+    add(Severity::skipped, track.codecs.doubt.empty() ? kNoMedia : track.codecs.doubt);
   else if (unknown > 0)
     add(Severity::info, packets(unknown) + " of payload types that the manifest does not name" +
                             (track.codecs.doubt.empty() ? "" : ": " + track.codecs.doubt));

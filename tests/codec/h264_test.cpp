@@ -2,6 +2,7 @@
 
 #include "codec/harness.hpp"
 #include "codec/parameter_set_watch.hpp"
+#include "codec/slice_marker_watch.hpp"
 
 namespace rtpx::test {
 namespace {
@@ -180,6 +181,70 @@ TEST(Nal, SpropListsAreBase64) {
   ASSERT_EQ(sets.size(), 2u);
   EXPECT_EQ(sets[0], kSps);
   EXPECT_EQ(sets[1], kPps);
+}
+
+// Some senders set the marker at the end of each NAL unit. What the scan found (SliceMarkerWatch) decides.
+TEST(H264, MarkersWithinPicturesDoNotEndThem) {
+  Depacketized h264("video/H264", {.markers_within_pictures = true});
+  const auto second = bytes({0x41, 0x04, 0x55});  // first_mb_in_slice > 0
+  h264.packet(0, true, kSps);
+  h264.packet(0, true, kPps);
+  h264.packet(0, true, kIdr);
+  h264.packet(0, true, kSecondSlice);
+  h264.packet(3000, true, kP);
+  h264.packet(3000, true, second);
+  h264.packet(3000, true, kP);  // another picture of the same time
+  h264.packet(6000, true, kP);
+  h264.flush();
+  ASSERT_EQ(h264.frames.size(), 4u);
+  EXPECT_EQ(h264.frames[0].bytes, sample({kIdr, kSecondSlice}));
+  EXPECT_EQ(h264.frames[1].bytes, sample({kP, second}));
+  EXPECT_EQ(h264.frames[2].bytes, sample({kP}));
+  EXPECT_EQ(h264.frames[3].bytes, sample({kP}));  // the last one's end is not known but for its marker
+  EXPECT_TRUE(h264.dropped.empty());
+}
+
+TEST(H264, ASliceThatIsMissingWithinSuchAPictureLosesThatPictureOnly) {
+  for (const bool last : {false, true}) {
+    Depacketized h264("video/H264", {.markers_within_pictures = true});
+    h264.packet(0, true, stap_a({kSps, kPps}));
+    h264.packet(0, true, kIdr);
+    h264.packet(0, true, kSecondSlice);
+    h264.packet(3000, true, kP);
+    if (!last) h264.packet(3000, true, bytes({0x41, 0x02, 0x55}), 1);
+    h264.packet(6000, true, kP, last ? 1 : 0);
+    h264.packet(9000, true, kP);
+    h264.flush();
+    EXPECT_EQ(h264.frames.size(), 3u) << last;
+    EXPECT_EQ(h264.dropped_as(Dropped::Reason::incomplete), 1u) << last;
+  }
+}
+
+/// Whether a watch that sees `payloads` one after the other, all of one time, finds markers within the
+/// picture.
+bool markers_within(const char* mime_type, const std::vector<std::vector<std::byte>>& payloads,
+                    std::uint32_t time_step = 0) {
+  SliceMarkerWatch watch(Codec{.payload_type = 96, .mime_type = mime_type, .clock_rate = 90'000});
+  RtpPacket packet{.marker = true};
+  for (const auto& payload : payloads) {
+    watch.push(packet, payload);
+    ++packet.sequence_number;
+    packet.timestamp += time_step;
+  }
+  return watch.markers_within_pictures();
+}
+
+TEST(SliceMarkers, AreSeenWhereASliceFollowsThatIsNoFirstOne) {
+  EXPECT_TRUE(markers_within("video/H264", {kIdr, kSecondSlice}));
+  EXPECT_TRUE(markers_within("video/H264", {kIdr, bytes({0x7C, 0x85, 0x04, 0x44})}));  // FU-A, S
+  EXPECT_FALSE(markers_within("video/H264", {kIdr, bytes({0x7C, 0x05, 0x04, 0x44})})) << "FU-A's middle";
+  EXPECT_FALSE(markers_within("video/H264", {kIdr, kP})) << "two pictures of one time";
+  EXPECT_FALSE(markers_within("video/H264", {kIdr, kSecondSlice}, 3000)) << "another time";
+  EXPECT_FALSE(markers_within("video/H264", {kSps, kPps, kIdr})) << "sets with a marker";
+  const auto first = bytes({19 << 1, 1, 0xA8}), second = bytes({19 << 1, 1, 0x28});
+  EXPECT_TRUE(markers_within("video/H265", {first, second}));
+  EXPECT_TRUE(markers_within("video/H265", {first, bytes({49 << 1, 1, 0x80 | 19, 0x28})}));
+  EXPECT_FALSE(markers_within("video/H265", {first, first}));
 }
 
 }  // namespace

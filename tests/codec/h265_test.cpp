@@ -1,5 +1,6 @@
 #include "codec/h265.hpp"
 
+#include "codec/h265_payload.hpp"
 #include "codec/harness.hpp"
 
 namespace rtpx::test {
@@ -102,6 +103,79 @@ TEST(H265, LeavesOutTemporalLayersAndOtherLayers) {
 TEST(H265, EveryPrefixOfAnSpsIsRefusedOrRead) {
   ASSERT_TRUE(parse_h265_sps(kSps));
   for (std::size_t n = 0; n < 22; ++n) EXPECT_FALSE(parse_h265_sps(Bytes(kSps).first(n))) << n;
+}
+
+const Codec kWithOrders{.payload_type = 98,
+                        .mime_type = "video/H265",
+                        .clock_rate = 90'000,
+                        .sdp_fmtp_line = "98 sprop-max-don-diff=2"};
+
+/// `nal` behind a PACI header that carries it (RFC 7798 figure 9), with extensions of `extra` bytes.
+std::vector<std::byte> paci(const std::vector<std::byte>& payload, int extra = 0) {
+  const int type = static_cast<int>(payload[0]) >> 1 & 0x3F;
+  const int fields = type << 9 | extra << 4;
+  auto out = bytes({50 << 1, static_cast<int>(payload[1]), fields >> 8, fields & 0xFF});
+  out.resize(out.size() + static_cast<std::size_t>(extra), std::byte{0xEE});
+  out.insert(out.end(), payload.begin() + 2, payload.end());
+  return out;
+}
+
+// RFC 7798 figures 4, 6 and 8: DONL behind the payload header, DOND before further units of an aggregate,
+// DONL in first fragments only.
+TEST(H265, DecodingOrderNumbersAreReadOver) {
+  Depacketized h265(kWithOrders);
+  auto aggregate = bytes({48 << 1, 1, 0xFF, 0xFE});
+  for (const auto& nal : {kVps, kSps, kPps}) {
+    if (aggregate.size() > 4) aggregate.push_back(std::byte{0});
+    aggregate = aggregate + bytes({0, static_cast<int>(nal.size())}) + nal;
+  }
+  h265.packet(0, false, aggregate);
+  h265.packet(0, false, bytes({49 << 1, 1, 0x80 | kIdr, 0x00, 0x01, 0xA8}));
+  h265.packet(0, false, bytes({49 << 1, 1, kIdr, 0x11}));
+  h265.packet(0, true, bytes({49 << 1, 1, 0x40 | kIdr, 0x22}));
+  h265.packet(3000, true, bytes({kTrailR << 1, 1, 0x00, 0x02, 0xA8, kTrailR}));
+  ASSERT_EQ(h265.frames.size(), 2u);
+  EXPECT_EQ(h265.frames[0].bytes, sample({bytes({kIdr << 1, 1, 0xA8, 0x11, 0x22})}));
+  EXPECT_EQ(h265.frames[1].bytes, sample({slice(kTrailR)}));
+  EXPECT_TRUE(h265.dropped.empty());
+}
+
+TEST(H265, APaciIsUnwrappedWhateverItCarries) {
+  Depacketized h265("video/H265");
+  h265.packet(0, false, paci(ap({kVps, kSps, kPps}), 3));
+  h265.packet(0, false, paci(bytes({49 << 1, 1, 0x80 | kIdr, 0xA8}), 1));
+  h265.packet(0, true, paci(bytes({49 << 1, 1, 0x40 | kIdr, 0x22})));
+  h265.packet(3000, true, paci(slice(kTrailR, 2), 31));
+  ASSERT_EQ(h265.frames.size(), 2u);
+  EXPECT_EQ(h265.frames[0].bytes, sample({bytes({kIdr << 1, 1, 0xA8, 0x22})}));
+  EXPECT_EQ(h265.frames[1].bytes, sample({slice(kTrailR, 2)}));
+  EXPECT_EQ(h265.frames[1].temporal_layer, 2);
+}
+
+TEST(H265, APaciOrAnOrderNumberThatIsCutIsMalformed) {
+  std::vector<std::byte> buffer;
+  const auto whole = paci(slice(kIdr), 4);
+  for (std::size_t n = 0; n < 8; ++n)
+    EXPECT_FALSE(plain_h265_payload(Bytes(whole).first(n), false, buffer)) << n;
+  EXPECT_TRUE(plain_h265_payload(whole, false, buffer));
+  EXPECT_FALSE(plain_h265_payload(paci(paci(slice(kIdr))), false, buffer));
+  EXPECT_FALSE(plain_h265_payload(bytes({kIdr << 1, 1, 0}), true, buffer));
+  EXPECT_FALSE(plain_h265_payload(bytes({49 << 1, 1, 0x80 | kIdr, 0}), true, buffer));
+  EXPECT_FALSE(plain_h265_payload(bytes({48 << 1, 1, 0, 0, 0, 9, 1}), true, buffer));
+}
+
+TEST(H265, MarkersWithinPicturesDoNotEndThem) {
+  Depacketized h265("video/H265", {.markers_within_pictures = true});
+  const auto second = bytes({kTrailR << 1, 1, 0x28, 0x55});  // first_slice_segment_in_pic_flag is 0
+  h265.packet(0, true, ap({kVps, kSps, kPps}));
+  h265.packet(0, true, slice(kIdr));
+  h265.packet(3000, true, slice(kTrailR));
+  h265.packet(3000, true, second);
+  h265.packet(3000, true, slice(kTrailR));  // another picture of the same time
+  h265.flush();
+  ASSERT_EQ(h265.frames.size(), 3u);
+  EXPECT_EQ(h265.frames[1].bytes, sample({slice(kTrailR), second}));
+  EXPECT_TRUE(h265.dropped.empty());
 }
 
 }  // namespace

@@ -16,7 +16,9 @@ struct Expected {
   int video, audio;
   bool lossy = false;  ///< something stays lost
 };
-void PrintTo(const Expected& of, std::ostream* out) { *out << of.recording; }
+void PrintTo(const Expected& of, std::ostream* out) {
+  *out << of.recording;
+}
 
 class EveryRecording : public ::testing::TestWithParam<Expected> {};
 

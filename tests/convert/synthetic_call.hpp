@@ -16,8 +16,13 @@ struct Impairment {
   double reorder = 0;  ///< share of packets that come late
   int most_late_ms = 0;
   int jitter_ms = 0;
-  int source_changes = 0;  ///< SSRC, numbers and times start anew in mid-call
-  bool keep_ssrc = false;  ///< … with the same SSRC
+  int source_changes = 0;     ///< SSRC, numbers and times start anew in mid-call
+  bool keep_ssrc = false;     ///< … with the same SSRC
+  bool keep_numbers = false;  ///< … and the numbers and times of the beginning
+  double rtx = 0;             ///< share of the lost pictures' packets that come as retransmissions (RFC 4588)
+  int latest_rtx_ms = 1;
+  bool metadata =
+      false;  ///< packets of an unknown payload type with a number that stands, from the same source
 };
 
 /// A call of small VP8 pictures and Opus packets, each of which says when it was made, recorded under an
