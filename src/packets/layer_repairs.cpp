@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "packets/content_hash.hpp"
 #include "packets/layer_scan.hpp"
 #include "packets/layer_scan_limits.hpp"
 
@@ -18,8 +19,10 @@ constexpr std::size_t kMostWaiting = 64;
 void LayerScanner::on_repaired(const Repaired& repaired) {
   if (failed_) return;
   const RtpPacket& packet = repaired.packet;
-  watch_nal_units(packet, media_payload(*context_.types, packet));
-  Waiting given{packet.ssrc, packet.timestamp, packet.sequence_number, repaired.source, 0};
+  const MediaPayload media = media_payload(*context_.types, packet);
+  watch_nal_units(packet, media);
+  Waiting given{packet.ssrc, packet.timestamp,           packet.sequence_number, repaired.source,
+                0,           content_hash(packet, media)};
   if (!needed(given)) return;
   const auto where = context_.spill->append(packet.whole);
   if (!where) {
@@ -91,21 +94,20 @@ bool LayerScanner::place_repaired(const Waiting& packet) {
   Segment* segment = line_of(packet, place);
   if (segment == nullptr) return false;
   if (place.fit == SequenceTracker::Fit::ahead) {
-    segment->given_early[place.sequence] = {packet.where, place.timestamp, packet.source};
+    segment->given_early[place.sequence] = {packet.where, place.timestamp, packet.source, packet.content};
   } else if (place.fit == SequenceTracker::Fit::late) {
     if (place.timestamp < segment->line.first_timestamp())
       segment->clock.add_packet(place.timestamp, receive_ms_, place.sequence);
-    fill(*segment, place, packet.where, packet.source);
+    fill(*segment, place, {packet.where, place.timestamp, packet.source, packet.content});
   }
   return true;
 }
 
-void LayerScanner::fill(Segment& segment, const SequenceTracker::Place& place, std::uint64_t where,
-                        RepairSource source) {
-  segment.line.take(place, receive_ms_);
-  segment.patches.push_back({place.sequence, place.timestamp, where | Patch::kSpilled});
-  segment.filled[place.sequence] = source;
-  ++out_.by_source[static_cast<std::size_t>(source)];
+void LayerScanner::fill(Segment& segment, const SequenceTracker::Place& place, const Segment::Early& packet) {
+  segment.line.take(place, receive_ms_, packet.content);
+  segment.patches.push_back({place.sequence, place.timestamp, packet.where | Patch::kSpilled});
+  segment.filled[place.sequence] = packet.source;
+  ++out_.by_source[static_cast<std::size_t>(packet.source)];
 }
 
 // Uses what was given back before the line had come to it.
@@ -114,7 +116,7 @@ void LayerScanner::use_early(Segment& segment, std::int64_t below) {
   while (!early.empty() && early.begin()->first < below) {
     const auto& [sequence, packet] = *early.begin();
     if (segment.line.gaps().missing(sequence))
-      fill(segment, {SequenceTracker::Fit::late, sequence, packet.timestamp}, packet.where, packet.source);
+      fill(segment, {SequenceTracker::Fit::late, sequence, packet.timestamp}, packet);
     early.erase(early.begin());
   }
 }

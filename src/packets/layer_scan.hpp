@@ -61,6 +61,7 @@ struct Segment {
     std::uint64_t where = 0;
     std::int64_t timestamp = 0;
     RepairSource source = RepairSource::rtx;
+    std::uint32_t content = 0;  ///< hash
   };
   std::map<std::int64_t, Early> given_early;
   /// What repair filled: the packet itself may still come.
@@ -178,7 +179,8 @@ class LayerScanner {
     std::uint16_t sequence = 0;
     RepairSource source = RepairSource::rtx;
     std::uint64_t where = 0;
-    int line_packets = 0;  ///< that the line has taken since
+    std::uint32_t content = 0;  ///< hash
+    int line_packets = 0;       ///< that the line has taken since
   };
 
   [[nodiscard]] Arrival describe(const RtpPacket& packet, const MediaPayload& media, std::uint64_t offset,
@@ -220,7 +222,7 @@ class LayerScanner {
   bool place_repaired(const Waiting& packet);
   [[nodiscard]] bool far_behind(const Segment& segment, const SequenceTracker::Place& place) const;
   void settle_waiting(bool all);
-  void fill(Segment& segment, const SequenceTracker::Place& place, std::uint64_t where, RepairSource source);
+  void fill(Segment& segment, const SequenceTracker::Place& place, const Segment::Early& packet);
   void use_early(Segment& segment, std::int64_t below);
 
   void decide(std::uint64_t record, bool on_line);

@@ -156,35 +156,5 @@ TEST(Impaired, ARestartOfTheSameSourceIsASegment) {
   }
 }
 
-// Where a sender begins anew with the numbers and times that it had, only what its packets carry tells.
-TEST(Impaired, LossReorderingRestartsAndRetransmissionsTogetherLoseNoWholeFrame) {
-  for (std::uint32_t seed = 1; seed <= static_cast<std::uint32_t>(seeds()); ++seed) {
-    SCOPED_TRACE("seed " + std::to_string(seed));
-    std::mt19937 random(seed * 104'729 + 3);
-    Impairment impairment;
-    impairment.loss = static_cast<double>(random() % 16) / 100;
-    impairment.rtx = static_cast<double>(random() % 11) / 10;
-    impairment.latest_rtx_ms = 1 + static_cast<int>(random() % 1'500);
-    impairment.duplicate = static_cast<double>(random() % 6) / 100;
-    impairment.reorder = static_cast<double>(random() % 9) / 100;
-    impairment.most_late_ms = 1 + static_cast<int>(random() % 1'500);
-    impairment.jitter_ms = static_cast<int>(random() % 30);
-    impairment.source_changes = 1 + static_cast<int>(random() % 3);
-    impairment.keep_numbers = true;
-    impairment.metadata = random() % 2 == 0;
-    const test::TempDir folder;
-    const test::SyntheticCall call(folder / "call", seed, impairment);
-    ConvertOptions options;
-    options.output_path = folder / "out";
-    options.write_reports = false;
-    const auto result = convert((folder / "call").string(), options);
-    ASSERT_TRUE(result) << result.error().message;
-    const ConvertedFile& file = result->files.at("call");
-    const Written written = read_back(file.file);
-    EXPECT_EQ(difference(times_made(written.video), call.whole_pictures()), "");
-    EXPECT_EQ(difference(times_made(written.audio), call.audio_packets()), "");
-  }
-}
-
 }  // namespace
 }  // namespace rtpx
