@@ -47,8 +47,8 @@ class SequenceTracker {
   /// Takes a packet that fit() placed ahead or late into the line; answers how many numbers before it are
   /// missing now that were not before. `content` is a hash of what it carries; 0: unknown.
   std::int64_t take(const Place& place, std::int64_t receive_ms, std::uint32_t content = 0);
-  /// A packet without media has this number.
-  void take_other(std::uint16_t sequence);
+  /// A packet without media has this number. True: it is newer than all others.
+  bool take_other(std::uint16_t sequence);
 
   /// Whether the packet with this number, which was taken, carried something else.
   [[nodiscard]] bool differs(std::int64_t sequence, std::uint32_t content) const noexcept;
@@ -58,8 +58,8 @@ class SequenceTracker {
 
   /// Gives the memory of old numbers back; from now on only packets ahead of the line fit.
   void retire() {
-    blocks_ = decltype(blocks_)();  // {} would keep the memory
-    contents_ = decltype(contents_)();
+    std::vector<Block>().swap(blocks_);  // an assignment would keep the memory
+    std::vector<std::uint32_t>().swap(contents_);
   }
 
   [[nodiscard]] std::int64_t unwrap(std::uint32_t timestamp) const noexcept {
