@@ -88,8 +88,8 @@ void serve(int fd, const std::string& folder) {
       char line[200];
       std::snprintf(line, sizeof line, "%f %ld %llu %llu %llu %llu %llu", cpu_seconds(), resident_kib(),
                     static_cast<unsigned long long>(packets), static_cast<unsigned long long>(refused),
-                    static_cast<unsigned long long>(stats.socket_drops),
-                    static_cast<unsigned long long>(stats.undecryptable),
+                    static_cast<unsigned long long>(stats.dropped[Drop::kernel]),
+                    static_cast<unsigned long long>(stats.dropped[Drop::undecryptable]),
                     static_cast<unsigned long long>(stats.nacks_sent));
       put(fd, line);
       continue;

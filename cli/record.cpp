@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "commands.hpp"
+#include "ingest/reception.hpp"
 #include "ingest/udp/receiver.hpp"
 #include "rtpx/recorder.hpp"
 
@@ -16,12 +17,14 @@ namespace {
 struct RecordArguments {
   std::string sdp, folder, listen, name;
   double idle_seconds = 10, wait_seconds = 0;
+  int max_duration = 0;
+  std::uint64_t max_bytes = 0, max_bit_rate = 0;
   bool keep_after_bye = false, json = false;
 };
 
 const char* const kRecordFooter =
     R"(FILE is the session description (SDP) that the sender wrote, "-" for standard input. Recording ends on SIGINT or
-SIGTERM, when all streams said BYE, or after --idle seconds without a packet.
+SIGTERM, when all streams said BYE, after --idle seconds without a packet, or at --max-duration or --max-bytes.
 
 Examples:
   ffmpeg -re -i film.mkv -c copy -map 0:v -f rtp rtp://127.0.0.1:5004 -sdp_file film.sdp
@@ -53,13 +56,18 @@ struct Outcome {
 void print(const RecordArguments& arguments, const Outcome& outcome) {
   const auto refused = outcome.recorded.queue_full + outcome.recorded.disk_full + outcome.recorded.failed;
   if (arguments.json) {
+    nlohmann::json dropped = nlohmann::json::object();
+    for (std::size_t i = 0; i < kDropReasons; ++i)
+      if (const auto reason = static_cast<Drop>(i); outcome.received.dropped[reason] > 0)
+        dropped[to_string(reason)] = outcome.received.dropped[reason];
     const nlohmann::json out = {{"folder", arguments.folder},
                                 {"ended", to_string(outcome.reason)},
                                 {"packets", outcome.received.packets},
                                 {"rtcp_packets", outcome.received.rtcp_packets},
-                                {"unknown_packets", outcome.received.unknown},
-                                {"undecryptable_packets", outcome.received.undecryptable},
-                                {"dropped_by_kernel", outcome.received.socket_drops},
+                                {"unknown_packets", outcome.received.dropped[Drop::unknown_stream]},
+                                {"undecryptable_packets", outcome.received.dropped[Drop::undecryptable]},
+                                {"dropped_by_kernel", outcome.received.dropped[Drop::kernel]},
+                                {"dropped", dropped},
                                 {"refused_packets", refused}};
     std::printf("%s\n", out.dump().c_str());
     return;
@@ -72,10 +80,17 @@ void print(const RecordArguments& arguments, const Outcome& outcome) {
     if (count > 0)
       std::fprintf(stderr, "rtpx record: %llu packets %s.\n", static_cast<unsigned long long>(count), what);
   };
-  remark(outcome.received.socket_drops, "were dropped by the kernel: the machine is too busy");
+  const DropCounts& dropped = outcome.received.dropped;
+  remark(dropped[Drop::kernel], "were dropped by the kernel: the machine is too busy");
   remark(refused, "were refused: the disk is full or too slow");
-  remark(outcome.received.undecryptable, "could not be decrypted with the key of the description");
-  remark(outcome.received.unknown, "belong to no stream of the description");
+  remark(dropped[Drop::oversized], "were larger than a datagram may be");
+  remark(dropped[Drop::over_bit_rate], "were beyond --max-bit-rate");
+  remark(dropped[Drop::undecryptable], "could not be decrypted with the key of the description");
+  remark(dropped[Drop::replayed], "had been received already (SRTP)");
+  remark(dropped[Drop::unknown_stream], "belong to no stream of the description");
+  remark(dropped[Drop::too_many_streams], "came from more sources than there may be");
+  remark(dropped[Drop::unassigned_report], "are reports about streams that never came");
+  remark(dropped[Drop::unknown_protocol] + dropped[Drop::malformed], "are neither RTP nor RTCP");
 }
 
 int record(const RecordArguments& arguments, const std::stop_token& stop) {
@@ -86,6 +101,9 @@ int record(const RecordArguments& arguments, const std::stop_token& stop) {
   options.idle_timeout = to_ms(arguments.idle_seconds);
   options.start_timeout = to_ms(arguments.wait_seconds);
   options.end_on_bye = !arguments.keep_after_bye;
+  options.max_duration = std::chrono::seconds(arguments.max_duration);
+  options.max_bytes = arguments.max_bytes;
+  options.max_bits_per_second = arguments.max_bit_rate;
   auto receiver = UdpReceiver::open(*description, options);
   if (!receiver) return report("record", receiver.error());
 
@@ -115,8 +133,14 @@ int record(const RecordArguments& arguments, const std::stop_token& stop) {
     return report("record", ended.error());
   outcome.recorded = (*recorder)->stats();
   recorder->reset();
+  if (const auto noted = note_reception(arguments.folder, outcome.received.dropped, outcome.received.tracks);
+      !noted)
+    return report("record", noted.error());
   print(arguments, outcome);
-  const bool lost = outcome.received.socket_drops > 0 ||
+  const bool lost = outcome.received.dropped[Drop::kernel] + outcome.received.dropped[Drop::oversized] +
+                            outcome.received.dropped[Drop::over_bit_rate] +
+                            outcome.received.dropped[Drop::too_many_streams] >
+                        0 ||
                     outcome.recorded.queue_full + outcome.recorded.disk_full + outcome.recorded.failed +
                             outcome.recorded.lost_after_accept >
                         0;
@@ -149,6 +173,21 @@ void add_record(CLI::App& app, Program& program) {
                    "End when no packet comes for so long; 0: wait (default)")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.0, 1e6));
+  command
+      ->add_option("--max-duration", arguments->max_duration,
+                   "End so long after the first packet; 0: no limit (default)")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0, 1 << 30));
+  command
+      ->add_option("--max-bytes", arguments->max_bytes,
+                   "End after so much RTP and RTCP; 0: no limit (default)")
+      ->type_name("SIZE")
+      ->transform(CLI::AsSizeValue(false));
+  command
+      ->add_option("--max-bit-rate", arguments->max_bit_rate,
+                   "Drop what exceeds so many bits a second by half; 0: no limit (default)")
+      ->type_name("SIZE")
+      ->transform(CLI::AsSizeValue(false));
   command->add_option("--name", arguments->name, "A name, kept in recording.json");
   command->add_flag("--ignore-bye", arguments->keep_after_bye, "Go on after all streams said BYE");
   command->add_flag("--json", arguments->json, "Print the result as JSON");

@@ -20,8 +20,9 @@ struct ServeArguments {
   std::string listen = "127.0.0.1:8080";
   std::string log_level = "info", log_format = "text";
   std::string conversion_memory = "4G", min_free = "1G", keep_bytes = "0", max_bit_rate = "0";
-  int connect_seconds = 30;
   std::vector<std::string> trusted_proxies;
+  std::string max_bytes = "0";
+  int connect_seconds = 30, max_duration = 0;
 };
 
 const char* const kServeFooter =
@@ -125,6 +126,8 @@ int serve(CLI::App& command, ServeArguments& arguments, const std::stop_token& s
     }
     options.trusted_proxies.push_back(*network);
   }
+  options.webrtc.max_bytes = bytes_of(arguments.max_bytes);
+  options.webrtc.max_duration = std::chrono::seconds(arguments.max_duration);
   server::set_up_log(arguments.log_level, arguments.log_format);
   if (token_is_visible)
     server::log(server::LogLevel::warn,
@@ -160,6 +163,9 @@ void add_serve(CLI::App& app, Program& program) {
   add("--udp-port", options.webrtc.udp_port, "Port of all media (default 9000)", "PORT");
   add("--advertise", options.webrtc.advertise,
       "Address that publishers reach this machine at (default: all local ones)", "ADDRESS");
+  add("--ice-server", options.ice_servers,
+      "STUN or TURN server that publishers are told of: stun:HOST:PORT, turn:HOST;username=U;credential=C",
+      "URL");
   add("--udp-listen", options.webrtc.listen, "Local address to receive media on (default: all)", "ADDRESS");
   add("--base-dir", options.base_dir, "Folder of the recordings (default ./recordings)", "DIR");
   add("--token", options.token, "Who knows it may record, see and delete", "TOKEN");
@@ -193,6 +199,12 @@ void add_serve(CLI::App& app, Program& program) {
   add("--max-event-streams", options.max_event_streams, "Of these, streams of /api/events (default 8000)",
       "N")
       ->check(CLI::Range(1, 1000000));
+  add("--max-duration", arguments->max_duration, "End a recording after so long; 0: no limit (default)",
+      "SECONDS")
+      ->check(CLI::Range(0, 1 << 30));
+  add("--max-bytes", arguments->max_bytes,
+      "End a recording after so much RTP and RTCP; 0: no limit (default)", "SIZE")
+      ->check(kSize);
   add("--whip-rate", options.whip_rate, "New sessions a second for one address (default 10)", "N")
       ->check(CLI::Range(0.01, 1e6));
   add("--whip-burst", options.whip_burst, "New sessions at once for one address (default 30)", "N")

@@ -2,9 +2,9 @@
 // shape. Behind a zero byte, packets that come next: { length (1 byte), bytes } repeated.
 #include <set>
 
-#include "ingest/webrtc/demux.hpp"
 #include "ingest/webrtc/negotiation.hpp"
 #include "require.hpp"
+#include "rtp/demux.hpp"
 
 using namespace rtpx;
 
@@ -14,17 +14,25 @@ void receive(const Negotiation& negotiation, ByteReader in) {
   constexpr std::size_t kMaxSsrcs = 64;
   Demux demux(negotiation.tracks, kMaxSsrcs);
   std::set<std::uint32_t> learned;
+  ReceiveClock::time_point now{std::chrono::seconds(1000)};
   while (in.remaining() > 0) {
     const auto packet = parse_rtp(in.take(std::min<std::size_t>(in.u8(), in.remaining())));
     if (!packet) continue;
-    const Route* route = demux.find(packet->ssrc);
-    if (route == nullptr) {
-      auto result = demux.learn(*packet);
-      if (result == Demux::Learned::rid_later) result = demux.settle(*packet);
-      route = demux.find(packet->ssrc);
-      require((result == Demux::Learned::route) == (route != nullptr));
-      if (route == nullptr) continue;
+    now += std::chrono::milliseconds(packet->sequence_number % 1000);
+    auto result = demux.learn(*packet, now);
+    if (result == Demux::Learned::full) {
+      if (const auto gone = demux.retire(now)) {
+        require(demux.find(*gone) == nullptr);
+        learned.erase(*gone);
+        result = demux.learn(*packet, now);
+        require(result != Demux::Learned::full);
+      }
     }
+    require((result == Demux::Learned::route) == (demux.find(packet->ssrc) != nullptr));
+    if (result == Demux::Learned::rid_later && packet->marker) require(demux.settle(packet->ssrc) != nullptr);
+    const Route* const route = demux.find(packet->ssrc);
+    if (route == nullptr) continue;
+    require(demux.track_of(packet->ssrc) == route->track);
     learned.insert(packet->ssrc);
     require(learned.size() <= kMaxSsrcs && route->track < negotiation.tracks.size());
     const auto& rids = negotiation.tracks[route->track].track.rids;

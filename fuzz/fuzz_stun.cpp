@@ -14,7 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(message->unknown_required.size() <= 8);
   (void)stun::has_integrity(bytes, *message, "VOkJxbRl1RmTxUk/WvJxBt");
   IceLite ice({"evtj", "VOkJxbRl1RmTxUk/WvJxBt"});
-  const auto outcome = ice.on_request(bytes, *message, *SocketAddress::parse("192.0.2.1", 1000));
+  const auto outcome = ice.on_request(bytes, *message, *SocketAddress::parse("192.0.2.1", 1000),
+                                      [](const SocketAddress&) { return false; });
   const auto response = stun::parse(outcome.response);
   require(response && response->fingerprint && response->transaction == message->transaction);
   require(outcome.valid == (ice.addresses().size() == 1));

@@ -30,8 +30,10 @@ std::string methods_of(const std::vector<const Route*>& routes) {
 
 Response preflight(const Request& request) {
   Response out = http::empty(204);
-  if (!request.target.path.empty() && request.target.path[0] == "whip")
-    out.with("Accept-Post", "application/sdp");
+  const auto& path = request.target.path;
+  if (!path.empty() && path[0] == "whip")
+    path.size() == 1 ? out.with("Accept-Post", "application/sdp")
+                     : out.with("Accept-Patch", "application/trickle-ice-sdpfrag");
   return out;
 }
 

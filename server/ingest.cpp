@@ -36,6 +36,9 @@ Response start_ingest(App& app, const Request& request) {
   options.idle_timeout = *idle;
   options.start_timeout = *wait;
   options.srtp_feedback = true;
+  options.max_duration = app.options().webrtc.max_duration;
+  options.max_bytes = app.options().webrtc.max_bytes;
+  options.max_bits_per_second = app.options().webrtc.max_bits_per_second;
   if (!app.options().webrtc.listen.empty()) options.listen = app.options().webrtc.listen.front();
   const auto ingest = app.live().ingest(request.body, session_label(app, request), options);
   if (!ingest) return session_refused(request, ingest.error());

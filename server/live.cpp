@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "ingest/reception.hpp"
+#include "log.hpp"
+
 namespace rtpx::server {
 namespace {
 
@@ -10,15 +13,20 @@ namespace fs = std::filesystem;
 constexpr std::size_t kQueueBytes =
     8U << 20;  // a publisher's 20 Mbit/s for 3 s: many of them share this machine
 
-std::uint64_t refused(const Recorder::Stats& stats) {
-  return stats.queue_full + stats.disk_full + stats.unknown_track + stats.unknown_rid + stats.too_large +
-         stats.failed;
-}
-
 void add(Live::Totals& totals, const Recorder::Stats& stats) {
   totals.packets += stats.packets;
   totals.bytes += stats.bytes;
-  totals.refused += refused(stats);
+  const auto refused = [&](const char* outcome, std::uint64_t count) {
+    totals.refused += count;
+    totals.refused_by[outcome] += count;
+  };
+  refused("queue_full", stats.queue_full);
+  refused("disk_full", stats.disk_full);
+  refused("unknown_track", stats.unknown_track);
+  refused("unknown_rid", stats.unknown_rid);
+  refused("too_large", stats.too_large);
+  refused("ended", stats.ended);
+  refused("failed", stats.failed);
   totals.queued_bytes += stats.queued_bytes;
   totals.worst_flush = std::max(totals.worst_flush, stats.worst_flush);
   totals.worst_sync = std::max(totals.worst_sync, stats.worst_sync);
@@ -30,7 +38,13 @@ Live::Live(const ServeOptions& options, LiveEvents events)
     : options_(options),
       events_(std::move(events)),
       ingests_(options.max_ingests,
-               [this](const std::string& id, UdpEnd reason) { end(id, to_string(reason), {}); }) {}
+               [this](const std::string& id, UdpEnd reason, const UdpReceiver::Stats& last) {
+                 {
+                   const std::lock_guard lock(mutex_);
+                   ended_ingests_dropped_ += last.dropped;
+                 }
+                 end({id, "", to_string(reason), {}, last.dropped, last.tracks});
+               }) {}
 
 Result<std::unique_ptr<Live>> Live::start(const ServeOptions& options, LiveEvents events) {
   std::unique_ptr<Live> live(new Live(options, std::move(events)));
@@ -52,13 +66,14 @@ Result<AcceptedSession> Live::accept(const std::string& offer, const SessionLabe
       events_.connected(id, *recording);
   };
   handlers.ended = [this](const std::string& id, SessionEnd reason, const SessionStats& last) {
-    end(id, to_string(reason), last);
+    end({id, "", to_string(reason), last, last.dropped, last.tracks});
   };
   return endpoint_->accept(offer, std::move(handlers));
 }
 
-Result<PatchedSession> Live::patch(const std::string& session_id, const std::string& fragment) {
-  return endpoint_->patch(session_id, fragment);
+Result<PatchedSession> Live::patch(const std::string& session_id, const std::string& fragment,
+                                   std::optional<std::string_view> ice_tag) {
+  return endpoint_->patch(session_id, fragment, ice_tag);
 }
 
 Result<void> Live::close(const std::string& session_id) {
@@ -99,7 +114,8 @@ Result<std::shared_ptr<PacketSink>> Live::open(const std::string& session_id, co
   return sink;
 }
 
-void Live::end(const std::string& session_id, const std::string& reason, const SessionStats& last) {
+void Live::end(EndedSession ended) {
+  const std::string& session_id = ended.session_id;
   Session session;
   {
     const std::lock_guard lock(mutex_);
@@ -110,7 +126,7 @@ void Live::end(const std::string& session_id, const std::string& reason, const S
   const fs::path folder = session.recorder->folder();
   std::vector<std::string> ids;
   for (const auto& [id, track] : session.recorder->manifest()) ids.push_back(id);
-  (void)session.recorder->end_tracks(ids, reason);
+  (void)session.recorder->end_tracks(ids, ended.reason);
   const Recorder::Stats stats = session.recorder->stats();
   const bool empty = stats.packets == 0;
   {
@@ -122,13 +138,23 @@ void Live::end(const std::string& session_id, const std::string& reason, const S
     if (empty) ++ended_.empty;
   }
   session.recorder.reset();  // the last owner but for a stats() under way: all is on disk after this
-  if (empty) {
+  if (!empty) {
+    ended.recording_id = folder.filename().string();
+    if (const auto noted = note_reception(folder, ended.dropped, ended.tracks); !noted)
+      log(LogLevel::warn, noted.error().message, {.recording = ended.recording_id});
+  } else {
     // Nobody ever sent a packet: there is nothing to keep.
     std::error_code ignored;
     fs::remove_all(folder, ignored);
   }
-  if (events_.ended)
-    events_.ended({session_id, empty ? std::string() : folder.filename().string(), reason, last});
+  if (events_.ended) events_.ended(ended);
+}
+
+DropCounts Live::dropped() const {
+  DropCounts out = endpoint_->stats().dropped;
+  for (const PlainIngest& one : ingests_.list()) out += one.stats.dropped;
+  const std::lock_guard lock(mutex_);
+  return out += ended_ingests_dropped_;
 }
 
 std::vector<LiveSession> Live::sessions() const {

@@ -35,6 +35,8 @@ struct EndedSession {
   std::string recording_id;  ///< empty: it never sent a packet, and nothing was kept
   std::string reason;        ///< SessionEnd's or UdpEnd's name
   SessionStats stats;        ///< empty for plain RTP
+  DropCounts dropped;        ///< what came and did not reach the recorder
+  std::vector<TrackStats> tracks;
 };
 
 /// What a recording's life tells others. Called on threads of the endpoint or of recorders; may wait.
@@ -51,6 +53,7 @@ class Live {
   /// Totals over all recorders, ended ones included.
   struct Totals {
     std::uint64_t packets = 0, bytes = 0, refused = 0, recordings = 0, empty = 0;
+    std::map<std::string, std::uint64_t> refused_by;  ///< outcome's name
     std::size_t queued_bytes = 0;
     std::chrono::microseconds worst_flush{0}, worst_sync{0};
   };
@@ -60,7 +63,8 @@ class Live {
   ~Live();  ///< ends all sessions and recordings cleanly
 
   [[nodiscard]] Result<AcceptedSession> accept(const std::string& offer, const SessionLabel& label);
-  [[nodiscard]] Result<PatchedSession> patch(const std::string& session_id, const std::string& fragment);
+  [[nodiscard]] Result<PatchedSession> patch(const std::string& session_id, const std::string& fragment,
+                                             std::optional<std::string_view> ice_tag);
   [[nodiscard]] Result<void> close(const std::string& session_id);
 
   /// Plain RTP in, as `sdp` announces it. Errors: those of PlainIngests::start.
@@ -74,6 +78,8 @@ class Live {
   /// The recording of a session that is still live.
   [[nodiscard]] std::optional<std::string> recording_of(const std::string& session_id) const;
   [[nodiscard]] Totals totals() const;
+  /// Datagrams that came and reached no recorder, of all senders.
+  [[nodiscard]] DropCounts dropped() const;
   [[nodiscard]] EndpointStats endpoint() const { return endpoint_->stats(); }
   [[nodiscard]] std::uint16_t udp_port() const { return endpoint_->udp_port(); }
 
@@ -87,13 +93,14 @@ class Live {
   [[nodiscard]] Result<std::shared_ptr<PacketSink>> open(const std::string& session_id,
                                                          const SessionLabel& label,
                                                          std::span<const MediaStreamTrack> tracks);
-  void end(const std::string& session_id, const std::string& reason, const SessionStats& last);
+  void end(EndedSession session);
 
   const ServeOptions& options_;
   LiveEvents events_;
   mutable std::mutex mutex_;
   std::map<std::string, Session> sessions_;
   Totals ended_;
+  DropCounts ended_ingests_dropped_;
   // Last: their handlers use all of the above.
   PlainIngests ingests_;
   std::unique_ptr<WebRtcEndpoint> endpoint_;

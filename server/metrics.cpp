@@ -22,6 +22,17 @@ class Families {
   void gauge(const char* name, const char* help, Number value) {
     add(name, help, prometheus::MetricType::Gauge).gauge.value = static_cast<double>(value);
   }
+  /// One sample for each value of a label.
+  template <typename Counts>
+  void counters(const char* name, const char* help, const char* label, const Counts& counts) {
+    families_.push_back({name, help, prometheus::MetricType::Counter, {}});
+    for (const auto& [value, count] : counts) {
+      prometheus::ClientMetric metric;
+      metric.label = {{label, value}};
+      metric.counter.value = static_cast<double>(count);
+      families_.back().metric.push_back(std::move(metric));
+    }
+  }
   [[nodiscard]] const std::vector<prometheus::MetricFamily>& all() const { return families_; }
 
  private:
@@ -47,9 +58,15 @@ std::string render_metrics(const App& app) {
   out.counter("rtpx_sessions_ended_total", "Sessions ended", endpoint.sessions_ended);
   out.counter("rtpx_datagrams_received_total", "UDP datagrams received", endpoint.datagrams);
   out.counter("rtpx_datagram_bytes_received_total", "Bytes of these", endpoint.bytes);
-  out.counter("rtpx_socket_drops_total", "Datagrams that the kernel dropped", endpoint.socket_drops);
-  out.counter("rtpx_unknown_source_total", "Datagrams from unknown addresses", endpoint.unknown_source);
-  out.counter("rtpx_undecryptable_total", "SRTP packets that failed authentication", endpoint.undecryptable);
+  const DropCounts dropped = app.live().dropped();
+  out.counter("rtpx_socket_drops_total", "Datagrams that the kernel dropped", dropped[Drop::kernel]);
+  out.counter("rtpx_unknown_source_total", "Datagrams from unknown addresses", dropped[Drop::unknown_source]);
+  out.counter("rtpx_undecryptable_total", "SRTP packets that failed authentication",
+              dropped[Drop::undecryptable]);
+  std::map<std::string, std::uint64_t> by_reason;
+  for (std::size_t i = 0; i < kDropReasons; ++i)
+    by_reason[to_string(static_cast<Drop>(i))] = dropped[static_cast<Drop>(i)];
+  out.counters("rtpx_dropped_total", "Datagrams that came and reached no recorder", "reason", by_reason);
   out.counter("rtpx_packets_lost_total", "RTP packets missing on first sight", endpoint.lost);
   out.counter("rtpx_packets_recovered_total", "Of these, came later or by RTX", endpoint.recovered);
   out.counter("rtpx_nacks_sent_total", "Sequence numbers asked for again", endpoint.nacks_sent);
@@ -62,6 +79,8 @@ std::string render_metrics(const App& app) {
   out.counter("rtpx_packets_recorded_total", "RTP packets accepted by recorders", recorders.packets);
   out.counter("rtpx_bytes_recorded_total", "Bytes of these", recorders.bytes);
   out.counter("rtpx_packets_refused_total", "RTP packets refused by recorders", recorders.refused);
+  out.counters("rtpx_packets_refused_by_total", "Of these, by what the recorder said", "outcome",
+               recorders.refused_by);
   out.gauge("rtpx_queue_bytes", "Accepted and not yet written", recorders.queued_bytes);
   out.gauge("rtpx_worst_flush_seconds", "Longest write since start", seconds(recorders.worst_flush));
   out.gauge("rtpx_worst_sync_seconds", "Longest sync since start", seconds(recorders.worst_sync));

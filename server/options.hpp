@@ -20,6 +20,10 @@ struct ServeOptions {
   std::filesystem::path base_dir = "./recordings";
   WebRtcEndpoint::Options webrtc;
 
+  /// STUN and TURN servers that publishers are told of: "stun:host:port",
+  /// "turn:host;username=…;credential=…".
+  std::vector<std::string> ice_servers;
+
   std::string token;                             ///< admin's; empty: none needed
   std::filesystem::path token_file;              ///< the same from a file; empty: none
   std::filesystem::path tokens_file;             ///< hashed tokens with scopes; empty: none

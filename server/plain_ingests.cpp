@@ -24,7 +24,7 @@ PlainIngests::~PlainIngests() {
 
 /// Lets go of those that have ended by themselves; their threads could not.
 void PlainIngests::reap() {
-  std::erase_if(running_, [](const auto& one) { return one.second->over; });
+  std::erase_if(running_, [](const auto& one) { return one.second->done; });
 }
 
 Result<PlainIngest> PlainIngests::start(std::string_view sdp, const UdpReceiver::Options& options,
@@ -44,11 +44,16 @@ Result<PlainIngest> PlainIngests::start(std::string_view sdp, const UdpReceiver:
   running->sink = *std::move(sink);
   running_[id] = running;
   running->thread = std::jthread([this, id, one = running.get()](const std::stop_token& stop) {
-    const UdpEnd reason = one->receiver->run(*one->sink, stop);
+    const UdpEnd reason = one->receiver->run(*one->sink, stop);  // which lets go of its ports
+    const UdpReceiver::Stats last = one->receiver->stats();
+    {
+      const std::lock_guard ended(mutex_);
+      one->over = true;
+    }
     one->sink.reset();
-    on_ended_(id, reason);
-    const std::lock_guard ended(mutex_);
-    one->over = true;
+    on_ended_(id, reason, last);
+    const std::lock_guard done(mutex_);
+    one->done = true;
   });
   return view_of(id, *running->receiver);
 }

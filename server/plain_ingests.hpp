@@ -27,8 +27,8 @@ class PlainIngests {
   /// Makes the sink of an ingest, inside start().
   using Open = std::function<Result<std::shared_ptr<PacketSink>>(const std::string& id,
                                                                  std::span<const MediaStreamTrack> tracks)>;
-  /// On the ingest's thread, the sink already let go.
-  using OnEnded = std::function<void(const std::string& id, UdpEnd reason)>;
+  /// On the ingest's thread, ports and sink already let go; `last` is what was received in all.
+  using OnEnded = std::function<void(const std::string& id, UdpEnd reason, const UdpReceiver::Stats& last)>;
 
   PlainIngests(std::size_t max_ingests, OnEnded on_ended)
       : max_ingests_(max_ingests), on_ended_(std::move(on_ended)) {}
@@ -45,8 +45,8 @@ class PlainIngests {
   struct Running {
     std::unique_ptr<UdpReceiver> receiver;
     std::shared_ptr<PacketSink> sink;
-    bool over = false;
-    std::jthread thread;  // last: it uses the above
+    bool over = false, done = false;  // it receives no longer; its recording is written
+    std::jthread thread;              // last: it uses the above
   };
   void reap();
 

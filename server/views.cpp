@@ -49,6 +49,14 @@ json view_of(const std::string& recording, const OutputFile& file) {
   return out;
 }
 
+json view_of(const DropCounts& dropped) {
+  json out = json::object();
+  for (std::size_t i = 0; i < kDropReasons; ++i)
+    if (const auto reason = static_cast<Drop>(i); dropped[reason] > 0)
+      out[to_string(reason)] = dropped[reason];
+  return out;
+}
+
 json view_of(const StreamStats& stream) {
   return {{"ssrc", stream.ssrc},           {"rid", stream.rid},
           {"packets", stream.packets},     {"lost", stream.lost},
@@ -96,6 +104,7 @@ json view_of(const LiveSession& session) {
   out["connected"] = stats.connected;
   out["age_ms"] = stats.age.count();
   out["bits_per_second"] = stats.bits_per_second;
+  out["dropped"] = view_of(stats.dropped);
   if (stats.rtt_ms) out["rtt_ms"] = *stats.rtt_ms;
   for (const TrackStats& track : stats.tracks) {
     json view = {{"id", track.id},
@@ -115,9 +124,10 @@ json view_of(const App& app, const PlainIngest& ingest) {
               {"packets", ingest.stats.packets},
               {"bytes", ingest.stats.bytes},
               {"rtcp_packets", ingest.stats.rtcp_packets},
-              {"unknown_packets", ingest.stats.unknown},
-              {"undecryptable_packets", ingest.stats.undecryptable},
-              {"dropped_by_kernel", ingest.stats.socket_drops},
+              {"unknown_packets", ingest.stats.dropped[Drop::unknown_stream]},
+              {"undecryptable_packets", ingest.stats.dropped[Drop::undecryptable]},
+              {"dropped_by_kernel", ingest.stats.dropped[Drop::kernel]},
+              {"dropped", view_of(ingest.stats.dropped)},
               {"tracks", json::array()}};
   if (const auto recording = app.live().recording_of(ingest.id)) out["recording"] = *recording;
   for (std::size_t i = 0; i < ingest.tracks.size(); ++i)

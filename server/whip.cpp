@@ -1,5 +1,6 @@
 // WHIP, RFC 9725: POST an offer to /whip, then PATCH and DELETE the session's own URL.
 #include "call.hpp"
+#include "ingest/webrtc/sender_hints.hpp"
 #include "log.hpp"
 
 namespace rtpx::server {
@@ -19,14 +20,36 @@ std::string quoted(const std::string& tag) {
   return '"' + tag + '"';
 }
 
+/// "turn:example.org?transport=udp;username=u;credential=c" as a Link header (RFC 9725 section 4.6).
+std::string ice_server_link(std::string_view server) {
+  const std::size_t end = std::min(server.find(';'), server.size());
+  std::string out = "<" + std::string(server.substr(0, end)) + ">; rel=\"ice-server\"";
+  for (std::string_view rest = server.substr(end); !rest.empty();) {
+    rest.remove_prefix(1);
+    const std::string_view one = rest.substr(0, rest.find(';'));
+    rest.remove_prefix(one.size());
+    const std::size_t equals = one.find('=');
+    if (equals == one.npos) continue;
+    out += "; " + std::string(one.substr(0, equals)) + "=\"" + std::string(one.substr(equals + 1)) + "\"";
+    if (one.starts_with("credential=")) out += "; credential-type=\"password\"";
+  }
+  return out;
+}
+
 Response open_session(App& app, const Request& request) {
   if (auto refusal = refuse_session(app, request, "An offer")) return *std::move(refusal);
   const auto accepted = app.live().accept(request.body, session_label(app, request));
-  if (!accepted) return session_refused(request, accepted.error());
+  if (!accepted) {
+    Error error = accepted.error();
+    if (const std::string hint = sender_hint(request.header("User-Agent"), error); !hint.empty())
+      error.message += " " + hint;
+    return session_refused(request, error);
+  }
   Response response = http::text(accepted->answer_sdp, "application/sdp", 201);
   response.with("Location", "/whip/" + accepted->id).with("ETag", quoted(accepted->ice_tag));
   if (const auto recording = app.live().recording_of(accepted->id))
     response.with("Link", "</api/recordings/" + *recording + ">; rel=\"describedby\"");
+  for (const std::string& server : app.options().ice_servers) response.with("Link", ice_server_link(server));
   return response;
 }
 
@@ -34,11 +57,18 @@ Response patch_session(App& app, const Request& request) {
   constexpr const char* kFragment = "application/trickle-ice-sdpfrag";
   if (!has_type(request, kFragment))
     return http::problem(415, std::string("A fragment is ") + kFragment + ".");
-  const auto patched = app.live().patch(request.captured[0], request.body);
+  // RFC 9725 section 4.3.1: trickling names the ICE session, a restart is for any. Some senders name none.
+  std::optional<std::string_view> tag;
+  if (std::string_view named = request.header("If-Match"); !named.empty() && named != "*") {
+    if (named.size() > 2 && named.front() == '"' && named.back() == '"') named = named.substr(1, named.size() - 2);
+    tag = named;
+  }
+  const auto patched = app.live().patch(request.captured[0], request.body, tag);
   if (!patched) return problem(patched.error());
-  Response response =
-      patched->sdp_fragment ? http::text(*patched->sdp_fragment, kFragment) : http::empty(204);
-  return std::move(response).with("ETag", quoted(patched->ice_tag));
+  if (patched->outdated)
+    return http::problem(412, "The ICE session has been restarted since: If-Match names another one.");
+  if (!patched->sdp_fragment) return http::empty(204);
+  return http::text(*patched->sdp_fragment, kFragment).with("ETag", quoted(patched->ice_tag));
 }
 
 Response close_session(App& app, const Request& request) {

@@ -8,6 +8,7 @@
 #include "convert/finishing.hpp"
 #include "convert/publish.hpp"
 #include "mux/published_file.hpp"
+#include "report/reception_notes.hpp"
 #include "report/track_report.hpp"
 #include "storage/recording_lock.hpp"
 
@@ -51,6 +52,7 @@ Result<ConvertResult> Conversion::run() {
   if (const auto owner = recording_owner(recording_.folder))
     note({{ConvertNote::Severity::info, "",
            recording_.name + " belongs to " + *owner + ": only what was written until now is converted"}});
+  note(reception_notes(recording_.folder));
   for (const TrackScan& track : scanned_.tracks) {
     note(notes_of(track));
     const bool placed =

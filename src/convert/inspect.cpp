@@ -5,6 +5,7 @@
 #include "convert/open_track.hpp"
 #include "convert/progress.hpp"
 #include "packets/scanned_recording.hpp"
+#include "report/reception_notes.hpp"
 #include "report/track_report.hpp"
 
 namespace rtpx {
@@ -48,6 +49,7 @@ Result<RecordingReport> inspect(const Recording& recording, const InspectOptions
   const auto take = [&](std::vector<ConvertNote> notes) {
     report.notes.insert(report.notes.end(), notes.begin(), notes.end());
   };
+  take(reception_notes(recording.folder));
   for (const TrackScan& track : scanned->tracks) {
     take(notes_of(track));
     bool any = false;

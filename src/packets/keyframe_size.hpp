@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "packets/keyframe_hint.hpp"
+#include "rtp/keyframe_hint.hpp"
 
 namespace rtpx {
 

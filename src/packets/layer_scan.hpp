@@ -15,7 +15,6 @@
 #include "codec/slice_marker_watch.hpp"
 #include "packets/digit_spans.hpp"
 #include "packets/encrypted_frames.hpp"
-#include "packets/keyframe_hint.hpp"
 #include "packets/keyframe_size.hpp"
 #include "packets/media_payload.hpp"
 #include "packets/per_second.hpp"
@@ -25,6 +24,7 @@
 #include "packets/sequence_tracker.hpp"
 #include "packets/spill_file.hpp"
 #include "repair/repairer.hpp"
+#include "rtp/keyframe_hint.hpp"
 #include "timeline/timeline.hpp"
 
 namespace rtpx {

@@ -1,9 +1,8 @@
 #include "recorder/live_track.hpp"
 
 #include <algorithm>
-#include <array>
 
-#include "base/ascii.hpp"
+#include "rtp/codec_roles.hpp"
 
 namespace rtpx {
 
@@ -46,11 +45,9 @@ std::vector<Codec> LiveTrack::codecs() const {
 }
 
 const Codec* media_codec(const std::vector<Codec>& codecs) {
-  static constexpr std::array<std::string_view, 7> kNotMedia{
-      "rtx", "red", "ulpfec", "flexfec", "flexfec-03", "telephone-event", "cn"};
   for (const Codec& codec : codecs) {
-    const std::string name = lower(codec.mime_type.substr(codec.mime_type.find('/') + 1));
-    if (std::ranges::find(kNotMedia, name) == kNotMedia.end()) return &codec;
+    const PayloadRole role = payload_role(codec.mime_type);
+    if (role == PayloadRole::media || role == PayloadRole::unknown) return &codec;
   }
   return nullptr;
 }

@@ -8,22 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "rtp/codec_roles.hpp"
 #include "rtp/packet.hpp"
 #include "rtpx/track.hpp"
 
 namespace rtpx {
-
-/// What a payload type of a track carries.
-enum class PayloadRole : std::uint8_t {
-  media,
-  rtx,
-  red,
-  ulpfec,
-  flexfec,
-  comfort_noise,
-  telephone_event,
-  unknown
-};
 
 /// Payload types of one track, from the manifest's codecs (docs/manifest-format.md).
 class PayloadTypes {

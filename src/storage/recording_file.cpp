@@ -39,6 +39,7 @@ Json known_keys(const RecordingInfo& info) {
   };
   add("conversion", info.conversion);
   add("upload", info.upload);
+  add("reception", info.reception);
   return out;
 }
 
@@ -83,6 +84,7 @@ Result<RecordingInfo> parse_recording_info(std::string_view text) {
   };
   info.conversion = opaque("conversion");
   info.upload = opaque("upload");
+  info.reception = opaque("reception");
   if (const Json rest = json_rest(*json, known_keys(info)); !rest.is_null())
     info.unknown_keys = dump_json(rest);
   return info;

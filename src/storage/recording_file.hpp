@@ -24,6 +24,7 @@ struct RecordingInfo {
   std::optional<UtcTime> ended_at;  ///< unset while it runs, and after a crash
   std::optional<std::string> end_reason;
   std::string conversion, upload;  ///< state kept by others: a JSON value's text, empty when there is none
+  std::string reception;           ///< what was dropped before the recorder, likewise
   std::string unknown_keys;        ///< as in ManifestTrack
 };
 

@@ -1,12 +1,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "ingest/feedback/ccfb.hpp"
 #include "ingest/feedback/nack_generator.hpp"
 #include "ingest/feedback/rate.hpp"
 #include "ingest/feedback/receiver_statistics.hpp"
 #include "ingest/feedback/rtcp_feedback.hpp"
 #include "ingest/feedback/transport_cc.hpp"
 #include "ingest/net/arrival_clock.hpp"
+#include "rtp/keyframe_hint.hpp"
 
 namespace rtpx {
 namespace {
@@ -62,6 +64,69 @@ TEST(NackGenerator, WishesForAKeyframeWhenLateAndGivesUpInTheEnd) {
   EXPECT_GE(asked, 3U);
   EXPECT_EQ(nack.given_up(), 1U);
   EXPECT_EQ(nack.missing(), 0U);
+}
+
+TEST(NackGenerator, ASenderThatNeverAnswersIsAskedNowAndThenOnly) {
+  NackGenerator nack({.requests = 10, .time = 500ms});
+  std::size_t asked = 0, late = 0;
+  Time now = kStart;
+  for (std::uint16_t i = 0; i < 3000; ++i, now += 10ms) {  // 30 s, every tenth is lost
+    if (i % 10 != 3) nack.on_packet(i, now);
+    const std::size_t count = nack.due(now, 20ms).size();
+    asked += count;
+    if (now - kStart > 10s) late += count;
+  }
+  EXPECT_GE(asked, 10U);
+  EXPECT_LE(asked, 60U);
+  EXPECT_GE(late, 3U) << "it is tried again";
+  EXPECT_LE(late, 5U);
+  nack.on_packet(static_cast<std::uint16_t>(3001), now);
+  (void)nack.due(now + 6s, 20ms);
+  ASSERT_TRUE(nack.on_retransmission(3000, now + 6s));
+  nack.on_packet(3003, now + 6s);
+  EXPECT_THAT(nack.due(now + 6010ms, 20ms), ElementsAre(3002)) << "an answer: all is well again";
+}
+
+TEST(NackGenerator, NumbersBeforeTheFirstAreWantedUntilAFrameBegins) {
+  NackGenerator nack;
+  nack.on_packet(5, kStart);
+  nack.want_before(5, kStart);
+  const auto first = nack.due(kStart + 6ms, 100ms);
+  EXPECT_EQ(first.size(), NackGenerator::kBeforeAtOnce);
+  EXPECT_EQ(first.front(), 65525) << "in the order of the numbers";
+  EXPECT_EQ(first.back(), 4);
+  EXPECT_EQ(nack.missing(), 0U) << "they may never have been sent";
+  EXPECT_TRUE(nack.on_retransmission(2, kStart + 50ms));
+  nack.begin_at(2);
+  EXPECT_THAT(nack.due(kStart + 400ms, 100ms), ElementsAre(3, 4));
+  EXPECT_TRUE(nack.on_retransmission(3, kStart + 450ms));
+  EXPECT_TRUE(nack.on_retransmission(4, kStart + 450ms));
+  EXPECT_FALSE(nack.wants_before());
+  EXPECT_EQ(nack.recovered(), 3U);
+  EXPECT_EQ(nack.given_up(), 0U);
+  EXPECT_FALSE(nack.take_keyframe_wish());
+}
+
+TEST(KeyframeHint, SaysWhetherAFrameMayBeginInAPayload) {
+  const auto begins = [](HintFormat format, std::initializer_list<int> bytes) {
+    std::vector<std::byte> payload;
+    for (const int one : bytes) payload.push_back(static_cast<std::byte>(one));
+    return may_begin_frame(format, payload);
+  };
+  EXPECT_TRUE(begins(HintFormat::vp8, {0x10, 0}));
+  EXPECT_FALSE(begins(HintFormat::vp8, {0x00, 0}));
+  EXPECT_FALSE(begins(HintFormat::vp8, {0x11, 0})) << "another partition";
+  EXPECT_TRUE(begins(HintFormat::vp9, {0x08}));
+  EXPECT_FALSE(begins(HintFormat::vp9, {0x04}));
+  EXPECT_FALSE(begins(HintFormat::av1, {0x80}));
+  EXPECT_TRUE(begins(HintFormat::h264, {0x67, 1}));
+  EXPECT_TRUE(begins(HintFormat::h264, {0x65, 0x88}));
+  EXPECT_FALSE(begins(HintFormat::h264, {0x41, 0x20})) << "a later slice";
+  EXPECT_TRUE(begins(HintFormat::h264, {0x7C, 0x85, 0x88}));
+  EXPECT_FALSE(begins(HintFormat::h264, {0x7C, 0x05, 0x88})) << "a later fragment";
+  EXPECT_TRUE(begins(HintFormat::h265, {0x26, 0x01, 0x80}));
+  EXPECT_FALSE(begins(HintFormat::h265, {0x02, 0x01, 0x00}));
+  EXPECT_TRUE(begins(HintFormat::none, {1}));
 }
 
 TEST(NackGenerator, MemoryIsBoundedWhateverTheNumbersSay) {
@@ -181,6 +246,41 @@ TEST(TransportCc, HostileJumpsCostBoundedMemoryAndPackets) {
   rtcp::Buffer out;
   feedback.write(out, 1, 2);
   for (const rtcp::Block& block : rtcp::split(out)) EXPECT_LE(block.body.size(), 1300U);
+}
+
+TEST(CongestionFeedback, SaysOfEachPacketOfEachSsrcWhetherAndWhenItArrived) {
+  CongestionFeedback feedback;
+  for (std::uint32_t i = 0; i < 500; ++i)
+    if (i % 7 != 3) feedback.on_packet(7, static_cast<std::uint16_t>(65400 + i), kStart + i * 1ms);
+  feedback.on_packet(8, 1, kStart + 499ms);
+  ASSERT_TRUE(feedback.pending());
+  std::map<std::uint32_t, std::vector<std::optional<std::uint16_t>>> seen;
+  for (const rtcp::Buffer& packet : feedback.write(1, kStart + 500ms)) {
+    EXPECT_LE(packet.size(), 1200U);
+    for (const rtcp::Block& block : rtcp::split(packet))
+      for (const CongestionReport& report : read_ccfb(block)) {
+        if (seen[report.ssrc].empty()) {
+          EXPECT_EQ(report.first, report.ssrc == 7 ? 65400 : 1);
+        }
+        std::ranges::copy(report.packets, std::back_inserter(seen[report.ssrc]));
+      }
+  }
+  EXPECT_FALSE(feedback.pending());
+  ASSERT_EQ(seen[7].size(), 500U);
+  EXPECT_EQ(seen[8].size(), 1U);
+  for (std::uint32_t i = 0; i < 500; ++i) {
+    ASSERT_EQ(seen[7][i].has_value(), i % 7 != 3) << i;
+    if (seen[7][i]) {
+      EXPECT_NEAR(*seen[7][i], (500 - i) * 1.024, 1.1) << i;
+    }
+  }
+}
+
+TEST(CongestionFeedback, HostileJumpsCostBoundedMemoryAndPackets) {
+  CongestionFeedback feedback;
+  for (std::uint32_t i = 0; i < 5000; ++i)
+    feedback.on_packet(7, static_cast<std::uint16_t>(i * 12345), kStart + i * 1s);
+  EXPECT_LE(feedback.write(1, kStart + 5000s).size(), 6U);
 }
 
 TEST(Nack, SequencesArePackedWithTheirBitmaskAndReadBack) {

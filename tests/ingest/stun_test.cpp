@@ -107,12 +107,16 @@ struct Check {
   bool unknown = false;
 };
 
+bool idle(const SocketAddress&) {
+  return false;
+}
+
 IceLite::Outcome ask(IceLite& ice, const Check& check, const SocketAddress& from) {
   stun::Writer writer(stun::Type::binding_request, check.id);
   writer.username(check.ufrag + ":you");
   writer.ice_controlling(1);
   const Bytes out = writer.finish(check.pwd);
-  return ice.on_request(out, *stun::parse(out), from);
+  return ice.on_request(out, *stun::parse(out), from, idle);
 }
 
 const SocketAddress kFrom = *SocketAddress::parse("192.0.2.1", 1000);
@@ -140,7 +144,8 @@ TEST(IceLite, AWrongPasswordProvesNothing) {
 TEST(IceLite, APeerThatWantsToBeControlledIsToldOfTheConflict) {
   IceLite ice({"evtj", kPassword});
   auto request = sample_request();
-  EXPECT_EQ(stun::parse(ice.on_request(request, *stun::parse(request), kFrom).response)->error_code, 487);
+  EXPECT_EQ(stun::parse(ice.on_request(request, *stun::parse(request), kFrom, idle).response)->error_code,
+            487);
 }
 
 TEST(IceLite, OnlySoManyAddressesAreKept) {
@@ -149,6 +154,25 @@ TEST(IceLite, OnlySoManyAddressesAreKept) {
     const auto outcome = ask(ice, {}, kFrom.with_port(port));
     EXPECT_EQ(outcome.forgotten.has_value(), port > IceLite::kMaxAddresses);
   }
+  EXPECT_EQ(ice.addresses().size(), IceLite::kMaxAddresses);
+}
+
+TEST(IceLite, AnAddressInUseIsNotGivenUpForAnother) {
+  IceLite ice({"me", "0123456789012345678901"});
+  const Check check;
+  const auto try_from = [&](const SocketAddress& from,
+                            const std::function<bool(const SocketAddress&)>& in_use) {
+    stun::Writer writer(stun::Type::binding_request, check.id);
+    writer.username(check.ufrag + ":you");
+    writer.ice_controlling(1);
+    const Bytes out = writer.finish(check.pwd);
+    return ice.on_request(out, *stun::parse(out), from, in_use);
+  };
+  for (std::uint16_t port = 1; port <= 100; ++port)
+    EXPECT_TRUE(
+        try_from(kFrom.with_port(port), [](const SocketAddress& one) { return one.port() == 1; }).valid);
+  EXPECT_EQ(ice.addresses().front(), kFrom.with_port(1));
+  EXPECT_FALSE(try_from(kFrom.with_port(200), [](const SocketAddress&) { return true; }).valid);
   EXPECT_EQ(ice.addresses().size(), IceLite::kMaxAddresses);
 }
 

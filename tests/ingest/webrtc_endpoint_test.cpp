@@ -10,6 +10,8 @@
 #include <set>
 #include <thread>
 
+#include "ingest/net/udp_socket.hpp"
+#include "ingest/reception.hpp"
 #include "rtp/packet.hpp"
 #include "storage/record_reader.hpp"
 #include "support/captures.hpp"
@@ -394,8 +396,8 @@ TEST_F(EndpointTest, HostileDatagramsChangeNothing) {
   for (std::uint16_t i = 0; i < 50; ++i) publisher.send(make_rtp(111, i, i, 1001, 10));
   EXPECT_TRUE(publisher.poll_until([&] { return sink->rtp().size() == 50; })) << sink->rtp().size();
   EXPECT_FALSE(end_of(session->id));
-  EXPECT_GT(endpoint->stats().unknown_source, 0U);
-  EXPECT_GT(endpoint->stats().stun_refused, 0U);
+  EXPECT_GT(endpoint->stats().dropped[Drop::unknown_source], 0U);
+  EXPECT_GT(endpoint->stats().dropped[Drop::stun_refused], 0U);
 }
 
 TEST_F(EndpointTest, AWrongPasswordIsRefusedAndAnUnknownUserHearsNothing) {
@@ -429,9 +431,9 @@ TEST_F(EndpointTest, LimitsOfSessionsAreErrorsThatSaySo) {
 
 TEST_F(EndpointTest, ThePublisherThatComesTakesThePlaceOfOneThatNeverCame) {
   start({.max_sessions = 3, .max_unconnected = 2, .connect_grace = 0ms});
-  WebRtcPublisher connected(browser_offer()), checked(browser_offer()), silent(browser_offer());
-  const auto first = accept(connected.offer());
-  ASSERT_TRUE(first && connected.connect(first->answer_sdp));
+  WebRtcPublisher first_one(browser_offer()), checked(browser_offer()), silent(browser_offer());
+  const auto first = accept(first_one.offer());
+  ASSERT_TRUE(first && first_one.connect(first->answer_sdp));
   const auto second = accept(checked.offer());
   ASSERT_TRUE(second);
   checked.take_answer(second->answer_sdp);
@@ -458,9 +460,452 @@ TEST_F(EndpointTest, ABitRateOverTheLimitIsCutAndCounted) {
   EXPECT_THAT(session->answer_sdp, testing::HasSubstr("b=AS:80\r\n"));
   ASSERT_TRUE(publisher.connect(session->answer_sdp));
   for (std::uint16_t i = 0; i < 100; ++i) publisher.send(make_rtp(96, i, i, 2001, 1000));
-  ASSERT_TRUE(wait_for([&] { return endpoint->stats(session->id)->over_limit > 0; }));
+  ASSERT_TRUE(wait_for([&] { return endpoint->stats(session->id)->dropped[Drop::over_bit_rate] > 0; }));
   publisher.poll(50ms);
   EXPECT_LT(sink->rtp().size(), 30U);
+}
+
+TEST_F(EndpointTest, ASessionEndsAtItsBytesOrItsDuration) {
+  start({.max_bytes = 5000});
+  WebRtcPublisher publisher(browser_offer());
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  for (std::uint16_t i = 0; i < 4; ++i) publisher.send(make_rtp(96, i, i, 2001, 1000));
+  publisher.poll(50ms);
+  EXPECT_FALSE(end_of(session->id));
+  for (std::uint16_t i = 4; i < 20; ++i) publisher.send(make_rtp(96, i, i, 2001, 1000));
+  ASSERT_TRUE(wait_for([&] { return end_of(session->id).has_value(); }));
+  EXPECT_EQ(end_of(session->id), SessionEnd::max_bytes);
+  EXPECT_EQ(sink->rtp().size(), 5U);
+
+  start({.max_duration = 1s});
+  WebRtcPublisher other(browser_offer());
+  const auto second = accept(other.offer());
+  ASSERT_TRUE(second && other.connect(second->answer_sdp));
+  ASSERT_TRUE(other.poll_until([&] { return end_of(second->id).has_value(); }));
+  EXPECT_EQ(end_of(second->id), SessionEnd::max_duration);
+  EXPECT_EQ(other.dtls_state(), Dtls::State::closed) << "the publisher is told";
+}
+
+/// The sizes of datagrams that a socket has got, by the first byte's meaning.
+std::size_t bytes_received(UdpSocket& socket) {
+  std::size_t out = 0;
+  for (const Datagram& one : socket.receive()) out += one.bytes.size();
+  return out;
+}
+
+TEST_F(EndpointTest, WhatIsDroppedIsCountedUnderItsReasonAndAllAddsUp) {
+  start({.max_bits_per_second = 400'000});
+  WebRtcPublisher publisher(browser_offer()), stranger(browser_offer());
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session);
+  std::uint64_t sent = 0;
+  publisher.on_send = stranger.on_send = [&](Bytes) { ++sent; };
+  publisher.take_answer(session->answer_sdp);
+  stranger.take_answer(session->answer_sdp);
+  publisher.send_check();
+  ASSERT_TRUE(publisher.poll_until([&] { return publisher.stun_successes == 1; }));
+  publisher.send_raw(make_rtp(111, 1, 1, 1001, 50));  // before the keys
+  publisher.start_dtls();
+  ASSERT_TRUE(publisher.poll_until([&] { return publisher.connected(); }));
+
+  std::vector<std::byte> copy;
+  publisher.on_send = [&](Bytes bytes) {
+    ++sent;
+    copy.assign(bytes.begin(), bytes.end());
+  };
+  publisher.send(make_rtp(111, 1, 960, 1001, 50));  // recorded
+  publisher.send_raw(copy);                         // replayed
+  copy.back() ^= std::byte{1};
+  copy[3] ^= std::byte{4};                                           // another sequence number
+  publisher.send_raw(copy);                                          // forged
+  publisher.send_raw({});                                            // no protocol
+  publisher.send_raw(std::vector<std::byte>(30, std::byte{200}));    // no protocol either
+  publisher.send_raw(std::vector<std::byte>(5000, std::byte{128}));  // cut by the socket
+  publisher.send_raw(std::vector<std::byte>(6, std::byte{128}));     // too short for SRTP
+  stranger.send_raw(make_rtp(111, 1, 1, 1001, 50));                  // from nowhere
+  stranger.send_raw(std::vector<std::byte>(20, std::byte{0}));       // no STUN
+  publisher.send(make_rtp(55, 1, 1, 77, 50));                        // of no m-line
+  rtcp::Buffer report;
+  rtcp::write_receiver_report(report, 424242, {});  // of an SSRC that never sends
+  publisher.send_rtcp(report);
+  for (std::uint16_t i = 0; i < 100; ++i)
+    publisher.send(make_rtp(96, i, i, 2001, 1100));  // more than a second's worth
+  ASSERT_TRUE(wait_for([&] { return endpoint->stats().datagrams == sent; }))
+      << endpoint->stats().datagrams << " of " << sent;
+  publisher.on_send = [&](Bytes) { ++sent; };
+  publisher.close();
+  ASSERT_TRUE(wait_for([&] { return end_of(session->id).has_value(); }));
+
+  const EndpointStats stats = endpoint->stats();
+  const DropCounts& dropped = stats.dropped;
+  EXPECT_EQ(dropped[Drop::before_keys], 1U);
+  EXPECT_EQ(dropped[Drop::replayed], 1U);
+  EXPECT_EQ(dropped[Drop::undecryptable], 1U);
+  EXPECT_EQ(dropped[Drop::unknown_protocol], 2U);
+  EXPECT_EQ(dropped[Drop::oversized], 1U);
+  EXPECT_EQ(dropped[Drop::malformed], 1U);
+  EXPECT_EQ(dropped[Drop::unknown_source], 1U);
+  EXPECT_EQ(dropped[Drop::stun_refused], 1U);
+  EXPECT_EQ(dropped[Drop::unknown_stream], 1U);
+  EXPECT_EQ(dropped[Drop::unassigned_report], 1U);
+  EXPECT_GT(dropped[Drop::over_bit_rate], 10U);
+  EXPECT_EQ(stats.datagrams, sent);
+  // The report was taken first, and found to be of no use at the end.
+  EXPECT_EQ(stats.stun + stats.dtls + stats.media_packets + dropped.total() - dropped[Drop::kernel],
+            stats.datagrams + dropped[Drop::unassigned_report]);
+  EXPECT_EQ(sink->rtp().size() + sink->rtcp().size() + 1, stats.media_packets);
+  const DropCounts of_session = last_stats.dropped;
+  EXPECT_EQ(of_session.total() + 2 + 1 + 1 + 1, dropped.total() - dropped[Drop::kernel])
+      << "the rest has no session";
+}
+
+TEST_F(EndpointTest, ACopiedCheckNeitherMovesASessionNorTakesItsPlace) {
+  start();
+  WebRtcPublisher publisher(browser_offer());
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  publisher.send(make_rtp(111, 1, 1, 1001, 50));
+  ASSERT_TRUE(publisher.poll_until([&] { return sink->rtp().size() == 1; }));
+  const auto check = publisher.make_check();
+  publisher.send_raw(check);
+  std::vector<UdpSocket> eavesdropper;
+  for (int i = 0; i < 40; ++i) {
+    auto socket = UdpSocket::bind(*SocketAddress::parse("127.0.0.1", 0), 65536);
+    ASSERT_TRUE(socket);
+    socket->send(check, publisher.server());
+    eavesdropper.push_back(*std::move(socket));
+  }
+  ASSERT_TRUE(
+      wait_for([&] { return endpoint->stats().stun + endpoint->stats().dropped[Drop::stun_refused] >= 42; }));
+  publisher.receiver_reports = 0;
+  for (std::uint16_t i = 2; i < 30; ++i) {
+    publisher.send(make_rtp(111, i, i * 960U, 1001, 50));
+    publisher.poll(5ms);
+  }
+  EXPECT_TRUE(publisher.poll_until([&] { return sink->rtp().size() == 29; })) << sink->rtp().size();
+  EXPECT_TRUE(publisher.poll_until([&] { return publisher.receiver_reports >= 2; }))
+      << "feedback still comes here";
+  std::size_t most = 0;
+  for (UdpSocket& socket : eavesdropper) most = std::max(most, bytes_received(socket));
+  EXPECT_LT(most, 200U) << "an answer to the check, nothing else";
+  EXPECT_THAT(endpoint->stats(session->id)->remote_address, testing::HasSubstr("127.0.0.1:"));
+}
+
+TEST_F(EndpointTest, APublisherThatMovesIsFollowedByItsMedia) {
+  start();
+  WebRtcPublisher publisher(browser_offer());
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  publisher.send(make_rtp(111, 1, 1, 1001, 50));
+  ASSERT_TRUE(publisher.poll_until([&] { return sink->rtp().size() == 1; }));
+  const std::string before = endpoint->stats(session->id)->remote_address;
+  publisher.change_port();
+  publisher.send_check();
+  ASSERT_TRUE(publisher.poll_until([&] { return publisher.stun_successes == 2; }));
+  EXPECT_EQ(endpoint->stats(session->id)->remote_address, before) << "nothing authentic has come from there";
+  publisher.send(make_rtp(111, 2, 960, 1001, 50));
+  ASSERT_TRUE(publisher.poll_until([&] { return endpoint->stats(session->id)->remote_address != before; }));
+  publisher.receiver_reports = 0;
+  EXPECT_TRUE(publisher.poll_until([&] { return publisher.receiver_reports >= 1; }));
+}
+
+TEST_F(EndpointTest, AnotherPublisherCannotTakeAnAddressThatIsInUse) {
+  start();
+  WebRtcPublisher publisher(browser_offer()), other(browser_offer());
+  const auto session = accept(publisher.offer()), second = accept(other.offer());
+  ASSERT_TRUE(session && second && publisher.connect(session->answer_sdp));
+  publisher.send(make_rtp(111, 1, 1, 1001, 50));
+  ASSERT_TRUE(publisher.poll_until([&] { return sink->rtp().size() == 1; }));
+  other.take_answer(second->answer_sdp);
+  publisher.send_raw(other.make_check());
+  ASSERT_TRUE(wait_for([&] { return endpoint->stats().dropped[Drop::stun_refused] == 1; }));
+  publisher.send(make_rtp(111, 2, 960, 1001, 50));
+  EXPECT_TRUE(publisher.poll_until([&] { return sink->rtp().size() == 2; }));
+  EXPECT_EQ(endpoint->stats(second->id)->remote_address, "");
+}
+
+TEST_F(EndpointTest, AClientHelloDrawsAtMostThreeTimesItsSizeUntilThePeerAnswers) {
+  start();
+  WebRtcPublisher publisher(browser_offer());
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session);
+  publisher.take_answer(session->answer_sdp);
+  publisher.deaf_to_dtls = true;
+  publisher.send_check();
+  ASSERT_TRUE(publisher.poll_until([&] { return publisher.stun_successes == 1; }));
+  std::size_t hello = 0;
+  publisher.on_send = [&](Bytes bytes) { hello += bytes.size(); };
+  publisher.start_dtls();
+  publisher.poll(800ms);  // our retransmissions would come after 200 and 600 ms
+  EXPECT_GT(hello, 100U);
+  EXPECT_GT(publisher.dtls_bytes, 0U);
+  EXPECT_LE(publisher.dtls_bytes, 3 * hello);
+  publisher.deaf_to_dtls = false;
+  EXPECT_TRUE(publisher.poll_until([&] { return publisher.connected(); }))
+      << "and it goes on when the peer is real";
+}
+
+TEST_F(EndpointTest, APublisherThatWantsToBeTheDtlsServerIsOpenedByUs) {
+  start();
+  std::string offer = browser_offer();
+  for (std::size_t at = offer.find("actpass"); at != std::string::npos; at = offer.find("actpass"))
+    offer.replace(at, 7, "passive");
+  WebRtcPublisher publisher(offer);
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session) << session.error().message;
+  EXPECT_THAT(session->answer_sdp, testing::HasSubstr("a=setup:active\r\n"));
+  ASSERT_TRUE(publisher.connect(session->answer_sdp));
+  publisher.send(make_rtp(111, 1, 1, 1001, 50));
+  publisher.send(make_rtp(96, 1, 1, 2001, 50));
+  EXPECT_TRUE(publisher.poll_until([&] { return sink->rtp().size() == 2; }));
+  EXPECT_TRUE(publisher.poll_until([&] { return publisher.receiver_reports > 0; }));
+  EXPECT_EQ(connected, 1);
+  publisher.close();
+  ASSERT_TRUE(wait_for([&] { return end_of(session->id).has_value(); }));
+  EXPECT_EQ(end_of(session->id), SessionEnd::close_notify);
+}
+
+TEST_F(EndpointTest, ACopiedCheckDrawsAtMostThreeTimesItsSizeWhereWeOpenDtls) {
+  start();
+  std::string offer = browser_offer();
+  for (std::size_t at = offer.find("actpass"); at != std::string::npos; at = offer.find("actpass"))
+    offer.replace(at, 7, "passive");
+  WebRtcPublisher publisher(offer);
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session);
+  publisher.take_answer(session->answer_sdp);
+  publisher.deaf_to_dtls = true;
+  std::size_t sent = 0;
+  publisher.on_send = [&](Bytes bytes) { sent += bytes.size(); };
+  publisher.send_check();
+  publisher.poll(1000ms);
+  EXPECT_GT(publisher.dtls_bytes, 0U);
+  EXPECT_LE(publisher.dtls_bytes, 3 * sent);
+}
+
+/// A browser's offer in which the layers have a=ssrc and FID lines too, as those of Firefox and Pion.
+std::string simulcast_offer_with_ssrcs() {
+  return browser_offer(true) +
+         "a=ssrc-group:FID 301 401\r\na=ssrc-group:FID 302 402\r\na=ssrc-group:FID 303 403\r\n"
+         "a=ssrc:301 cname:c\r\na=ssrc:401 cname:c\r\na=ssrc:302 cname:c\r\na=ssrc:402 cname:c\r\n"
+         "a=ssrc:303 cname:c\r\na=ssrc:403 cname:c\r\n";
+}
+
+TEST_F(EndpointTest, TheRidOfAPacketDecidesWhateverTheOrderOfTheSsrcsAndHoweverLateItComes) {
+  start();
+  WebRtcPublisher publisher(simulcast_offer_with_ssrcs());
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  publisher.send(make_rtp(96, 1, 1, 301, 100, {{4, "1"}}));
+  publisher.send(make_rtp(96, 2, 1, 301, 100, {{4, "1"}, {10, "f"}}));
+  publisher.send(make_rtp(97, 1, 1, 401, 100));
+  publisher.send(make_rtp(96, 1, 1, 303, 100, {{4, "1"}}));
+  // No packet says the layer of 303 for longer than is waited.
+  ASSERT_TRUE(publisher.poll_until([&] { return sink->rtp().size() == 4; }));
+  EXPECT_EQ(sink->rtp()[0].rid_index, 2);
+  EXPECT_EQ(sink->rtp()[2].rid_index, 2) << "RTX goes with what it repairs";
+  EXPECT_EQ(sink->rtp()[3].rid_index, 0) << "the third is taken: the first that is free";
+  publisher.send(make_rtp(96, 2, 1, 303, 100, {{4, "1"}, {10, "h"}}));
+  publisher.send(make_rtp(96, 3, 1, 303, 100));
+  ASSERT_TRUE(publisher.poll_until([&] { return sink->rtp().size() == 6; }));
+  EXPECT_EQ(sink->rtp()[5].rid_index, 1) << "corrected";
+}
+
+TEST_F(EndpointTest, WhereNoRidEverComesTheNthSsrcIsTheNthLayerWithANote) {
+  start();
+  WebRtcPublisher publisher(simulcast_offer_with_ssrcs());
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  for (const std::uint32_t ssrc : {403U, 303U, 302U, 301U})
+    publisher.send(make_rtp(ssrc > 400 ? 97 : 96, 1, 1, ssrc, 100));
+  ASSERT_TRUE(publisher.poll_until([&] { return sink->rtp().size() == 4; }));
+  for (const Received& one : sink->rtp()) {
+    const std::uint32_t ssrc = load_be<std::uint32_t>(one.bytes.data() + 8);
+    EXPECT_EQ(one.rid_index, ssrc % 100 - 1) << ssrc;
+  }
+  for (const StreamStats& stream : endpoint->stats(session->id)->tracks.at(1).streams)
+    EXPECT_TRUE(stream.rid_by_order) << stream.rid;
+  EXPECT_THAT(reception_notes(endpoint->stats(session->id)->tracks),
+              testing::ElementsAre(testing::HasSubstr("video-track")));
+}
+
+TEST_F(EndpointTest, HundredsOfSsrcsInOneSessionAreAllRecorded) {
+  start({.max_ssrcs = 8});
+  WebRtcPublisher publisher(browser_offer());
+  publisher.answer_nacks = false;
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  // As fast as this, the first eight are all busy; then each makes place for the next.
+  for (std::uint32_t ssrc = 0; ssrc < 8; ++ssrc)
+    publisher.send(make_rtp(96, 1, 1, 5000 + ssrc, 100, {{4, "1"}}));
+  ASSERT_TRUE(publisher.poll_until([&] { return sink->rtp().size() == 8; }));
+  publisher.send(make_rtp(96, 1, 1, 6000, 100, {{4, "1"}}));
+  ASSERT_TRUE(wait_for([&] { return endpoint->stats(session->id)->dropped[Drop::too_many_streams] == 1; }));
+  publisher.poll(2100ms);
+  for (std::uint32_t ssrc = 0; ssrc < 8; ++ssrc)
+    publisher.send(make_rtp(96, 1, 1, 7000 + ssrc, 100, {{4, "1"}}));
+  EXPECT_TRUE(publisher.poll_until([&] { return sink->rtp().size() == 16; })) << sink->rtp().size();
+  std::uint64_t packets = 0;
+  for (const StreamStats& stream : endpoint->stats(session->id)->tracks.at(1).streams)
+    packets += stream.packets;
+  EXPECT_EQ(packets, 16U) << "those that are gone are counted on";
+}
+
+TEST_F(EndpointTest, ANackGoesAloneInItsDatagramWhereItsOwnLineAllowsIt) {
+  start();
+  std::string offer = browser_offer();
+  offer.erase(offer.find("a=rtcp-rsize\r\n"), 14);  // of the audio only, as FFmpeg's
+  WebRtcPublisher publisher(offer);
+  publisher.reads_only_first_packet = true;
+  publisher.rtx[2001] = {2002, 97};
+  publisher.drop = [](const std::vector<std::byte>& rtp) {
+    return load_be<std::uint16_t>(rtp.data() + 2) % 10 == 5;
+  };
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  for (std::uint16_t i = 0; i < 100; ++i) {
+    publisher.send(make_rtp(96, i, i * 3000U, 2001, 300));
+    if (i % 10 == 0) publisher.poll(5ms);
+  }
+  ASSERT_TRUE(publisher.poll_until(
+      [&] { return endpoint->stats(session->id)->tracks[1].streams.at(0).recovered == 10; }));
+  EXPECT_EQ(publisher.nacks_in_company, 0U);
+  // And where no line allows it, both ways are tried.
+  for (std::uint16_t i = 0; i < 10; ++i)
+    if (i != 4) publisher.send(make_rtp(111, i, i * 960U, 1001, 60));
+  EXPECT_TRUE(publisher.poll_until([&] {
+    return std::ranges::count(publisher.nacked, std::pair<std::uint32_t, std::uint16_t>(1001, 4)) > 0;
+  }));
+}
+
+TEST_F(EndpointTest, ASenderThatNeverAnswersIsNotAskedForEver) {
+  start();
+  WebRtcPublisher publisher(browser_offer());
+  publisher.answer_nacks = false;
+  publisher.drop = [](const std::vector<std::byte>& rtp) {
+    return load_be<std::uint16_t>(rtp.data() + 2) % 5 == 4;
+  };
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  for (std::uint16_t i = 0; i < 100; ++i) {  // sound, of which NACK was not offered
+    publisher.send(make_rtp(111, i, i * 960U, 1001, 60));
+    publisher.poll(20ms);
+  }
+  EXPECT_GT(publisher.nacked.size(), 3U);
+  EXPECT_LT(publisher.nacked.size(), 60U) << "20 numbers, each good for several requests";
+  EXPECT_GT(endpoint->stats(session->id)->tracks[0].streams.at(0).nacks_unanswered, 0U);
+}
+
+TEST_F(EndpointTest, WhatComesBeforeAFirstPacketThatBeginsNoFrameIsAskedFor) {
+  start();
+  WebRtcPublisher publisher(browser_offer());
+  publisher.rtx[2001] = {2002, 97};
+  bool first = true;
+  // A keyframe of 40 packets, the first 25 of which are lost before anything arrives.
+  const auto packet = [](std::uint16_t number) {
+    auto out = make_rtp(96, number, 3000, 2001, 200);
+    out[12] =
+        std::byte{static_cast<unsigned char>(number == 1000 ? 0x10 : 0x00)};  // VP8: S in the first only
+    out[13] = std::byte{0};
+    return out;
+  };
+  publisher.drop = [&](const std::vector<std::byte>& rtp) {
+    return first && load_be<std::uint16_t>(rtp.data() + 2) < 1025;
+  };
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  for (std::uint16_t i = 1000; i < 1040; ++i) publisher.send(packet(i));
+  std::set<std::uint16_t> repaired;
+  ASSERT_TRUE(publisher.poll_until([&] {
+    for (const Received& one : sink->rtp())
+      if (const auto rtp = parse_rtp(one.bytes); rtp->ssrc == 2002)
+        repaired.insert(load_be<std::uint16_t>(rtp->payload.data()));
+    return repaired.size() == 25;
+  })) << repaired.size();
+  EXPECT_EQ(*repaired.begin(), 1000);
+  const StreamStats stream = endpoint->stats(session->id)->tracks[1].streams.at(0);
+  EXPECT_EQ(stream.recovered, 25U);
+  EXPECT_EQ(stream.unrepaired, 0U) << "numbers that were never sent are not lost";
+}
+
+TEST_F(EndpointTest, NoKeyframeIsAskedForWhereTheFirstPacketBeginsOne) {
+  start();
+  WebRtcPublisher publisher(browser_offer());
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  auto keyframe = make_rtp(96, 1, 1, 2001, 100);
+  keyframe[12] = std::byte{0x10};
+  keyframe[13] = std::byte{0x00};
+  publisher.send(keyframe);
+  publisher.send(make_rtp(96, 2, 1, 2001, 100));
+  ASSERT_TRUE(publisher.poll_until([&] { return publisher.receiver_reports > 1; }));
+  EXPECT_TRUE(publisher.keyframe_requests.empty());
+  EXPECT_TRUE(publisher.nacked.empty());
+  EXPECT_EQ(endpoint->stats(session->id)->tracks[1].streams.at(0).keyframes, 1U);
+}
+
+TEST_F(EndpointTest, WhenTheBestLayerFallsSilentTheNextIsAskedForAKeyframe) {
+  start();
+  WebRtcPublisher publisher(browser_offer(true));
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+  const char* const rids[] = {"q", "h", "f"};
+  std::uint16_t number = 0;
+  const auto send_layers = [&](std::uint32_t layers) {
+    for (std::uint32_t layer = 0; layer < layers; ++layer) {
+      auto packet =
+          make_rtp(96, number, number * 3000U, 300 + layer, 100 + 400 * layer, {{4, "1"}, {10, rids[layer]}});
+      const std::size_t payload = packet.size() - (100 + 400 * layer);
+      packet[payload] = std::byte{0x10};
+      packet[payload + 1] = std::byte{static_cast<unsigned char>(number == 0 ? 0 : 1)};
+      publisher.send(packet);
+    }
+    ++number;
+    publisher.poll(20ms);
+  };
+  for (int i = 0; i < 75; ++i) send_layers(3);
+  EXPECT_TRUE(publisher.keyframe_requests.empty());
+  for (int i = 0; i < 200 && publisher.keyframe_requests.empty(); ++i) send_layers(2);
+  ASSERT_FALSE(publisher.keyframe_requests.empty());
+  EXPECT_THAT(publisher.keyframe_requests, testing::Each(301U)) << "h stands in for f";
+}
+
+/// The layers of Firefox's simulcast by SSRC, as the recording's notes have them: q, h, f and their RTX.
+const std::map<std::uint32_t, std::uint8_t> kFirefoxLayers = {
+    {4074854347, 0}, {3746336566, 1}, {738773115, 2}, {1631960773, 0}, {607383613, 1}, {3137953669, 2}};
+
+TEST_F(EndpointTest, FirefoxsSimulcastComesOutInItsLayers) {
+  RTPX_NEEDS_CAPTURE(folder, "field/ff_simulcast");
+  for (const bool told : {true, false}) {
+    sink = std::make_shared<Collector>();
+    start();
+    WebRtcPublisher publisher(test::read_file(folder / "offer.sdp"));
+    const auto session = accept(publisher.offer());
+    ASSERT_TRUE(session) << session.error().message;
+    ASSERT_TRUE(publisher.connect(session->answer_sdp));
+    publisher.history = 0;
+    publisher.answer_nacks = false;
+    const auto reader = RecordReader::open({folder / "%7B85d94419-484e-408b-a441-83ad74d2e192%7D.rtpx"});
+    ASSERT_TRUE(reader);
+    std::size_t sent = 0;
+    for (auto record = (*reader)->next(); record && *record; record = (*reader)->next()) {
+      std::vector<std::byte> packet((*record)->packet.begin(), (*record)->packet.end());
+      if (!told) packet[0] &= std::byte{0xEF};  // the extension is payload then: nothing tells the layer
+      publisher.send(packet);
+      if (++sent % 100 == 0) publisher.poll(1ms);
+    }
+    ASSERT_TRUE(publisher.poll_until([&] { return sink->rtp().size() == sent; }))
+        << sink->rtp().size() << " of " << sent;
+    std::map<std::uint32_t, std::set<std::uint8_t>> layers;
+    for (const Received& one : sink->rtp())
+      layers[load_be<std::uint32_t>(one.bytes.data() + 8)].insert(one.rid_index);
+    EXPECT_GE(layers.size(), 3U);
+    for (const auto& [ssrc, rids] : layers) {
+      ASSERT_TRUE(kFirefoxLayers.contains(ssrc)) << ssrc;
+      EXPECT_THAT(rids, testing::ElementsAre(kFirefoxLayers.at(ssrc))) << ssrc;
+    }
+  }
 }
 
 TEST_F(EndpointTest, ABundleOfARealBrowserIsTakenPacketForPacket) {

@@ -113,6 +113,15 @@ class Refusals(unittest.TestCase):
             again = VP8.replace("m=video 0", f"m=video {taken['tracks'][0]['rtp_port']}")
             self.assertEqual(server.request("POST", "/api/ingest", again.encode(), SDP).status, 409)
 
+    def test_an_ended_one_frees_its_port_at_once(self):
+        with Server() as server:
+            first, location = start(server, VP8, "?wait=0.2")
+            same = VP8.replace("m=video 0", f"m=video {first['tracks'][0]['rtp_port']}")
+            until = time.time() + 10
+            while server.request("GET", location).status == 200 and time.time() < until:
+                time.sleep(0.05)
+            self.assertEqual(server.request("POST", "/api/ingest", same.encode(), SDP).status, 201)
+
     def test_there_are_no_more_than_allowed(self):
         with Server("--max-ingests", "2") as server:
             statuses = [server.request("POST", "/api/ingest", VP8.encode(), SDP).status for _ in range(3)]

@@ -109,22 +109,28 @@ void WebRtcPublisher::take_answer(std::string_view answer) {
   std::vector<CertificateFingerprint> expected;
   for (const sdp::Fingerprint& one : answer_.media.front().transport.fingerprints)
     expected.push_back({one.hash, one.value});
-  dtls_ = std::make_unique<Dtls>(certificate_, Dtls::Role::client, expected,
+  passive_ = answer_.media.front().transport.setup == "active";
+  dtls_ = std::make_unique<Dtls>(certificate_, passive_ ? Dtls::Role::server : Dtls::Role::client, expected,
                                  [this](Bytes out) { send_raw(out); });
 }
 
 void WebRtcPublisher::send_check(bool use_candidate) {
+  send_raw(make_check(use_candidate));
+}
+
+std::vector<std::byte> WebRtcPublisher::make_check(bool use_candidate) const {
   const sdp::Transport& remote = answer_.media.front().transport;
   stun::Writer request(stun::Type::binding_request, random_transaction());
   request.username(remote.ice_ufrag + ":" + ufrag_);
   request.priority(1);
   request.ice_controlling(7);
   if (use_candidate) request.use_candidate();
-  send_raw(request.finish(remote.ice_pwd));
+  const Bytes bytes = request.finish(remote.ice_pwd);
+  return {bytes.begin(), bytes.end()};
 }
 
 void WebRtcPublisher::start_dtls() {
-  dtls_->start();
+  if (!passive_) dtls_->start();
 }
 
 bool WebRtcPublisher::connect(std::string_view answer) {
@@ -165,6 +171,10 @@ void WebRtcPublisher::send_raw(Bytes datagram) {
   send_unseen(datagram);
 }
 
+void WebRtcPublisher::change_port() {
+  socket_ = value_or_throw(UdpSocket::bind(*SocketAddress::parse("127.0.0.1", 0), 1U << 20));
+}
+
 void WebRtcPublisher::close() {
   dtls_->close();
 }
@@ -201,6 +211,8 @@ void WebRtcPublisher::on_datagram(std::span<std::byte> datagram) {
       ++stun_successes;
     if (message->type == stun::Type::binding_error) stun_error = message->error_code;
   } else if (first >= 20 && first < 64) {
+    dtls_bytes += datagram.size();
+    if (deaf_to_dtls) return;
     dtls_->receive(datagram);
     if (dtls_->state() == Dtls::State::connected && !outbound_) {
       inbound_ = value_or_throw(Srtp::create(dtls_->remote_keys(), Srtp::Direction::receive));
@@ -213,12 +225,16 @@ void WebRtcPublisher::on_datagram(std::span<std::byte> datagram) {
 }
 
 void WebRtcPublisher::on_rtcp(Bytes compound) {
-  for (const rtcp::Block& block : rtcp::split(compound)) {
+  const auto blocks = rtcp::split(compound);
+  for (const rtcp::Block& block : blocks) {
+    if (reads_only_first_packet && &block != &blocks.front()) break;
     if (block.type == 201) ++receiver_reports;
     if (block.type == 206 && block.count == 15) ++remb;
     if (const auto media = rtcp::read_pli(block)) keyframe_requests.push_back(*media);
     if (auto report = read_transport_cc(block)) transport_cc.push_back(*std::move(report));
     if (const auto request = rtcp::read_nack(block)) {
+      nacks_alone += blocks.size() == 1 ? 1 : 0;
+      nacks_in_company += blocks.size() == 1 ? 0 : 1;
       for (const std::uint16_t sequence : request->sequences) {
         nacked.emplace_back(request->media, sequence);
         if (answer_nacks) resend(request->media, sequence);

@@ -30,8 +30,9 @@ namespace rtpx::test {
     std::uint8_t payload_type, std::uint16_t sequence, std::uint32_t timestamp, std::uint32_t ssrc,
     std::size_t size, const std::vector<std::pair<std::uint8_t, std::string>>& extensions = {});
 
-/// A small WebRTC sender on the loopback interface: controlling ICE, DTLS client, SRTP; it answers NACKs as a
-/// browser does. Single-threaded: things happen inside connect(), send() and poll().
+/// A small WebRTC sender on the loopback interface: controlling ICE, DTLS client (or server, where the answer
+/// says setup:active), SRTP; it answers NACKs as a browser does. Single-threaded: things happen inside
+/// connect(), send() and poll().
 class WebRtcPublisher {
  public:
   /// Takes the offer's transport attributes as its own and replaces their values.
@@ -43,6 +44,8 @@ class WebRtcPublisher {
   /// The steps of connect(), for tests that do them one by one.
   void take_answer(std::string_view answer);
   void send_check(bool use_candidate = true);
+  [[nodiscard]] std::vector<std::byte> make_check(
+      bool use_candidate = true) const;  ///< what send_check() sends
   void start_dtls();
   [[nodiscard]] bool connected() const noexcept { return static_cast<bool>(outbound_); }
 
@@ -50,6 +53,7 @@ class WebRtcPublisher {
   void send_rtcp(Bytes compound);
   void send_raw(Bytes datagram);
   void send_unseen(Bytes datagram) { socket_.send(datagram, server_); }  ///< send_raw() without on_send
+  void change_port();                                                    ///< goes on from another address
   void close();                                                          ///< DTLS close_notify
   /// Handles what arrives for this long; 0: what is there.
   void poll(std::chrono::milliseconds duration);
@@ -62,12 +66,16 @@ class WebRtcPublisher {
   std::map<std::uint32_t, std::pair<std::uint32_t, std::uint8_t>> rtx;
   std::function<void(Bytes datagram)> on_send;  ///< sees everything that goes out
   bool answer_nacks = true;
-  std::size_t history = 2000;  ///< packets kept for NACKs, per SSRC
+  bool reads_only_first_packet = false;  ///< of a compound, as FFmpeg does
+  std::size_t history = 2000;            ///< packets kept for NACKs, per SSRC
 
   // What came back.
   std::vector<std::pair<std::uint32_t, std::uint16_t>> nacked;  ///< SSRC, sequence number
   std::vector<std::uint32_t> keyframe_requests;                 ///< SSRCs
   std::vector<TransportCcReport> transport_cc;
+  bool deaf_to_dtls = false;                          ///< what comes is counted, no more
+  std::size_t dtls_bytes = 0;                         ///< received
+  std::size_t nacks_alone = 0, nacks_in_company = 0;  ///< datagrams with nothing but a NACK, and others
   std::size_t receiver_reports = 0, remb = 0, stun_successes = 0;
   std::optional<std::uint16_t> stun_error;
   [[nodiscard]] Dtls::State dtls_state() const { return dtls_->state(); }
@@ -87,6 +95,7 @@ class WebRtcPublisher {
   sdp::Session answer_;
   SocketAddress server_;
   std::unique_ptr<Dtls> dtls_;
+  bool passive_ = false;
   Srtp inbound_, outbound_;
   std::map<std::uint32_t, std::map<std::uint16_t, std::vector<std::byte>>> sent_;
   std::map<std::uint32_t, std::uint16_t> rtx_sequence_;

@@ -116,6 +116,9 @@ std::optional<Bytes> Srtp::unprotect_rtcp(std::span<std::byte> packet, Failure& 
   const auto status = srtp_unprotect_rtcp_mki(handle(context_), packet.data(), &size, mki_);
   return shortened(packet, size, status, why);
 }
+void Srtp::forget(std::uint32_t ssrc) noexcept {
+  if (context_ != nullptr) (void)srtp_remove_stream(handle(context_), ssrc);
+}
 std::optional<Bytes> Srtp::protect_rtp(std::span<std::byte> buffer, std::size_t packet_size) noexcept {
   if (packet_size + kOverhead > buffer.size()) return std::nullopt;
   int size = static_cast<int>(packet_size);

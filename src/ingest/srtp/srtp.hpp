@@ -52,6 +52,10 @@ class Srtp {
   [[nodiscard]] std::optional<Bytes> unprotect_rtp(std::span<std::byte> packet, Failure& why) noexcept;
   [[nodiscard]] std::optional<Bytes> unprotect_rtcp(std::span<std::byte> packet, Failure& why) noexcept;
 
+  /// Lets go of what is kept for an SSRC that was received. Should it come back, its packets from before are
+  /// no longer told from new ones.
+  void forget(std::uint32_t ssrc) noexcept;
+
   static constexpr std::size_t kMaxMki = 128;
   /// Most bytes that protecting adds: index, tag and MKI.
   static constexpr std::size_t kOverhead = 32 + kMaxMki;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ingest/sdp/sdp.hpp"
+#include "rtp/codec_roles.hpp"
 
 namespace rtpx {
 namespace {
@@ -71,8 +72,8 @@ Result<std::vector<UdpSection>> read_udp_description(std::string_view text, cons
   if (out.empty())
     return fail(Errc::unsupported,
                 "The description announces no audio or video that can be recorded: it needs an m-line with "
-                "one of VP8, "
-                "VP9, AV1, H264, H265, opus, G722, PCMU, PCMA, L16.");
+                "one of " +
+                    known_media_names() + ".");
   return out;
 }
 

@@ -8,15 +8,14 @@
 #include <mutex>
 #include <optional>
 #include <random>
-#include <set>
+#include <unordered_map>
 #include <utility>
 
-#include "ingest/feedback/stream_feedback.hpp"
 #include "ingest/net/arrival_clock.hpp"
 #include "ingest/net/udp_socket.hpp"
+#include "ingest/streams/stream_receiver.hpp"
 #include "ingest/udp/description.hpp"
 #include "rtp/packet.hpp"
-#include "rtp/rtcp.hpp"
 
 namespace rtpx {
 namespace {
@@ -26,12 +25,28 @@ using Time = ReceiveClock::time_point;
 
 constexpr std::size_t kDatagramSize = 65'536;  // senders on a local network may use jumbo frames
 constexpr std::size_t kMaxSsrcs = 256;
-constexpr auto kPoll = 20ms;  // also the delay of a NACK
-constexpr auto kRtcpInterval = 1s;
-constexpr int kPairTries = 20;  // the port next to a free one may be taken
+constexpr auto kPoll = 20ms;     // also the delay of a NACK
+constexpr auto kPublish = 20ms;  // between looks that others may take
+constexpr int kPairTries = 20;   // the port next to a free one may be taken
 constexpr auto kByeGrace = 500ms;
 
 struct Socket;
+
+/// The tracks of one port, under their numbers among all.
+class PartOfSink final : public PacketSink {
+ public:
+  PartOfSink(PacketSink& whole, const std::vector<std::size_t>& numbers) : whole_(whole), numbers_(numbers) {}
+  void on_rtp(std::size_t track, std::uint8_t rid_index, Bytes packet, Time arrival) noexcept override {
+    whole_.on_rtp(numbers_[track], rid_index, packet, arrival);
+  }
+  void on_rtcp(std::size_t track, Bytes compound, Time arrival) noexcept override {
+    whole_.on_rtcp(numbers_[track], compound, arrival);
+  }
+
+ private:
+  PacketSink& whole_;
+  const std::vector<std::size_t>& numbers_;
+};
 
 /// What arrives on one RTP port: one m-line, or several that share it.
 struct Group {
@@ -40,13 +55,13 @@ struct Group {
   std::vector<Srtp> srtp;            // of each track; empty: plain
   std::optional<SrtpKeys> own_key;   // of what goes back, where the sender is told of it
   Srtp outbound;
-  std::optional<Demux> demux;  // refers to `tracks`
-  std::optional<StreamFeedback> feedback;
+  std::unordered_map<std::uint32_t, std::size_t>
+      key_of;                             // authenticated SSRCs: the track whose key they have
+  std::optional<StreamReceiver> streams;  // refers to `tracks`
   // Where reports go: to where the sender's RTCP comes from, or its RTP with rtcp-mux.
   Socket* reply_by = nullptr;
   SocketAddress reply_to, reply_from;
   bool mux = false;
-  Time next_report{};
 
   [[nodiscard]] bool encrypted() const {
     return std::ranges::any_of(srtp, [](const Srtp& one) { return static_cast<bool>(one); });
@@ -58,7 +73,7 @@ struct Socket {
   Group* group;
   bool rtcp = false;  // a port of its own for it
   ArrivalClock clock;
-  std::uint64_t drops = 0;  // counted in Stats already
+  std::uint64_t drops = 0, oversized = 0;  // counted already
 };
 
 /// Janus (rtp_forward) sends no RTCP, but empty RTP packets that let ours come back.
@@ -87,13 +102,19 @@ const char* to_string(UdpEnd reason) noexcept {
       return "idle";
     case UdpEnd::never:
       return "never";
+    case UdpEnd::max_duration:
+      return "max_duration";
+    case UdpEnd::max_bytes:
+      return "max_bytes";
   }
   return "unknown";
 }
 
 class UdpReceiver::Impl {
  public:
-  explicit Impl(Options options) : options_(std::move(options)) {}
+  explicit Impl(Options options)
+      : options_(std::move(options)),
+        limit_(options_.max_bits_per_second + options_.max_bits_per_second / 2) {}
 
   Result<void> bind(std::vector<UdpSection> sections);
   UdpEnd run(PacketSink& sink, const std::stop_token& stop);
@@ -108,21 +129,23 @@ class UdpReceiver::Impl {
   Result<std::uint16_t> open(const SocketAddress& address, Group* group, bool rtcp);
   Result<std::string> agree_on_key(Group& group, const SdesChoice& sdes) const;
   void send(Group& group, Bytes compound);
-  void read(Socket& socket, PacketSink& sink);
-  bool on_rtp(Group& group, std::span<std::byte> bytes, Time arrival, PacketSink& sink);
-  bool on_rtcp(Group& group, Bytes bytes, Time arrival, PacketSink& sink);
-  void send_feedback(Group& group, Time now);
+  void read(Socket& socket);
+  bool take(Group& group, std::span<std::byte> bytes, bool rtcp, Time arrival);
+  std::optional<Bytes> decrypt(Group& group, std::span<std::byte> bytes, bool rtcp);
+  std::optional<Bytes> try_key(Srtp& srtp, Bytes bytes, bool rtcp, Srtp::Failure& why);
   [[nodiscard]] bool all_said_bye() const;
-  bool decrypt_rtcp(Group& group, Bytes bytes, Bytes& plain);
   [[nodiscard]] std::optional<UdpEnd> end(Time now) const;
+  void publish(Time now);
 
   const Options options_;
   std::vector<std::unique_ptr<Group>> groups_;
   std::map<std::string, std::pair<Group*, Port>> by_address_;  // of m-lines with a port of their own
   std::vector<Socket> sockets_;
   std::vector<std::byte> scratch_;
-  Time started_{}, last_{};
-  std::optional<Time> bye_at_;
+  Time started_{}, first_{}, last_{}, next_publish_{};
+  RateLimit limit_;
+  Stats own_;  // this thread's
+  DropCounts drops_;
   const std::uint32_t own_ssrc_ = std::random_device()();
   mutable std::mutex mutex_;
   Stats stats_;  // under mutex_
@@ -201,95 +224,81 @@ Result<void> UdpReceiver::Impl::bind(std::vector<UdpSection> sections) {
     (*group)->tracks.push_back(std::move(section.track));
   }
   for (const auto& group : groups_) {
-    group->demux.emplace(group->tracks, kMaxSsrcs);
-    group->feedback.emplace(group->tracks, own_ssrc_);
+    group->streams.emplace(group->tracks, StreamReceiver::Options{own_ssrc_, kMaxSsrcs, false}, drops_);
+    group->streams->on_forgotten = [one = group.get()](std::uint32_t ssrc) {
+      one->key_of.erase(ssrc);
+      for (Srtp& srtp : one->srtp) srtp.forget(ssrc);
+    };
   }
   return {};
 }
 
-/// False: the packet was not from a sender of the description.
-bool UdpReceiver::Impl::on_rtp(Group& group, std::span<std::byte> bytes, Time arrival, PacketSink& sink) {
-  auto packet = parse_rtp(bytes);  // SRTP leaves the header in the clear
-  const Route* route = packet ? group.demux->find(packet->ssrc) : nullptr;
-  if (packet && route == nullptr) {
-    Demux::Learned learned = group.demux->learn(*packet);
-    if (learned == Demux::Learned::rid_later) learned = group.demux->settle(*packet);
-    if (learned == Demux::Learned::route) route = group.demux->find(packet->ssrc);
+/// Decrypts a copy: a wrong key leaves garbage behind.
+std::optional<Bytes> UdpReceiver::Impl::try_key(Srtp& srtp, Bytes bytes, bool rtcp, Srtp::Failure& why) {
+  scratch_.assign(bytes.begin(), bytes.end());
+  return rtcp ? srtp.unprotect_rtcp(scratch_, why) : srtp.unprotect_rtp(scratch_, why);
+}
+
+/// The packet, authenticated where its m-line has a key. Which m-line it belongs to stands in its header,
+/// which is in the clear, but anybody may have written it: the key that fits tells. nullopt: counted.
+std::optional<Bytes> UdpReceiver::Impl::decrypt(Group& group, std::span<std::byte> bytes, bool rtcp) {
+  const auto packet = rtcp ? std::nullopt : parse_rtp(bytes);
+  if (!rtcp && !packet) {
+    drops_.add(Drop::malformed);
+    return std::nullopt;
   }
-  if (route == nullptr) {
-    const std::lock_guard lock(mutex_);
-    ++stats_.unknown;
-    return false;
-  }
-  Bytes plain = bytes;
-  if (Srtp& srtp = group.srtp[route->track]) {
-    Srtp::Failure why{};
-    const auto decrypted = srtp.unprotect_rtp(bytes, why);
-    if (!decrypted) {
-      const std::lock_guard lock(mutex_);
-      ++stats_.undecryptable;
-      return false;
+  if (!group.encrypted()) return bytes;
+  const std::uint32_t ssrc = load_be<std::uint32_t>(bytes.data() + (rtcp ? 4 : 8));
+  const auto known = group.key_of.find(ssrc);
+  std::size_t first = known != group.key_of.end() ? known->second
+                      : packet                    ? group.streams->guess_track(*packet).value_or(0)
+                                                  : 0;
+  Srtp::Failure why = Srtp::Failure::refused;
+  for (std::size_t i = 0; i < group.srtp.size(); ++i) {
+    const std::size_t track = (first + i) % group.srtp.size();
+    Srtp& srtp = group.srtp[track];
+    if (!srtp) {  // a line without a key beside lines with one
+      if (packet && group.streams->guess_track(*packet) == track) return bytes;
+      continue;
     }
-    plain = *decrypted;
-    packet = parse_rtp(plain);
-    if (!packet) return false;
+    if (const auto plain = try_key(srtp, bytes, rtcp, why)) {
+      if (!rtcp) group.key_of.insert_or_assign(ssrc, track);
+      return plain;
+    }
+    if (why == Srtp::Failure::replayed || known != group.key_of.end()) break;
   }
-  last_ =
-      ReceiveClock::now();  // not the arrival: it may have waited in the socket while the process did not run
-  bye_at_.reset();
-  if (route->role == StreamRole::media)
-    group.feedback->on_media(*packet, *route, arrival);
-  else
-    group.feedback->on_repair(*packet, *route, route->media, arrival);
-  sink.on_rtp(group.numbers[route->track], route->rid_index, plain, arrival);
-  const std::lock_guard lock(mutex_);
-  ++stats_.packets;
-  stats_.bytes += plain.size();
+  drops_.add(why == Srtp::Failure::replayed ? Drop::replayed : Drop::undecryptable);
+  return std::nullopt;
+}
+
+/// False: the packet was not from a sender of the description.
+bool UdpReceiver::Impl::take(Group& group, std::span<std::byte> bytes, bool rtcp, Time arrival) {
+  const auto plain = decrypt(group, bytes, rtcp);
+  if (!plain) return false;
+  if (!limit_.allows(bytes.size(), arrival)) {
+    drops_.add(Drop::over_bit_rate);
+    return true;
+  }
+  const std::size_t size = plain->size();
+  if (!(rtcp ? group.streams->on_rtcp(*plain, arrival) : group.streams->on_rtp(*plain, arrival)))
+    return false;
+  // Not the arrival: it may have waited in the socket while the process did not run.
+  last_ = ReceiveClock::now();
+  if (first_ == Time{}) first_ = last_;
+  ++(rtcp ? own_.rtcp_packets : own_.packets);
+  own_.bytes += size;
   return true;
 }
 
-/// The key is that of one of the group's m-lines; which one, the packet does not say before it is decrypted.
-bool UdpReceiver::Impl::decrypt_rtcp(Group& group, Bytes bytes, Bytes& plain) {
-  bool encrypted = false;
-  for (Srtp& srtp : group.srtp) {
-    if (!srtp) continue;
-    encrypted = true;
-    scratch_.assign(bytes.begin(), bytes.end());
-    Srtp::Failure why{};
-    if (const auto decrypted = srtp.unprotect_rtcp(scratch_, why)) {
-      plain = *decrypted;
-      return true;
-    }
-  }
-  plain = bytes;
-  return !encrypted;
-}
-
-bool UdpReceiver::Impl::on_rtcp(Group& group, Bytes bytes, Time arrival, PacketSink& sink) {
-  Bytes plain;
-  if (!decrypt_rtcp(group, bytes, plain)) {
-    const std::lock_guard lock(mutex_);
-    ++stats_.undecryptable;
-    return false;
-  }
-  last_ = ReceiveClock::now();
-  std::set<std::size_t> about;
-  for (const std::uint32_t ssrc : rtcp::senders(plain))
-    if (const Route* const route = group.demux->find(ssrc)) about.insert(route->track);
-  if (about.empty() && group.tracks.size() == 1) about.insert(0);
-  for (const std::size_t track : about) sink.on_rtcp(group.numbers[track], plain, arrival);
-  const RtcpSummary summary = parse_rtcp(plain);
-  group.feedback->on_rtcp(summary, arrival);
-  if (!summary.byes.empty() && all_said_bye()) bye_at_ = last_;
-  const std::lock_guard lock(mutex_);
-  ++stats_.rtcp_packets;
-  return !about.empty();
-}
-
 bool UdpReceiver::Impl::all_said_bye() const {
-  return std::ranges::all_of(groups_, [](const auto& group) {
-    return group->feedback->streams().empty() || group->feedback->all_said_bye();
-  });
+  bool any = false;
+  for (const auto& group : groups_) {
+    if (!group->streams->any_stream()) continue;
+    const auto at = group->streams->bye_at();
+    if (!at || ReceiveClock::now() - *at <= kByeGrace) return false;
+    any = true;
+  }
+  return any;
 }
 
 void UdpReceiver::Impl::send(Group& group, Bytes compound) {
@@ -303,67 +312,89 @@ void UdpReceiver::Impl::send(Group& group, Bytes compound) {
   group.reply_by->socket.send(compound, group.reply_to, &group.reply_from);
 }
 
-void UdpReceiver::Impl::send_feedback(Group& group, Time now) {
-  if (group.reply_by == nullptr) return;
-  rtcp::Buffer head;
-  const auto begin = [&](std::span<const rtcp::ReportBlock> blocks) {
-    rtcp::write_receiver_report(head, own_ssrc_, blocks);
-    rtcp::write_cname(head, own_ssrc_, "rtpx");
-  };
-  if (now >= group.next_report) {
-    group.next_report = now + kRtcpInterval;
-    begin(group.feedback->reports(now));
-    send(group, std::exchange(head, {}));
-  }
-  begin({});
-  for (const rtcp::Buffer& request : group.feedback->requests(head, now)) send(group, request);
-}
-
-void UdpReceiver::Impl::read(Socket& socket, PacketSink& sink) {
+void UdpReceiver::Impl::read(Socket& socket) {
   const auto batch = socket.socket.receive();
   socket.clock.sample(wall_clock_now(), ReceiveClock::now());
-  {
-    const std::lock_guard lock(mutex_);
-    stats_.socket_drops +=
-        socket.socket.dropped_by_kernel() - std::exchange(socket.drops, socket.socket.dropped_by_kernel());
-  }
+  const auto count = [&](Drop reason, std::uint64_t now, std::uint64_t& before) {
+    drops_.add(reason, now - std::exchange(before, now));
+  };
+  count(Drop::kernel, socket.socket.dropped_by_kernel(), socket.drops);
+  count(Drop::oversized, socket.socket.oversized(), socket.oversized);
   for (const Datagram& datagram : batch) {
     const Time arrival = socket.clock.arrival(datagram.kernel_time);
     Group& group = *socket.group;
     if (opens_the_way(datagram.bytes)) {
+      drops_.add(Drop::empty_packet);
       if (group.reply_by == nullptr && socket.rtcp) learn_reply(group, socket, datagram);
       continue;
     }
     const bool rtcp = looks_like_rtcp(datagram.bytes);
-    const bool known =
-        rtcp ? on_rtcp(group, datagram.bytes, arrival, sink) : on_rtp(group, datagram.bytes, arrival, sink);
+    if (!rtcp && (datagram.bytes.empty() || u8(datagram.bytes[0]) >> 6 != 2)) {
+      drops_.add(Drop::unknown_protocol);
+      continue;
+    }
+    const bool known = take(group, datagram.bytes, rtcp, arrival);
     if (known && (rtcp || group.mux)) learn_reply(group, socket, datagram);
   }
 }
 
 std::optional<UdpEnd> UdpReceiver::Impl::end(Time now) const {
-  if (bye_at_ && options_.end_on_bye && now - *bye_at_ > kByeGrace) return UdpEnd::bye;
+  if (options_.end_on_bye && all_said_bye()) return UdpEnd::bye;
+  if (options_.max_bytes != 0 && own_.bytes >= options_.max_bytes) return UdpEnd::max_bytes;
   if (last_ == Time{}) {
     if (options_.start_timeout > 0ms && now - started_ > options_.start_timeout) return UdpEnd::never;
-  } else if (options_.idle_timeout > 0ms && now - last_ > options_.idle_timeout) {
-    return UdpEnd::idle;
+    return std::nullopt;
   }
+  if (options_.max_duration > 0s && now - first_ >= options_.max_duration) return UdpEnd::max_duration;
+  if (options_.idle_timeout > 0ms && now - last_ > options_.idle_timeout) return UdpEnd::idle;
   return std::nullopt;
+}
+
+/// What other threads see.
+void UdpReceiver::Impl::publish(Time now) {
+  Stats out = own_;
+  out.dropped = drops_;
+  out.tracks.resize(tracks_.size());
+  for (const auto& group : groups_) {
+    auto stats = group->streams->stats(now);
+    for (std::size_t i = 0; i < stats.size(); ++i) out.tracks[group->numbers[i]] = std::move(stats[i]);
+    if (const auto rtt = group->streams->round_trip())
+      out.rtt_ms = std::chrono::duration<double, std::milli>(*rtt).count();
+  }
+  const std::lock_guard lock(mutex_);
+  stats_ = std::move(out);
 }
 
 UdpEnd UdpReceiver::Impl::run(PacketSink& sink, const std::stop_token& stop) {
   started_ = ReceiveClock::now();
   std::vector<pollfd> waiting;
   for (const Socket& socket : sockets_) waiting.push_back({socket.socket.fd(), POLLIN, 0});
-  while (!stop.stop_requested()) {
+  for (const auto& group : groups_)
+    group->streams->set_sink(std::make_shared<PartOfSink>(sink, group->numbers));
+  std::optional<UdpEnd> reason;
+  while (!reason && !stop.stop_requested()) {
     const int ready = ::poll(waiting.data(), waiting.size(), static_cast<int>(kPoll.count()));
     for (std::size_t i = 0; ready > 0 && i < waiting.size(); ++i)
-      if (waiting[i].revents != 0) read(sockets_[i], sink);
+      if (waiting[i].revents != 0) read(sockets_[i]);
     const Time now = ReceiveClock::now();
-    for (const auto& group : groups_) send_feedback(*group, now);
-    if (const auto reason = end(now)) return *reason;
+    for (const auto& group : groups_) {
+      StreamReceiver::Send back;
+      if (group->reply_by != nullptr) back = [&](const rtcp::Buffer& compound) { send(*group, compound); };
+      group->streams->send_feedback(now, back);
+    }
+    if (now >= next_publish_) {
+      publish(now);
+      next_publish_ = now + kPublish;
+    }
+    reason = end(now);
   }
-  return UdpEnd::stopped;
+  for (const auto& group : groups_) {
+    group->streams->finish(ReceiveClock::now());
+    (void)group->streams->take_sink();
+  }
+  publish(ReceiveClock::now());
+  sockets_.clear();
+  return reason.value_or(UdpEnd::stopped);
 }
 
 UdpReceiver::Stats UdpReceiver::Impl::stats() const {

@@ -3,12 +3,15 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "ingest/drops.hpp"
 #include "ingest/packet_sink.hpp"
+#include "ingest/streams/stream_stats.hpp"
 #include "rtpx/result.hpp"
 #include "rtpx/track.hpp"
 
@@ -16,10 +19,12 @@ namespace rtpx {
 
 /// Why plain RTP reception ended.
 enum class UdpEnd : std::uint8_t {
-  stopped,  ///< the stop token
-  bye,      ///< RTCP BYE for all streams
-  idle,     ///< nothing for Options::idle_timeout after the first packet
-  never,    ///< no packet within Options::start_timeout
+  stopped,       ///< the stop token
+  bye,           ///< RTCP BYE for all streams
+  idle,          ///< nothing for Options::idle_timeout after the first packet
+  never,         ///< no packet within Options::start_timeout
+  max_duration,  ///< Options::max_duration
+  max_bytes,     ///< Options::max_bytes
 };
 /// Stable lower-case name, such as "idle".
 [[nodiscard]] const char* to_string(UdpEnd reason) noexcept;
@@ -38,6 +43,9 @@ class UdpReceiver {
     std::chrono::milliseconds idle_timeout{10'000};  ///< 0: never
     std::chrono::milliseconds start_timeout{0};      ///< to the first packet; 0: never
     bool end_on_bye = true;
+    std::chrono::seconds max_duration{0};   ///< from the first packet; 0: no limit
+    std::uint64_t max_bytes = 0;            ///< of RTP and RTCP; 0: no limit
+    std::uint64_t max_bits_per_second = 0;  ///< what exceeds it by half is dropped and counted; 0: no limit
     /// Reports to senders of SRTP are protected with a key of our own, which they must be told: Port::crypto.
     bool srtp_feedback = false;
     std::size_t receive_buffer = 8U << 20;  ///< SO_RCVBUF of each socket; the kernel may grant less
@@ -62,14 +70,14 @@ class UdpReceiver {
   /// Of each track.
   [[nodiscard]] std::vector<Port> ports() const;
 
-  /// Receives into `sink` on the calling thread until one of UdpEnd. Call once.
+  /// Receives into `sink` on the calling thread until one of UdpEnd, and lets go of the ports. Call once.
   [[nodiscard]] UdpEnd run(PacketSink& sink, std::stop_token stop);
 
   struct Stats {
     std::uint64_t packets = 0, bytes = 0, rtcp_packets = 0;
-    std::uint64_t unknown = 0;        ///< RTP that belongs to no m-line, and what is not RTP
-    std::uint64_t undecryptable = 0;  ///< SRTP that failed authentication, replays included
-    std::uint64_t socket_drops = 0;   ///< datagrams that the kernel dropped because we were slow
+    DropCounts dropped;  ///< what came and was not recorded
+    std::vector<TrackStats> tracks;
+    std::optional<double> rtt_ms;
   };
   /// Any thread, also during run().
   [[nodiscard]] Stats stats() const;

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "ingest/webrtc/negotiation.hpp"
+#include "rtp/codec_roles.hpp"
 
 namespace rtpx {
 namespace {
@@ -68,9 +69,9 @@ void add_fmtp(Lines& out, const Codec& codec, MediaKind kind, bool starts_high, 
 }
 
 bool is_repair(const Codec& codec) {
-  const std::string_view type = codec.mime_type;
-  const std::string_view name = type.substr(type.find('/') + 1);
-  return name == "rtx" || name == "red" || name == "ulpfec" || name == "flexfec-03";
+  const PayloadRole role = payload_role(codec.mime_type);
+  return role == PayloadRole::rtx || role == PayloadRole::red || role == PayloadRole::ulpfec ||
+         role == PayloadRole::flexfec;
 }
 
 void add_codecs(Lines& out, const NegotiatedTrack& track, const sdp::Media& media,
@@ -135,7 +136,7 @@ void add_section(Lines& out, const Negotiation& negotiation, const AnswerSection
   }
   out.add("a=rtcp:9 IN IP4 0.0.0.0");
   add_ice(out, local);
-  out.add("a=setup:passive");
+  out.add("a=setup:", negotiation.dtls_role == Dtls::Role::client ? "active" : "passive");
   if (media.mid) out.add("a=mid:", *media.mid);
   for (const sdp::ExtMap& one : section.extensions)
     out.add("a=extmap:", number(one.id), one.direction == sdp::Direction::sendonly ? "/recvonly " : " ",

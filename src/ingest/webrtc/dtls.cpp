@@ -17,6 +17,9 @@ namespace rtpx {
 namespace {
 
 constexpr int kMtu = 1200;
+constexpr std::size_t kAmplification = 3;
+/// Our first flight takes about 700 bytes: browsers' ClientHellos (1,400 bytes) draw it at once.
+constexpr std::size_t kEnoughHello = 400;
 constexpr long kCertificateSeconds = 10L * 365 * 24 * 3600;
 constexpr unsigned kFirstTimeoutUs = 200'000, kLongestTimeoutUs = 3'200'000;
 constexpr const char* kProfiles = "SRTP_AEAD_AES_128_GCM:SRTP_AES128_CM_SHA1_80";
@@ -96,6 +99,11 @@ unsigned next_timeout(SSL*, unsigned last_us) {
 struct DtlsBio {
   static int write(BIO* bio, const char* data, int size) {
     auto* const self = static_cast<Dtls*>(BIO_get_data(bio));
+    const auto bytes = static_cast<std::size_t>(size);
+    if (self->limited_) {
+      if (self->sent_ + bytes > kAmplification * self->received_) return size;  // the timer sends it again
+      self->sent_ += bytes;
+    }
     self->send_(as_bytes({data, static_cast<std::size_t>(size)}));
     return size;
   }
@@ -124,6 +132,19 @@ struct DtlsBio {
       default:
         return 0;
     }
+  }
+  static Dtls* of(SSL* ssl) { return static_cast<Dtls*>(BIO_get_data(SSL_get_rbio(ssl))); }
+  static int write_cookie(SSL* ssl, unsigned char* cookie, unsigned* size) {
+    const auto& own = of(ssl)->cookie_;
+    std::ranges::copy(own, cookie);
+    *size = own.size();
+    return 1;
+  }
+  static int check_cookie(SSL* ssl, const unsigned char* cookie, unsigned size) {
+    Dtls& self = *of(ssl);
+    if (size != self.cookie_.size() || CRYPTO_memcmp(cookie, self.cookie_.data(), size) != 0) return 0;
+    self.limited_ = false;
+    return 1;
   }
   static BIO* make(Dtls* self) {
     static BIO_METHOD* const method = [] {
@@ -161,6 +182,8 @@ Result<std::shared_ptr<DtlsContext>> DtlsContext::create() {
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, &accept_any_certificate);
   SSL_CTX_set_read_ahead(ctx, 1);
+  SSL_CTX_set_cookie_generate_cb(ctx, &DtlsBio::write_cookie);
+  SSL_CTX_set_cookie_verify_cb(ctx, &DtlsBio::check_cookie);
   out->fingerprint_ = {"sha-256", hex_digest(certificate.get(), EVP_sha256())};
   return out;
 }
@@ -191,12 +214,39 @@ Dtls::~Dtls() {
   SSL_free(ssl_);
 }
 
+void Dtls::limit_until_answered() {
+  if (state_ != State::handshaking) return;
+  limited_ = true;
+  received_ = sent_ = 0;
+  if (RAND_bytes(cookie_.data(), static_cast<int>(cookie_.size())) != 1)
+    fail(State::failed, "no random bytes");
+}
+
+/// The length of a ClientHello stands in its first fragment (RFC 6347 section 4.2.2).
+void Dtls::ask_for_cookie_where_needed(Bytes datagram) {
+  constexpr std::size_t kRecordHead = 13;
+  ByteReader in(datagram);
+  const std::uint8_t content = in.u8();
+  in.skip(kRecordHead - 1);
+  const std::uint8_t message = in.u8();
+  const std::uint32_t size = in.u24();
+  if (!in.ok() || content != SSL3_RT_HANDSHAKE || message != SSL3_MT_CLIENT_HELLO) return;
+  if (size < kEnoughHello)
+    SSL_set_options(ssl_, SSL_OP_COOKIE_EXCHANGE);
+  else
+    SSL_clear_options(ssl_, SSL_OP_COOKIE_EXCHANGE);
+}
+
 void Dtls::start() {
   advance();
 }
 
 void Dtls::receive(Bytes datagram) {
   if (state_ != State::handshaking && state_ != State::connected) return;
+  if (limited_) {
+    received_ += datagram.size();
+    if (role_ == Role::server && SSL_in_before(ssl_) == 1) ask_for_cookie_where_needed(datagram);
+  }
   incoming_ = datagram;
   advance();
   incoming_ = {};
@@ -280,6 +330,7 @@ void Dtls::connected() {
   remote_keys_ = part(role_ == Role::client);
   OPENSSL_cleanse(material.data(), material.size());
   state_ = State::connected;
+  limited_ = false;
 }
 
 bool Dtls::peer_matches() const {

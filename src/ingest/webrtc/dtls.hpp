@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -62,6 +63,13 @@ class Dtls {
   Dtls(const Dtls&) = delete;
   Dtls& operator=(const Dtls&) = delete;
 
+  /// From now on, and until the peer has shown that it receives what is sent, at most three times as many
+  /// bytes go out as have come in: an address that is not the peer's own is no target worth having. A server
+  /// asks for a cookie (RFC 6347 section 4.2.1) where a ClientHello is too small for the answer to fit.
+  void limit_until_answered();
+  /// This many bytes have come from the peer by another way (STUN).
+  void allow_for(std::size_t bytes) noexcept { received_ += bytes; }
+
   void start();                  ///< a client says hello
   void receive(Bytes datagram);  ///< one datagram; what is not valid changes nothing once connected
   void on_timer();               ///< retransmits what is due; call when next_timer() has passed
@@ -79,6 +87,7 @@ class Dtls {
  private:
   friend struct DtlsBio;
   void advance();
+  void ask_for_cookie_where_needed(Bytes datagram);
   void connected();
   [[nodiscard]] bool peer_matches() const;
   void fail(State state, std::string why);
@@ -88,6 +97,9 @@ class Dtls {
   std::vector<CertificateFingerprint> expected_;
   std::function<void(Bytes)> send_;
   Bytes incoming_;  // the datagram that OpenSSL may read now
+  bool limited_ = false;
+  std::size_t received_ = 0, sent_ = 0;  // bytes, while limited
+  std::array<unsigned char, 16> cookie_{};
   ssl_st* ssl_ = nullptr;
   State state_ = State::handshaking;
   std::string error_;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <map>
@@ -32,6 +33,8 @@ constexpr int kBatchesPerWake = 8;
 /// Arrival times come from the kernel, so reading a little later costs nothing and saves a wake-up per
 /// packet. Where packets are rare there is nothing to save.
 constexpr auto kPauseWhenBusy = 1ms, kRare = 4ms;
+/// An address from which authentic media came this recently belongs to its session, whatever STUN says.
+constexpr auto kInUse = 10s;
 constexpr std::size_t kBehind = UdpSocket::kBatch;  // datagrams in one wake-up: the buffer may be short
 
 /// What the media thread does not read in time, the kernel drops. Without the privilege it stays as it is.
@@ -86,7 +89,8 @@ class WebRtcEndpoint::Impl {
 
   Result<void> run();
   Result<AcceptedSession> accept(std::string_view offer, SessionHandlers handlers);
-  Result<PatchedSession> patch(std::string_view id, std::string_view fragment);
+  Result<PatchedSession> patch(std::string_view id, std::string_view fragment,
+                               std::optional<std::string_view> ice_tag);
   Result<void> close(std::string_view id, SessionEnd reason);
   [[nodiscard]] std::optional<SessionStats> session_stats(std::string_view id) const;
   [[nodiscard]] std::vector<SessionStats> all_session_stats() const;
@@ -106,11 +110,19 @@ class WebRtcEndpoint::Impl {
     Time accepted;
     bool announced = false;  // handlers.connected was posted
   };
+  /// An address that a STUN check has proven for a session.
+  struct Path {
+    Peer* peer = nullptr;
+    Time media{};            // the last authentic packet from there
+    bool nominated = false;  // by USE-CANDIDATE
+  };
 
   void media_loop();
   void receive(std::size_t socket);
   void on_datagram(const Datagram& datagram, UdpSocket& socket, Time arrival);
   void on_stun(const Datagram& datagram, UdpSocket& socket, Time arrival);
+  [[nodiscard]] bool take_check(const Datagram& datagram, UdpSocket& socket, Time arrival);
+  static void move(Peer& peer, const Datagram& datagram, UdpSocket& socket);
   void tick(Time now);
   void forget(const SocketAddress& address, const Peer& peer);
   void announce(Peer& peer);
@@ -132,7 +144,7 @@ class WebRtcEndpoint::Impl {
   mutable std::mutex mutex_;  // all below; the media thread takes it once for each wake-up
   std::map<std::string, std::unique_ptr<Peer>, std::less<>> peers_;
   std::unordered_map<std::string, Peer*> by_ufrag_;
-  std::unordered_map<SocketAddress, Peer*, SocketAddressHash> by_address_;
+  std::unordered_map<SocketAddress, Path, SocketAddressHash> paths_;
   std::size_t opening_ = 0;  // accept() calls that wait for SessionHandlers::open
   EndpointStats totals_;
   Time last_tick_{};
@@ -214,62 +226,87 @@ void WebRtcEndpoint::Impl::receive(std::size_t which) {
 void WebRtcEndpoint::Impl::on_datagram(const Datagram& datagram, UdpSocket& socket, Time arrival) {
   ++totals_.datagrams;
   totals_.bytes += datagram.bytes.size();
-  if (datagram.bytes.empty()) return;
-  const auto first = static_cast<std::uint8_t>(datagram.bytes[0]);
+  const std::uint8_t first = datagram.bytes.empty() ? 255 : u8(datagram.bytes[0]);
   if (first < 4) {
     on_stun(datagram, socket, arrival);
     return;
   }
-  const auto found = by_address_.find(datagram.from);
-  if (found == by_address_.end()) {
-    ++totals_.unknown_source;
+  const bool dtls = first >= 20 && first < 64, srtp = first >= 128 && first < 192;
+  if (!dtls && !srtp) {
+    totals_.dropped.add(Drop::unknown_protocol);
     return;
   }
-  Peer& peer = *found->second;
-  if (first >= 128 && first < 192) {
-    peer.session->on_srtp(datagram.bytes, arrival);
-  } else if (first >= 20 && first < 64) {
-    peer.socket = &socket;
-    peer.remote = datagram.from;
-    peer.from = datagram.to;
+  const auto found = paths_.find(datagram.from);
+  if (found == paths_.end()) {
+    totals_.dropped.add(Drop::unknown_source);
+    return;
+  }
+  Path& path = found->second;
+  Peer& peer = *path.peer;
+  if (srtp) {
+    if (!peer.session->on_srtp(datagram.bytes, arrival)) return;
+    path.media = arrival;
+    if (path.nominated && peer.remote != datagram.from) move(peer, datagram, socket);
+  } else {
+    ++totals_.dtls;
+    // A handshake is answered where it comes from. Later the way of media counts, which nobody else can
+    // forge.
+    if (!peer.session->connected()) move(peer, datagram, socket);
     peer.session->on_dtls(datagram.bytes, arrival);
     announce(peer);
   }
 }
 
+void WebRtcEndpoint::Impl::move(Peer& peer, const Datagram& datagram, UdpSocket& socket) {
+  if (peer.socket != nullptr && peer.remote == datagram.from) return;
+  if (peer.socket != nullptr) peer.session->on_moved();
+  peer.socket = &socket;
+  peer.remote = datagram.from;
+  peer.from = datagram.to;
+}
+
 void WebRtcEndpoint::Impl::on_stun(const Datagram& datagram, UdpSocket& socket, Time arrival) {
+  if (take_check(datagram, socket, arrival))
+    ++totals_.stun;
+  else
+    totals_.dropped.add(Drop::stun_refused);
+}
+
+/// A check proves an address, but it may be a copy sent by somebody who has seen it: it neither takes an
+/// address from a session that sends media from there, nor moves a session that is connected. The media that
+/// follows does.
+bool WebRtcEndpoint::Impl::take_check(const Datagram& datagram, UdpSocket& socket, Time arrival) {
   const auto request = stun::parse(datagram.bytes);
-  if (!request || request->type != stun::Type::binding_request || !request->fingerprint) {
-    ++totals_.stun_refused;
-    return;
-  }
+  if (!request || request->type != stun::Type::binding_request || !request->fingerprint) return false;
   const auto found = by_ufrag_.find(std::string(local_ufrag(request->username)));
-  if (found == by_ufrag_.end()) {  // silence: an answer would help only those who guess
-    ++totals_.stun_refused;
-    return;
-  }
+  if (found == by_ufrag_.end()) return false;  // silence: an answer would help only those who guess
   Peer& peer = *found->second;
-  const IceLite::Outcome outcome = peer.ice.on_request(datagram.bytes, *request, datagram.from);
+  const auto in_use = [&](const SocketAddress& address) {
+    const auto path = paths_.find(address);
+    if (path == paths_.end()) return false;
+    const Peer& owner = *path->second.peer;
+    return arrival - path->second.media < kInUse || (owner.session->connected() && owner.remote == address);
+  };
+  const auto known = paths_.find(datagram.from);
+  if (known != paths_.end() && known->second.peer != &peer && in_use(datagram.from)) return false;
+  const IceLite::Outcome outcome = peer.ice.on_request(datagram.bytes, *request, datagram.from, in_use);
   socket.send(outcome.response, datagram.from, &datagram.to);
-  if (!outcome.valid) {
-    ++totals_.stun_refused;
-    return;
-  }
+  if (!outcome.valid) return false;
   for (const std::string& name : outcome.retired) by_ufrag_.erase(name);
   if (outcome.forgotten) forget(*outcome.forgotten, peer);
-  by_address_[datagram.from] = &peer;
-  if (request->use_candidate || peer.socket == nullptr) {
-    peer.socket = &socket;
-    peer.remote = datagram.from;
-    peer.from = datagram.to;
-  }
-  peer.session->on_ice_check(arrival);
+  Path& path = paths_[datagram.from];
+  if (path.peer != &peer) path = {.peer = &peer};
+  path.nominated |= request->use_candidate;
+  if (peer.socket == nullptr || (request->use_candidate && !peer.session->connected()))
+    move(peer, datagram, socket);
+  peer.session->on_ice_check(datagram.bytes.size(), arrival);
+  return true;
 }
 
 /// Another session may have proven the address since.
 void WebRtcEndpoint::Impl::forget(const SocketAddress& address, const Peer& peer) {
-  const auto found = by_address_.find(address);
-  if (found != by_address_.end() && found->second == &peer) by_address_.erase(found);
+  const auto found = paths_.find(address);
+  if (found != paths_.end() && found->second.peer == &peer) paths_.erase(found);
 }
 
 void WebRtcEndpoint::Impl::announce(Peer& peer) {
@@ -294,11 +331,12 @@ void WebRtcEndpoint::Impl::remove(std::map<std::string, std::unique_ptr<Peer>, s
   Peer& peer = *at->second;
   for (const std::string& name : peer.ice.ufrags()) by_ufrag_.erase(name);
   for (const SocketAddress& address : peer.ice.addresses()) forget(address, peer);
+  std::shared_ptr<PacketSink> sink = peer.session->take_sink(now);
   SessionStats last = stats_of(peer, now);
   count(totals_, last);
   totals_.feedback_sent += peer.session->feedback_sent();
   ++totals_.sessions_ended;
-  handlers_.post([sink = peer.session->take_sink(), call = std::move(peer.handlers.ended), id = at->first,
+  handlers_.post([sink = std::move(sink), call = std::move(peer.handlers.ended), id = at->first,
                   reason = *peer.session->ended(), last = std::move(last)]() mutable {
     sink.reset();
     if (call) call(id, reason, last);
@@ -381,12 +419,14 @@ Result<AcceptedSession> WebRtcEndpoint::Impl::accept(std::string_view offer, Ses
   out.ice_tag = peer->local.ufrag;
   std::uint32_t ssrc = 0;
   std::memcpy(&ssrc, random_text(4).data(), sizeof ssrc);
-  Session::Config config{out.id,
-                         options_.max_ssrcs,
-                         options_.max_bits_per_second,
-                         options_.silence_timeout,
-                         options_.connect_timeout,
-                         ssrc};
+  Session::Config config{.id = out.id,
+                         .max_ssrcs = options_.max_ssrcs,
+                         .max_bits_per_second = options_.max_bits_per_second,
+                         .max_bytes = options_.max_bytes,
+                         .max_duration = options_.max_duration,
+                         .silence_timeout = options_.silence_timeout,
+                         .connect_timeout = options_.connect_timeout,
+                         .ssrc = ssrc};
   const auto send = [to = peer.get()](Bytes bytes) {
     if (to->socket != nullptr) to->socket->send(bytes, to->remote, &to->from);
   };
@@ -398,7 +438,8 @@ Result<AcceptedSession> WebRtcEndpoint::Impl::accept(std::string_view offer, Ses
   return out;
 }
 
-Result<PatchedSession> WebRtcEndpoint::Impl::patch(std::string_view id, std::string_view text) {
+Result<PatchedSession> WebRtcEndpoint::Impl::patch(std::string_view id, std::string_view text,
+                                                   std::optional<std::string_view> ice_tag) {
   if (text.size() > options_.max_offer_bytes)
     return fail(Errc::malformed, "The trickle-ICE fragment is too large.");
   const auto fragment = read_fragment(text);
@@ -407,6 +448,7 @@ Result<PatchedSession> WebRtcEndpoint::Impl::patch(std::string_view id, std::str
   const auto found = peers_.find(id);
   if (found == peers_.end()) return fail(Errc::not_found, "There is no such session.");
   Peer& peer = *found->second;
+  if (ice_tag && *ice_tag != peer.local.ufrag) return PatchedSession{std::nullopt, peer.local.ufrag, true};
   Negotiation& negotiation = peer.session->negotiation();
   if (fragment->ufrag.empty() || fragment->ufrag == negotiation.remote_ufrag)
     return PatchedSession{std::nullopt, peer.local.ufrag};
@@ -453,12 +495,14 @@ std::vector<SessionStats> WebRtcEndpoint::Impl::all_session_stats() const {
 }
 
 void WebRtcEndpoint::Impl::count(EndpointStats& into, const SessionStats& of) {
-  into.undecryptable += of.undecryptable;
+  into.media_packets += of.packets;
+  into.dropped += of.dropped;
   for (const TrackStats& track : of.tracks) {
     for (const StreamStats& stream : track.streams) {
       into.lost += stream.lost;
       into.recovered += stream.recovered;
       into.nacks_sent += stream.nacks_sent;
+      into.nacks_unanswered += stream.nacks_unanswered;
       into.plis_sent += stream.plis_sent;
     }
   }
@@ -474,7 +518,11 @@ EndpointStats WebRtcEndpoint::Impl::stats() const {
     count(out, peer->session->stats(now));
     out.feedback_sent += peer->session->feedback_sent();
   }
-  for (const UdpSocket& socket : sockets_) out.socket_drops += socket.dropped_by_kernel();
+  for (const UdpSocket& socket : sockets_) {
+    out.dropped.add(Drop::kernel, socket.dropped_by_kernel());
+    out.dropped.add(Drop::oversized, socket.oversized());
+    out.datagrams += socket.oversized();
+  }
   return out;
 }
 
@@ -497,8 +545,9 @@ Result<std::unique_ptr<WebRtcEndpoint>> WebRtcEndpoint::start(Options options) {
 Result<AcceptedSession> WebRtcEndpoint::accept(std::string_view offer_sdp, SessionHandlers handlers) {
   return impl_->accept(offer_sdp, std::move(handlers));
 }
-Result<PatchedSession> WebRtcEndpoint::patch(std::string_view session_id, std::string_view sdp_fragment) {
-  return impl_->patch(session_id, sdp_fragment);
+Result<PatchedSession> WebRtcEndpoint::patch(std::string_view session_id, std::string_view sdp_fragment,
+                                             std::optional<std::string_view> ice_tag) {
+  return impl_->patch(session_id, sdp_fragment, ice_tag);
 }
 Result<void> WebRtcEndpoint::close(std::string_view session_id, SessionEnd reason) {
   return impl_->close(session_id, reason);

@@ -11,7 +11,9 @@
 #include <string_view>
 #include <vector>
 
+#include "ingest/drops.hpp"
 #include "ingest/packet_sink.hpp"
+#include "ingest/streams/stream_stats.hpp"
 #include "rtpx/result.hpp"
 #include "rtpx/track.hpp"
 
@@ -26,35 +28,12 @@ enum class SessionEnd : std::uint8_t {
   never_connected,    ///< no DTLS handshake within Options::connect_timeout, or its place was needed
   dtls_failed,        ///< the handshake was refused or broke
   wrong_fingerprint,  ///< the certificate is not the one that the offer announced
+  max_duration,       ///< Options::max_duration
+  max_bytes,          ///< Options::max_bytes
   shutdown,           ///< the endpoint is going away
 };
 /// Stable lower-case name, such as "close_notify".
 [[nodiscard]] const char* to_string(SessionEnd reason) noexcept;
-
-/// One SSRC that carries media (repair streams are counted with the media they repair).
-struct StreamStats {
-  std::uint32_t ssrc = 0;
-  std::string rid;                       ///< empty without simulcast
-  std::uint64_t packets = 0, bytes = 0;  ///< media packets as received; bytes with RTP header
-  std::uint64_t repair_packets = 0;      ///< RTX and FEC
-  std::uint64_t lost = 0;                ///< missing on first sight (RFC 3550 section A.3), repaired or not
-  std::uint64_t recovered = 0;           ///< of these, came later or by RTX
-  std::uint64_t unrepaired = 0;          ///< given up
-  std::uint64_t nacks_sent = 0;          ///< sequence numbers asked for, retries included
-  std::uint64_t plis_sent = 0;
-  double jitter_ms = 0;               ///< interarrival jitter, RFC 3550 section 6.4.1
-  std::uint64_t bits_per_second = 0;  ///< media and repair, over about the last second
-};
-
-struct TrackStats {
-  std::string id;  ///< MediaStreamTrack::id
-  std::string mid;
-  MediaKind kind = MediaKind::video;
-  std::string codec;                       ///< mime type last received; empty before the first packet
-  std::optional<double> audio_level_dbov;  ///< RFC 6464, -127 (silent) to 0, loudest of the last second
-  std::uint64_t rtcp_packets = 0;
-  std::vector<StreamStats> streams;
-};
 
 struct SessionStats {
   std::string id;
@@ -62,13 +41,11 @@ struct SessionStats {
   std::string remote_address;  ///< "192.0.2.1:50000"; empty before the first valid STUN request
   std::chrono::milliseconds age{0};
   std::chrono::milliseconds silent_for{0};  ///< since the last valid packet of any kind
+  std::uint64_t stun_checks = 0;            ///< valid ones
   std::optional<double> rtt_ms;
-  std::uint64_t packets = 0, bytes = 0;  ///< RTP and RTCP, all tracks
+  std::uint64_t packets = 0, bytes = 0;  ///< RTP and RTCP, all tracks: handed to the sink, or waiting to be
   std::uint64_t bits_per_second = 0;
-  std::uint64_t undecryptable = 0;   ///< SRTP that failed authentication
-  std::uint64_t replayed = 0;        ///< SRTP outside the replay window
-  std::uint64_t unknown_stream = 0;  ///< valid RTP that belongs to no m-line
-  std::uint64_t over_limit = 0;      ///< dropped by Options::max_bits_per_second
+  DropCounts dropped;  ///< what was addressed to the session and is not in `packets`
   std::vector<TrackStats> tracks;
 };
 
@@ -77,11 +54,11 @@ struct EndpointStats {
   std::size_t sessions = 0, connected_sessions = 0;
   std::uint64_t sessions_accepted = 0, sessions_ended = 0;
   std::uint64_t datagrams = 0, bytes = 0;
-  std::uint64_t socket_drops = 0;    ///< datagrams that the kernel dropped because we were slow
-  std::uint64_t stun_refused = 0;    ///< malformed, unknown user or wrong password
-  std::uint64_t unknown_source = 0;  ///< datagrams from an address that belongs to no session
-  std::uint64_t undecryptable = 0;
-  std::uint64_t lost = 0, recovered = 0, nacks_sent = 0, plis_sent = 0, feedback_sent = 0;
+  std::uint64_t stun = 0, dtls = 0;  ///< of these, taken as such
+  std::uint64_t media_packets = 0;   ///< of these, RTP and RTCP that was recorded
+  DropCounts dropped;                ///< the rest, and what the kernel dropped before
+  std::uint64_t lost = 0, recovered = 0, nacks_sent = 0, nacks_unanswered = 0, plis_sent = 0,
+                feedback_sent = 0;
 };
 
 /// What a session needs from its owner. `open` runs inside accept(), on its caller's thread. The others run
@@ -114,6 +91,7 @@ struct PatchedSession {
   std::optional<std::string>
       sdp_fragment;  ///< set when this was an ICE restart: answer 200 with it, else 204
   std::string ice_tag;
+  bool outdated = false;  ///< `ice_tag` of the call was another session's: nothing was changed, answer 412
 };
 
 /// Receives WebRTC publishers: ICE-lite (RFC 8445), DTLS 1.2 (RFC 6347) and SRTP (RFC 5764) on one UDP port
@@ -134,10 +112,12 @@ class WebRtcEndpoint {
     std::size_t max_sessions = 200;
     std::size_t max_unconnected = 100;  ///< of these, without a DTLS handshake yet
     std::size_t max_tracks = 16;        ///< m-lines of audio and video in an offer
-    std::size_t max_ssrcs = 64;         ///< per session; packets of further ones are dropped and counted
+    std::size_t max_ssrcs = 256;        ///< per session at once; idle ones make place for new ones
     std::size_t max_offer_bytes = 128U << 10;
     std::uint64_t max_bits_per_second = 0;  ///< per session, announced in the answer; what exceeds it by half
                                             ///< is dropped and counted; 0: no limit
+    std::uint64_t max_bytes = 0;            ///< of RTP and RTCP per session, which ends then; 0: no limit
+    std::chrono::seconds max_duration{0};   ///< of a session, from its connection; 0: no limit
     std::chrono::milliseconds silence_timeout{15'000};
     std::chrono::milliseconds connect_timeout{30'000};
     /// A session that is not connected after this ends early where its place is needed.
@@ -161,8 +141,11 @@ class WebRtcEndpoint {
   [[nodiscard]] Result<AcceptedSession> accept(std::string_view offer_sdp, SessionHandlers handlers);
 
   /// A trickle-ICE fragment (RFC 8840). Candidates are checked and ignored: the publisher's are not needed.
-  /// New ICE credentials in it mean an ICE restart; media goes on meanwhile. Errors: not_found, malformed.
-  [[nodiscard]] Result<PatchedSession> patch(std::string_view session_id, std::string_view sdp_fragment);
+  /// New ICE credentials in it mean an ICE restart; media goes on meanwhile. `ice_tag` is what the publisher
+  /// takes the ICE session's to be (If-Match, RFC 9725 section 4.3.1); nullopt: any. Errors: not_found,
+  /// malformed.
+  [[nodiscard]] Result<PatchedSession> patch(std::string_view session_id, std::string_view sdp_fragment,
+                                             std::optional<std::string_view> ice_tag = std::nullopt);
 
   /// Ends a session: close_notify to the publisher, then `ended`. Errors: not_found.
   Result<void> close(std::string_view session_id, SessionEnd reason = SessionEnd::closed);

@@ -38,8 +38,8 @@ std::vector<std::string> IceLite::ufrags() const {
   return out;
 }
 
-IceLite::Outcome IceLite::on_request(Bytes datagram, const stun::Message& request,
-                                     const SocketAddress& from) {
+IceLite::Outcome IceLite::on_request(Bytes datagram, const stun::Message& request, const SocketAddress& from,
+                                     const std::function<bool(const SocketAddress&)>& in_use) {
   Outcome out;
   const auto reply = [&](stun::Writer writer, std::string_view password) {
     const Bytes bytes = writer.finish(password);
@@ -78,8 +78,13 @@ IceLite::Outcome IceLite::on_request(Bytes datagram, const stun::Message& reques
   }
   if (std::ranges::find(addresses_, from) == addresses_.end()) {
     if (addresses_.size() == kMaxAddresses) {
-      out.forgotten = addresses_.front();
-      addresses_.erase(addresses_.begin());
+      const auto idle = std::ranges::find_if_not(addresses_, in_use);
+      if (idle == addresses_.end()) {
+        out.valid = false;
+        return out;
+      }
+      out.forgotten = *idle;
+      addresses_.erase(idle);
     }
     addresses_.push_back(from);
   }

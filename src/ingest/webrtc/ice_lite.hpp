@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,8 +40,10 @@ class IceLite {
     std::optional<SocketAddress> forgotten;  ///< an address given up for this one
     std::vector<std::string> retired;        ///< user names that are no longer good
   };
-  /// A binding request whose user name is ours.
-  Outcome on_request(Bytes datagram, const stun::Message& request, const SocketAddress& from);
+  /// A binding request whose user name is ours. An address of which `in_use` is true is not given up for
+  /// another.
+  Outcome on_request(Bytes datagram, const stun::Message& request, const SocketAddress& from,
+                     const std::function<bool(const SocketAddress&)>& in_use);
 
   [[nodiscard]] const std::vector<SocketAddress>& addresses() const noexcept { return addresses_; }
 

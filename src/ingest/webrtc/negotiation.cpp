@@ -1,10 +1,10 @@
 #include "ingest/webrtc/negotiation.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <set>
 
 #include "base/ascii.hpp"
+#include "rtp/codec_roles.hpp"
 
 namespace rtpx {
 namespace {
@@ -16,22 +16,19 @@ constexpr std::string_view kTransportCc =
     "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 constexpr std::string_view kAudioLevel = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 constexpr std::string_view kEncrypted = "urn:ietf:params:rtp-hdrext:encrypt";
-constexpr std::size_t kMaxRids = 16;
+constexpr std::size_t kMaxRids = 16, kMaxSources = 256;
 
-// Lower case, without "audio/" or "video/".
-constexpr std::string_view kMediaCodecs[] = {"vp8",  "vp9",  "av1",  "h264", "h265",
-                                             "opus", "g722", "pcmu", "pcma", "l16"};
-constexpr std::string_view kHelperCodecs[] = {"red", "rtx", "ulpfec", "flexfec-03", "cn", "telephone-event"};
-constexpr std::string_view kFeedback[] = {"nack", "nack pli", "ccm fir", "transport-cc", "goog-remb"};
+constexpr std::string_view kFeedback[] = {"nack",         "nack pli",  "ccm fir",
+                                          "transport-cc", "goog-remb", "ack ccfb"};
 
-std::string encoding_of(const Codec& codec) {
-  return lower(codec.mime_type.substr(codec.mime_type.find('/') + 1));
+bool is_rtx(const Codec& codec) {
+  return payload_role(codec.mime_type) == PayloadRole::rtx;
 }
 bool is_media(const Codec& codec) {
-  return std::ranges::find(kMediaCodecs, encoding_of(codec)) != std::end(kMediaCodecs);
+  return is_known_media(codec.mime_type);
 }
 bool is_helper(const Codec& codec) {
-  return std::ranges::find(kHelperCodecs, encoding_of(codec)) != std::end(kHelperCodecs);
+  return payload_role(codec.mime_type) != PayloadRole::media;
 }
 
 /// "97 apt=96" without the payload type.
@@ -43,16 +40,13 @@ std::string_view without_type(std::string_view line) {
 /// The m-line's codecs that are recorded, the preferred media codec first; empty when it has none.
 std::vector<Codec> recorded_codecs(const sdp::Media& media) {
   std::vector<Codec> all = sdp::codecs(media), out;
-  const auto taken = [&](std::string_view type) {
-    return std::ranges::any_of(out, [&](const Codec& c) { return std::to_string(c.payload_type) == type; });
-  };
   for (Codec& codec : all)
-    if (is_media(codec) || (is_helper(codec) && encoding_of(codec) != "rtx")) out.push_back(codec);
+    if (is_media(codec) || (is_helper(codec) && !is_rtx(codec))) out.push_back(codec);
   // RTX follows what it repairs (apt), wherever it stands.
   for (Codec& codec : all) {
-    if (encoding_of(codec) != "rtx" || !codec.sdp_fmtp_line) continue;
-    const auto apt = sdp::fmtp_value(without_type(*codec.sdp_fmtp_line), "apt");
-    if (apt && taken(*apt)) out.push_back(codec);
+    const auto repaired = associated_payload_type(codec);
+    if (repaired && std::ranges::find(out, *repaired, &Codec::payload_type) != out.end())
+      out.push_back(codec);
   }
   const auto position = [&](const Codec& c) {
     return std::ranges::find(media.payload_types, c.payload_type);
@@ -64,8 +58,9 @@ std::vector<Codec> recorded_codecs(const sdp::Media& media) {
   return out;
 }
 
-/// Keeps the feedback that we send: transport-cc instead of REMB where both are offered.
-void keep_known_feedback(std::vector<Codec>& codecs, NegotiatedTrack& out) {
+/// Keeps the feedback that we send: of the three for congestion control transport-cc, or else RFC 8888, or
+/// else REMB.
+void keep_known_feedback(std::vector<Codec>& codecs, AllowedFeedback& out) {
   const auto offered = [&](std::string_view name) {
     return std::ranges::any_of(codecs, [&](const Codec& codec) {
       return std::ranges::any_of(codec.rtcp_fbs,
@@ -73,14 +68,16 @@ void keep_known_feedback(std::vector<Codec>& codecs, NegotiatedTrack& out) {
     });
   };
   out.transport_cc = offered("transport-cc");
-  out.remb = offered("goog-remb") && !out.transport_cc;
+  out.ccfb = offered("ack ccfb") && !out.transport_cc;
+  out.remb = offered("goog-remb") && !out.transport_cc && !out.ccfb;
   out.nack = offered("nack");
   out.pli = offered("nack pli");
   out.fir = offered("ccm fir");
   for (Codec& codec : codecs)
     std::erase_if(codec.rtcp_fbs, [&](const std::string& line) {
       const std::string_view name = without_type(line);
-      return std::ranges::find(kFeedback, name) == std::end(kFeedback) || (name == "goog-remb" && !out.remb);
+      return std::ranges::find(kFeedback, name) == std::end(kFeedback) ||
+             (name == "goog-remb" && !out.remb) || (name == "ack ccfb" && !out.ccfb);
     });
 }
 
@@ -118,29 +115,42 @@ std::vector<std::string> sent_rids(const sdp::Media& media) {
   return out;
 }
 
-/// The a=ssrc lines and groups. A SIM group without rids is simulcast as it was before RFC 8853: its members
-/// become rids "0", "1", … in their order.
-std::vector<AnnouncedSource> announced_sources(const sdp::Media& media, std::vector<std::string>& rids) {
+/// The SSRCs of the a=ssrc and a=ssrc-group lines, in their order: some senders name an SSRC in its group
+/// only.
+std::vector<AnnouncedSource> announced_sources(const sdp::Media& media) {
   std::vector<AnnouncedSource> out;
-  for (const sdp::Source& source : media.sources)
-    out.push_back({source.ssrc, StreamRole::media, 0, source.ssrc});
   const auto find = [&](std::uint32_t ssrc) { return std::ranges::find(out, ssrc, &AnnouncedSource::ssrc); };
+  const auto add = [&](std::uint32_t ssrc) {
+    if (find(ssrc) == out.end() && out.size() < kMaxSources) out.push_back({ssrc, StreamRole::media, ssrc});
+  };
+  for (const sdp::Source& source : media.sources) add(source.ssrc);
   for (const sdp::SsrcGroup& group : media.ssrc_groups) {
-    if (group.semantics != "SIM" || !rids.empty()) continue;
-    for (const std::uint32_t ssrc : group.ssrcs) {
-      if (rids.size() >= kMaxRids || find(ssrc) == out.end()) continue;
-      find(ssrc)->rid_index = static_cast<std::uint8_t>(rids.size());
-      rids.push_back(std::to_string(rids.size()));
-    }
-  }
-  for (const sdp::SsrcGroup& group : media.ssrc_groups) {
+    std::ranges::for_each(group.ssrcs, add);
     const bool rtx = group.semantics == "FID", fec = group.semantics == "FEC-FR" || group.semantics == "FEC";
-    if ((!rtx && !fec) || group.ssrcs.size() != 2) continue;
+    if ((!rtx && !fec) || group.ssrcs.size() != 2 || group.ssrcs[0] == group.ssrcs[1]) continue;
     const auto main = find(group.ssrcs[0]), repair = find(group.ssrcs[1]);
-    if (main == out.end() || repair == out.end() || main == repair) continue;
-    *repair = {repair->ssrc, rtx ? StreamRole::rtx : StreamRole::fec, main->rid_index, main->ssrc};
+    if (main == out.end() || repair == out.end()) continue;
+    *repair = {repair->ssrc, rtx ? StreamRole::rtx : StreamRole::fec, main->ssrc};
   }
   return out;
+}
+
+/// A SIM group without rids is simulcast as it was before RFC 8853: its members become rids "0", "1", … in
+/// their order, and the description's only media SSRCs.
+void number_old_simulcast(const sdp::Media& media, NegotiatedTrack& out) {
+  const auto group = std::ranges::find(media.ssrc_groups, "SIM", &sdp::SsrcGroup::semantics);
+  if (!out.track.rids.empty() || group == media.ssrc_groups.end()) return;
+  std::vector<AnnouncedSource> sources;
+  for (const std::uint32_t ssrc : group->ssrcs) {
+    if (sources.size() == kMaxRids) break;
+    if (std::ranges::find(sources, ssrc, &AnnouncedSource::ssrc) != sources.end()) continue;
+    out.track.rids.push_back(std::to_string(sources.size()));
+    sources.push_back({ssrc, StreamRole::media, ssrc});
+  }
+  std::ranges::copy_if(out.sources, std::back_inserter(sources),
+                       [](const AnnouncedSource& one) { return one.role != StreamRole::media; });
+  out.sources = std::move(sources);
+  out.rids_by_ssrc = true;
 }
 
 /// The track's id and streams (RFC 8830); the mid stands in for a missing id.
@@ -195,8 +205,24 @@ bool has_control_characters(std::string_view text) {
       text, [](unsigned char c) { return (c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7F; });
 }
 
-Result<void> take_transport(const sdp::Media& media, Negotiation& out) {
-  const sdp::Transport& transport = media.transport;
+/// The transport of a bundle, which a bundle-only section may leave to another one (RFC 9143 section 7.1).
+sdp::Transport transport_of(const sdp::Session& offer, const sdp::Media& first,
+                            const std::string& first_mid) {
+  sdp::Transport out = first.transport;
+  for (std::size_t i = 0; i < offer.media.size(); ++i) {
+    const sdp::Media& other = offer.media[i];
+    if (!shares_transport(offer, first_mid, other.mid.value_or(std::to_string(i)))) continue;
+    if (out.ice_ufrag.empty()) {
+      out.ice_ufrag = other.transport.ice_ufrag;
+      out.ice_pwd = other.transport.ice_pwd;
+    }
+    if (out.fingerprints.empty()) out.fingerprints = other.transport.fingerprints;
+    if (out.setup.empty()) out.setup = other.transport.setup;
+  }
+  return out;
+}
+
+Result<void> take_transport(const sdp::Transport& transport, Negotiation& out) {
   if (transport.ice_ufrag.size() < 4 || transport.ice_pwd.size() < 22)
     return fail(Errc::malformed, "The offer has no ICE credentials (a=ice-ufrag, a=ice-pwd).");
   out.remote_ufrag = transport.ice_ufrag;
@@ -207,10 +233,52 @@ Result<void> take_transport(const sdp::Media& media, Negotiation& out) {
   if (out.fingerprints.empty())
     return fail(Errc::malformed,
                 "The offer has no certificate fingerprint in SHA-256 or better (a=fingerprint).");
-  if (transport.setup == "passive")
+  if (equals_ignoring_case(transport.setup, "holdconn"))
     return fail(Errc::unsupported,
-                "The offer asks the recorder to open DTLS (a=setup:passive); actpass is needed.");
+                "The offer puts the connection off (a=setup:holdconn); actpass is needed.");
+  if (equals_ignoring_case(transport.setup, "passive")) out.dtls_role = Dtls::Role::client;
   return {};
+}
+
+/// The CNAME that an m-line's SSRCs have; empty where none is told.
+std::string cname_of(const sdp::Media& media) {
+  for (const sdp::Source& source : media.sources)
+    if (!source.cname.empty()) return source.cname;
+  return {};
+}
+
+bool has_msid(const sdp::Media& media) {
+  return !media.msids.empty() ||
+         std::ranges::any_of(media.sources, [](const sdp::Source& one) { return !one.msid.empty(); });
+}
+
+/// Tracks without msid that have the same CNAME, or none told, are of one publisher: they play together, as
+/// those do that have a msid.
+void join_streams(Negotiation& out) {
+  struct Known {
+    std::string cname;
+    std::vector<std::string> streams;
+  };
+  std::vector<Known> known;
+  const auto each = [&](bool named, const auto& visit) {
+    for (const AnswerSection& section : out.sections)
+      if (section.track && has_msid(out.offer.media[section.offered]) == named)
+        visit(out.tracks[*section.track].track, cname_of(out.offer.media[section.offered]));
+  };
+  each(true, [&](const MediaStreamTrack& track, const std::string& cname) {
+    if (!track.streams.empty()) known.push_back({cname, track.streams});
+  });
+  each(false, [&](MediaStreamTrack& track, const std::string& cname) {
+    const auto same = std::ranges::find_if(
+        known, [&](const Known& one) { return cname.empty() || one.cname.empty() || one.cname == cname; });
+    if (same != known.end()) {
+      track.streams = same->streams;
+      if (same->cname.empty()) same->cname = cname;
+      return;
+    }
+    track.streams = {cname.empty() ? "publisher" : cname};
+    known.push_back({cname, track.streams});
+  });
 }
 
 }  // namespace
@@ -223,14 +291,15 @@ std::optional<NegotiatedTrack> recordable_track(const sdp::Media& media, const s
   out.track.codecs = recorded_codecs(media);
   if (out.track.codecs.empty()) return std::nullopt;
   out.mid = mid;
-  out.reduced_size = media.rtcp_rsize;
+  out.feedback.reduced_size = media.rtcp_rsize;
   out.track.kind = audio ? MediaKind::audio : MediaKind::video;
-  keep_known_feedback(out.track.codecs, out);
+  keep_known_feedback(out.track.codecs, out.feedback);
   for (const sdp::ExtMap& one : accepted_extensions(media))
     out.track.header_extensions[one.uri] = static_cast<std::uint8_t>(one.id);
   out.extensions = extension_ids(out.track.header_extensions);
   out.track.rids = sent_rids(media);
-  out.sources = announced_sources(media, out.track.rids);
+  out.sources = announced_sources(media);
+  number_old_simulcast(media, out);
   name_track(media, mid, used_ids, out.track);
   return out;
 }
@@ -256,7 +325,8 @@ Result<Negotiation> negotiate(std::string_view offer, const NegotiationLimits& l
           return fail(Errc::invalid_argument, "The offer has more than " + std::to_string(limits.max_tracks) +
                                                   " audio and video tracks.");
         if (out.tracks.empty())
-          if (auto taken = take_transport(media, out); !taken) return std::unexpected(taken.error());
+          if (auto taken = take_transport(transport_of(out.offer, media, mid), out); !taken)
+            return std::unexpected(taken.error());
         section.track = out.tracks.size();
         out.tracks.push_back(*std::move(track));
       }
@@ -266,7 +336,9 @@ Result<Negotiation> negotiate(std::string_view offer, const NegotiationLimits& l
   if (out.tracks.empty())
     return fail(Errc::unsupported,
                 "The offer sends no audio or video that can be recorded: it needs an m-line with a=sendonly, "
-                "a=rtcp-mux and one of VP8, VP9, AV1, H264, H265, opus, G722, PCMU, PCMA, L16.");
+                "a=rtcp-mux and one of " +
+                    known_media_names() + ".");
+  join_streams(out);
   return out;
 }
 

@@ -12,36 +12,11 @@
 #include "ingest/net/socket_address.hpp"
 #include "ingest/sdp/sdp.hpp"
 #include "ingest/webrtc/dtls.hpp"
+#include "rtp/negotiated_track.hpp"
 #include "rtpx/result.hpp"
 #include "rtpx/track.hpp"
 
 namespace rtpx {
-
-/// What the packets of an SSRC or payload type are for.
-enum class StreamRole : std::uint8_t { media, rtx, fec };
-
-/// Ids of the header extensions that the receiver reads; 0: not negotiated.
-struct ExtensionIds {
-  std::uint8_t mid = 0, rid = 0, repaired_rid = 0, transport_cc = 0, audio_level = 0;
-};
-
-/// An SSRC that the offer names (a=ssrc, RFC 5576).
-struct AnnouncedSource {
-  std::uint32_t ssrc = 0;
-  StreamRole role = StreamRole::media;
-  std::uint8_t rid_index = 0;
-  std::uint32_t media = 0;  ///< the SSRC it repairs; its own for media
-};
-
-/// One m-line that is recorded.
-struct NegotiatedTrack {
-  MediaStreamTrack track;
-  std::string mid;
-  ExtensionIds extensions;
-  std::vector<AnnouncedSource> sources;
-  bool nack = false, pli = false, fir = false, transport_cc = false, remb = false;
-  bool reduced_size = false;  ///< a=rtcp-rsize: feedback need not start with a report
-};
 
 /// What of an m-line can be recorded: its codecs, layers and SSRCs, whatever its direction and transport; all
 /// its header extensions that are sent. `mid` names it; `used_ids` keeps track ids unique within one
@@ -63,6 +38,8 @@ struct Negotiation {
   std::vector<AnswerSection> sections;  ///< one for each m-line of the offer
   std::string remote_ufrag, remote_pwd;
   std::vector<CertificateFingerprint> fingerprints;
+  Dtls::Role dtls_role =
+      Dtls::Role::server;  ///< ours (RFC 8842 section 5): client where the offer says setup:passive
 };
 
 struct NegotiationLimits {
@@ -72,8 +49,7 @@ struct NegotiationLimits {
 
 /// Reads an offer as a recorder: m-lines that send audio or video in a codec that the Converter knows, over
 /// one bundled transport (RFC 9143) with rtcp-mux. Total. Errors: malformed (not SDP; no ICE credentials or
-/// fingerprint), invalid_argument (over a limit), unsupported (nothing to record, or the publisher wants to
-/// be the DTLS server).
+/// fingerprint), invalid_argument (over a limit), unsupported (nothing to record).
 [[nodiscard]] Result<Negotiation> negotiate(std::string_view offer, const NegotiationLimits& limits);
 
 /// Our end of the transport.

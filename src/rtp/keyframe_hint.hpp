@@ -14,4 +14,8 @@ enum class HintFormat : std::uint8_t { none, vp8, vp9, av1, h264, h265 };
 /// number of cue points, nothing else.
 [[nodiscard]] bool may_begin_keyframe(HintFormat format, Bytes payload) noexcept;
 
+/// False where the payload shows that a frame (a picture, or a layer of one) began in an earlier packet. True
+/// where it does not tell.
+[[nodiscard]] bool may_begin_frame(HintFormat format, Bytes payload) noexcept;
+
 }  // namespace rtpx

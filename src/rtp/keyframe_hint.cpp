@@ -1,4 +1,4 @@
-#include "packets/keyframe_hint.hpp"
+#include "rtp/keyframe_hint.hpp"
 
 #include <string>
 
@@ -49,6 +49,32 @@ bool h265_opens(ByteReader in) {
   return (fragment & 0x80) != 0 && opens(fragment & 0x3F);
 }
 
+// A slice begins a picture when it begins with macroblock 0: ue(v) 0 is the one bit 1 (RFC 6184, H.264
+// section 7.3.3).
+bool h264_begins(ByteReader in) {
+  const auto begins = [&](std::uint8_t type) { return (type != 1 && type != 5) || (in.u8() & 0x80) != 0; };
+  const std::uint8_t type = in.u8() & 0x1F;
+  if (type == 24) return in.skip(2), begins(in.u8() & 0x1F);
+  if (type != 28) return begins(type);
+  const std::uint8_t fragment = in.u8();
+  return (fragment & 0x80) != 0 && begins(fragment & 0x1F);
+}
+
+// first_slice_segment_in_pic_flag, H.265 section 7.3.6.1.
+bool h265_begins(ByteReader in) {
+  const auto begins = [&](std::uint8_t type) { return type >= 32 || (in.u8() & 0x80) != 0; };
+  const auto type_of = [&] {
+    const std::uint8_t type = in.u8() >> 1 & 0x3F;
+    in.skip(1);
+    return type;
+  };
+  const std::uint8_t type = type_of();
+  if (type == 48) return in.skip(2), begins(type_of());
+  if (type != 49) return begins(type);
+  const std::uint8_t fragment = in.u8();
+  return (fragment & 0x80) != 0 && begins(fragment & 0x3F);
+}
+
 }  // namespace
 
 HintFormat hint_format(std::string_view mime_type) noexcept {
@@ -78,6 +104,26 @@ bool may_begin_keyframe(HintFormat format, Bytes payload) noexcept {
       return false;
   }
   return false;
+}
+
+bool may_begin_frame(HintFormat format, Bytes payload) noexcept {
+  if (payload.empty()) return true;
+  const auto first = static_cast<std::uint8_t>(payload[0]);
+  switch (format) {
+    case HintFormat::vp8:
+      return (first & 0x17) == 0x10;  // S and PID 0
+    case HintFormat::vp9:
+      return (first & 0x08) != 0;  // B
+    case HintFormat::av1:
+      return (first & 0x80) == 0;  // Z: goes on from the packet before
+    case HintFormat::h264:
+      return h264_begins(ByteReader(payload));
+    case HintFormat::h265:
+      return h265_begins(ByteReader(payload));
+    case HintFormat::none:
+      return true;
+  }
+  return true;
 }
 
 }  // namespace rtpx
