@@ -50,7 +50,9 @@ struct RecorderLog {
   void operator()(const event::UploadFailed&) const {}
 };
 
-void log_end(const EndedSession& session) {
+void log_end(const EndedSession& session, std::uint16_t udp_port) {
+  if (session.reason == to_string(SessionEnd::never_connected))
+    log(LogLevel::warn, why_not_connected(session.stats, udp_port), {.session = session.session_id});
   if (session.recording_id.empty()) {
     log(LogLevel::info, "session ended without a packet: " + session.reason, {.session = session.session_id});
     return;
@@ -117,7 +119,7 @@ Result<std::unique_ptr<App>> App::start(ServeOptions options) {
     log(LogLevel::info, "publisher connected", {.recording = recording, .session = session});
   };
   events.ended = [self](const EndedSession& session) {
-    log_end(session);
+    log_end(session, self->options_.webrtc.udp_port);
     if (session.recording_id.empty()) return;
     self->webhooks_.send("recording.ended", {{"id", session.recording_id}, {"reason", session.reason}});
     if (!self->options_.upload_url.empty())  // also after a crash between conversion and upload

@@ -32,7 +32,23 @@ void add(Live::Totals& totals, const Recorder::Stats& stats) {
   totals.worst_sync = std::max(totals.worst_sync, stats.worst_sync);
 }
 
+std::uint64_t bits_per_second(const std::vector<TrackStats>& tracks) {
+  std::uint64_t out = 0;
+  for (const TrackStats& track : tracks)
+    for (const StreamStats& stream : track.streams) out += stream.bits_per_second;
+  return out;
+}
+
 }  // namespace
+
+std::string why_not_connected(const SessionStats& stats, std::uint16_t udp_port) {
+  if (stats.connected) return {};
+  if (stats.stun_checks == 0)
+    return "No STUN request of the publisher has come: it does not reach UDP port " +
+           std::to_string(udp_port) +
+           " at the addresses of the answer; --advertise names the one that it can reach.";
+  return "STUN requests of the publisher come, but its DTLS handshake is not done.";
+}
 
 Live::Live(const ServeOptions& options, LiveEvents events)
     : options_(options),
@@ -163,9 +179,22 @@ std::vector<LiveSession> Live::sessions() const {
     const std::lock_guard lock(mutex_);
     copy = sessions_;
   }
+  std::map<std::string, SessionStats> of_ingests;
+  for (PlainIngest& one : ingests_.list())
+    of_ingests[one.id] = {.id = one.id,
+                          .connected = one.stats.packets > 0,
+                          .rtt_ms = one.stats.rtt_ms,
+                          .packets = one.stats.packets + one.stats.rtcp_packets,
+                          .bytes = one.stats.bytes,
+                          .bits_per_second = bits_per_second(one.stats.tracks),
+                          .dropped = one.stats.dropped,
+                          .tracks = std::move(one.stats.tracks)};
   std::vector<LiveSession> out;
-  for (const auto& [id, session] : copy)
-    out.push_back({id, session.recording_id, session.name, endpoint_->stats(id), session.recorder->stats()});
+  for (const auto& [id, session] : copy) {
+    LiveSession& live = out.emplace_back(id, session.recording_id, session.name, endpoint_->stats(id),
+                                         session.recorder->stats());
+    if (const auto ingest = of_ingests.find(id); ingest != of_ingests.end()) live.stats = ingest->second;
+  }
   return out;
 }
 

@@ -19,7 +19,7 @@ namespace rtpx::server {
 /// A session that is being recorded: a WebRTC publisher, or an ingest of plain RTP.
 struct LiveSession {
   std::string session_id, recording_id, name;
-  std::optional<SessionStats> stats;  ///< of a publisher
+  std::optional<SessionStats> stats;
   Recorder::Stats recorder;
 };
 
@@ -28,6 +28,10 @@ struct SessionLabel {
   std::string name;       ///< free text
   std::string continues;  ///< the recording that it goes on with; empty: none
 };
+
+/// What keeps a publisher from connecting, as far as it can be told: a sentence that names the option; empty
+/// where there is nothing to say.
+[[nodiscard]] std::string why_not_connected(const SessionStats& stats, std::uint16_t udp_port);
 
 /// A session that is over; everything is on disk.
 struct EndedSession {

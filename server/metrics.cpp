@@ -3,7 +3,9 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <array>
 #include <filesystem>
+#include <map>
 #include <vector>
 
 #include "app.hpp"
@@ -33,6 +35,17 @@ class Families {
       families_.back().metric.push_back(std::move(metric));
     }
   }
+  /// One sample for each set of labels.
+  void gauges(const char* name, const char* help,
+              const std::vector<std::pair<std::map<std::string, std::string>, double>>& samples) {
+    families_.push_back({name, help, prometheus::MetricType::Gauge, {}});
+    for (const auto& [labels, value] : samples) {
+      prometheus::ClientMetric metric;
+      for (const auto& [label, text] : labels) metric.label.push_back({label, text});
+      metric.gauge.value = value;
+      families_.back().metric.push_back(std::move(metric));
+    }
+  }
   [[nodiscard]] const std::vector<prometheus::MetricFamily>& all() const { return families_; }
 
  private:
@@ -45,6 +58,51 @@ class Families {
 
 double seconds(std::chrono::microseconds time) {
   return std::chrono::duration<double>(time).count();
+}
+
+/// One line for each stream of each publisher that is live now, told apart by recording, track and layer.
+void add_live_figures(const App& app, Families& out) {
+  using Labels = std::map<std::string, std::string>;
+  std::vector<std::pair<Labels, double>> rtt, dropped;
+  struct Figure {
+    const char* name;
+    const char* help;
+    double (*value)(const StreamStats&);
+  };
+  static constexpr Figure kFigures[] = {
+      {"rtpx_live_bits_per_second", "Bit rate of a stream over the last second",
+       [](const StreamStats& s) { return static_cast<double>(s.bits_per_second); }},
+      {"rtpx_live_packets", "Packets of a stream",
+       [](const StreamStats& s) { return static_cast<double>(s.packets); }},
+      {"rtpx_live_packets_lost", "Missing on first sight",
+       [](const StreamStats& s) { return static_cast<double>(s.lost); }},
+      {"rtpx_live_packets_unrepaired", "Of these, given up",
+       [](const StreamStats& s) { return static_cast<double>(s.unrepaired); }},
+      {"rtpx_live_nacks_unanswered", "Of these, asked for in vain",
+       [](const StreamStats& s) { return static_cast<double>(s.nacks_unanswered); }},
+      {"rtpx_live_jitter_seconds", "Interarrival jitter (RFC 3550)",
+       [](const StreamStats& s) { return s.jitter_ms / 1000; }},
+      {"rtpx_live_keyframe_distance_seconds", "Between the last two keyframes",
+       [](const StreamStats& s) { return s.keyframe_distance_ms.value_or(0) / 1000; }}};
+  std::array<std::vector<std::pair<Labels, double>>, std::size(kFigures)> samples;
+  for (const LiveSession& session : app.live().sessions()) {
+    if (!session.stats) continue;
+    const Labels recording = {{"recording", session.recording_id}};
+    if (session.stats->rtt_ms) rtt.emplace_back(recording, *session.stats->rtt_ms / 1000);
+    dropped.emplace_back(recording, static_cast<double>(session.stats->dropped.total()));
+    for (const TrackStats& track : session.stats->tracks)
+      for (const StreamStats& stream : track.streams) {
+        const Labels labels = {{"recording", session.recording_id},
+                               {"track", track.id},
+                               {"rid", stream.rid},
+                               {"ssrc", std::to_string(stream.ssrc)}};
+        for (std::size_t i = 0; i < samples.size(); ++i)
+          samples[i].emplace_back(labels, kFigures[i].value(stream));
+      }
+  }
+  out.gauges("rtpx_live_rtt_seconds", "Round trip to a publisher", rtt);
+  out.gauges("rtpx_live_dropped", "Datagrams of a publisher that reached no recorder", dropped);
+  for (std::size_t i = 0; i < samples.size(); ++i) out.gauges(kFigures[i].name, kFigures[i].help, samples[i]);
 }
 
 }  // namespace
@@ -106,6 +164,8 @@ std::string render_metrics(const App& app) {
   out.counter("rtpx_webhook_failures_total", "Webhook tries that failed", webhooks.failed_tries);
 
   out.gauge("rtpx_ingests", "Ingests of plain RTP now", app.live().ingests().size());
+
+  add_live_figures(app, out);
 
   std::error_code error;
   const auto space = std::filesystem::space(app.options().base_dir, error);

@@ -4,6 +4,7 @@
 #include "call.hpp"
 #include "metrics.hpp"
 #include "rtpx/version.hpp"
+#include "views.hpp"
 
 namespace rtpx::server {
 namespace {
@@ -65,6 +66,12 @@ Response events(App& app, const Request& request) {
 
 constexpr std::size_t kMaxLogin = 4U << 10;
 
+Response sessions(App& app, const Request&) {
+  json out = json::array();
+  for (const LiveSession& session : app.live().sessions()) out.push_back(view_of(app, session));
+  return http::json({{"sessions", out}});
+}
+
 constexpr Route kServiceRoutes[] = {
     {"GET", "/healthz", Need::nothing, Work::loop, health},
     {"GET", "/readyz", Need::nothing, Work::loop, ready},
@@ -72,6 +79,7 @@ constexpr Route kServiceRoutes[] = {
     {"GET", "/api/config", Need::nothing, Work::loop, configuration},
     {"POST", "/api/login", Need::nothing, Work::loop, login, kMaxLogin},
     {"POST", "/api/logout", Need::nothing, Work::loop, logout},
+    {"GET", "/api/sessions", Need::view, Work::sessions, sessions},
     {"GET", "/api/events", Need::view, Work::loop, events},
 };
 

@@ -9,6 +9,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::chrono::seconds kTimeToConnect{3};  // before anything is said of it
+
 std::string iso(UtcTime time) {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
   const std::time_t whole = seconds.time_since_epoch().count();
@@ -58,11 +60,15 @@ json view_of(const DropCounts& dropped) {
 }
 
 json view_of(const StreamStats& stream) {
-  return {{"ssrc", stream.ssrc},           {"rid", stream.rid},
-          {"packets", stream.packets},     {"lost", stream.lost},
-          {"recovered", stream.recovered}, {"unrepaired", stream.unrepaired},
-          {"nacks", stream.nacks_sent},    {"plis", stream.plis_sent},
-          {"jitter_ms", stream.jitter_ms}, {"bits_per_second", stream.bits_per_second}};
+  json out = {{"ssrc", stream.ssrc},           {"rid", stream.rid},
+              {"packets", stream.packets},     {"lost", stream.lost},
+              {"recovered", stream.recovered}, {"unrepaired", stream.unrepaired},
+              {"nacks", stream.nacks_sent},    {"plis", stream.plis_sent},
+              {"jitter_ms", stream.jitter_ms}, {"bits_per_second", stream.bits_per_second},
+              {"keyframes", stream.keyframes}, {"unanswered_nacks", stream.nacks_unanswered}};
+  if (stream.keyframe_distance_ms) out["keyframe_distance_ms"] = *stream.keyframe_distance_ms;
+  if (stream.rid_by_order) out["rid_by_order"] = true;
+  return out;
 }
 
 }  // namespace
@@ -95,13 +101,16 @@ json view_of(const App& app, const RecordingEntry& entry) {
   return out;
 }
 
-json view_of(const LiveSession& session) {
+json view_of(const App& app, const LiveSession& session) {
   json out = {
       {"session", session.session_id},       {"recording", session.recording_id}, {"name", session.name},
       {"packets", session.recorder.packets}, {"bytes", session.recorder.bytes},   {"tracks", json::array()}};
   if (!session.stats) return out;
   const SessionStats& stats = *session.stats;
   out["connected"] = stats.connected;
+  if (const std::string why = why_not_connected(stats, app.live().udp_port());
+      !why.empty() && stats.age >= kTimeToConnect)
+    out["hint"] = why;
   out["age_ms"] = stats.age.count();
   out["bits_per_second"] = stats.bits_per_second;
   out["dropped"] = view_of(stats.dropped);

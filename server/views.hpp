@@ -8,8 +8,9 @@ namespace rtpx::server {
 
 /// A recording as the API shows it; `openapi.json` describes the fields.
 [[nodiscard]] nlohmann::json view_of(const App& app, const RecordingEntry& entry);
-/// A live session: bit rate, loss, sound level for each track.
-[[nodiscard]] nlohmann::json view_of(const LiveSession& session);
+/// A live session: round trip, bit rate, loss, jitter, keyframe distance and sound level, and what keeps it
+/// from connecting.
+[[nodiscard]] nlohmann::json view_of(const App& app, const LiveSession& session);
 /// An ingest of plain RTP: where it listens for what, and what has come.
 [[nodiscard]] nlohmann::json view_of(const App& app, const PlainIngest& ingest);
 /// Free and used bytes.

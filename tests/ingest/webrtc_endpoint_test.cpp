@@ -779,6 +779,39 @@ TEST_F(EndpointTest, ANackGoesAloneInItsDatagramWhereItsOwnLineAllowsIt) {
   }));
 }
 
+TEST_F(EndpointTest, OverAWayThatLosesOneInTwentyBothWaysAllIsRepaired) {
+  start();
+  std::string offer = browser_offer();
+  for (std::size_t at = offer.find("a=rtcp-rsize\r\n"); at != std::string::npos;
+       at = offer.find("a=rtcp-rsize\r\n"))
+    offer.erase(at, 14);
+  for (const bool rtx : {true, false}) {
+    sink = std::make_shared<Collector>();
+    WebRtcPublisher publisher(offer);
+    publisher.reads_only_first_packet =
+        !rtx;  // as FFmpeg, which answers on the stream itself in older versions
+    if (rtx) publisher.rtx[2001] = {2002, 97};
+    std::uint32_t seed = 7;
+    publisher.lose = [&](bool) { return seed = seed * 1664525U + 1013904223U, (seed >> 8) % 20 == 0; };
+    const auto session = accept(publisher.offer());
+    ASSERT_TRUE(session && publisher.connect(session->answer_sdp));
+    for (std::uint16_t i = 0; i < 1000; ++i) {
+      publisher.send(make_rtp(96, i, i * 90U, 2001, 400));
+      if (i % 5 == 0) publisher.poll(2ms);
+    }
+    publisher.lose = nullptr;
+    publisher.send(make_rtp(96, 1000, 1000 * 90U, 2001, 400));  // so that a loss of the last is seen
+    const auto stream = [&] { return endpoint->stats(session->id)->tracks.at(1).streams.at(0); };
+    ASSERT_TRUE(publisher.poll_until([&] {
+      const StreamStats now = stream();
+      return now.lost > 20 && now.lost == now.recovered + now.unrepaired &&
+             now.packets + now.recovered >= 1001;
+    })) << stream().lost
+        << " lost, " << stream().recovered << " recovered";
+    EXPECT_EQ(stream().unrepaired, 0U);
+  }
+}
+
 TEST_F(EndpointTest, ASenderThatNeverAnswersIsNotAskedForEver) {
   start();
   WebRtcPublisher publisher(browser_offer());

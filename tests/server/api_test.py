@@ -38,6 +38,47 @@ class Whip(unittest.TestCase):
             self.assertIn(server.request("PATCH", session, fragment, headers).status, (200, 204))
             self.assertEqual(server.request("PATCH", session, fragment, SDP).status, 415)
 
+    def test_patch_keeps_to_the_ice_session_that_it_names(self):
+        with Server() as server:
+            opened = server.request("POST", "/whip", OFFER, SDP)
+            session, tag = opened.getheader("Location"), opened.getheader("ETag")
+            kind = {"Content-Type": "application/trickle-ice-sdpfrag"}
+            candidate = b"a=candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host\r\n"
+            trickled = server.request("PATCH", session, candidate, {**kind, "If-Match": tag})
+            self.assertEqual((trickled.status, trickled.getheader("ETag")), (204, None))
+            restart = b"a=ice-ufrag:anew\r\na=ice-pwd:0123456789012345678901234\r\n"
+            restarted = server.request("PATCH", session, restart, {**kind, "If-Match": "*"})
+            self.assertEqual(restarted.status, 200)
+            self.assertEqual(restarted.getheader("Content-Type"), kind["Content-Type"])
+            self.assertNotEqual(restarted.getheader("ETag"), tag)
+            self.assertIn(b"a=ice-pwd:", restarted.content)
+            self.assertEqual(server.request("PATCH", session, candidate, {**kind, "If-Match": tag}).status, 412)
+            self.assertEqual(server.request("PATCH", "/whip/nobody", candidate, kind).status, 404)
+            options = server.request("OPTIONS", session)
+            self.assertEqual(options.getheader("Accept-Patch"), kind["Content-Type"])
+
+    def test_ice_servers_are_told_and_a_refusal_names_the_senders_own_option(self):
+        with Server("--ice-server", "stun:stun.example:3478",
+                    "--ice-server", "turn:turn.example?transport=udp;username=u;credential=c") as server:
+            answer = server.request("POST", "/whip", OFFER, SDP)
+            links = answer.headers.get_all("Link")
+            self.assertIn('<stun:stun.example:3478>; rel="ice-server"', links)
+            self.assertIn('<turn:turn.example?transport=udp>; rel="ice-server"; username="u"; credential="c"; credential-type="password"', links)
+            nothing = re.sub(rb"a=rtpmap:(\d+) [^/]+/", rb"a=rtpmap:\1 theora/", OFFER)
+            refused = server.request("POST", "/whip", nothing, {**SDP, "User-Agent": "Lavf/63.1.102"})
+            self.assertEqual(refused.status, 422, refused.content)
+            self.assertIn("-c:v libx264", json.loads(refused.content)["detail"])
+
+    def test_a_session_that_never_got_stun_says_so_and_names_the_option(self):
+        with Server("--connect-timeout", "5") as server:
+            server.request("POST", "/whip", OFFER, SDP)
+            until, hint = time.time() + 5, None
+            while hint is None and time.time() < until:
+                [session] = server.json("/api/sessions")["sessions"]
+                hint = session.get("hint")
+                time.sleep(0.1)
+            self.assertIn("--advertise", hint or "")
+
     def test_wrong_requests_get_clear_problems(self):
         with Server() as server:
             for body, headers, status in ((b"not sdp", SDP, 400), (OFFER, {"Content-Type": "text/plain"}, 415),

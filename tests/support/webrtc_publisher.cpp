@@ -167,6 +167,8 @@ void WebRtcPublisher::send_rtcp(Bytes compound) {
 }
 
 void WebRtcPublisher::send_raw(Bytes datagram) {
+  const bool media = !datagram.empty() && static_cast<std::uint8_t>(datagram[0]) >= 128;
+  if (media && lose && lose(true)) return;
   if (on_send) on_send(datagram);
   send_unseen(datagram);
 }
@@ -218,7 +220,7 @@ void WebRtcPublisher::on_datagram(std::span<std::byte> datagram) {
       inbound_ = value_or_throw(Srtp::create(dtls_->remote_keys(), Srtp::Direction::receive));
       outbound_ = value_or_throw(Srtp::create(dtls_->local_keys(), Srtp::Direction::send));
     }
-  } else if (inbound_) {
+  } else if (inbound_ && !(lose && lose(false))) {
     Srtp::Failure why{};
     if (const auto plain = inbound_.unprotect_rtcp(datagram, why)) on_rtcp(*plain);
   }

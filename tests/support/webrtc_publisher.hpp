@@ -62,6 +62,8 @@ class WebRtcPublisher {
 
   /// Packets for which this is true are not sent (first transmissions only).
   std::function<bool(const std::vector<std::byte>& rtp)> drop;
+  /// Datagrams of SRTP and SRTCP for which this is true are lost on the way, out (resent ones too) and in.
+  std::function<bool(bool outgoing)> lose;
   /// RTX stream of a media SSRC: SSRC and payload type. Without one, lost packets are resent as they were.
   std::map<std::uint32_t, std::pair<std::uint32_t, std::uint8_t>> rtx;
   std::function<void(Bytes datagram)> on_send;  ///< sees everything that goes out
