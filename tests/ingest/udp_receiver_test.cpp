@@ -195,8 +195,7 @@ TEST_F(UdpReceiverTest, NothingIsLearnedFromForgedSrtp) {
   }
   ASSERT_TRUE(wait_for([&] { return sink.count() == 20; })) << sink.count();
   ASSERT_TRUE(wait_for([&] {
-    return const DropCounts dropped =
-               receiver->stats().dropped;  // a number that was there already fails before its tag does
+    const DropCounts dropped = receiver->stats().dropped;  // a number that came before is a replay
     return dropped[Drop::undecryptable] + dropped[Drop::replayed] == 620;
   }));
   EXPECT_TRUE(wait_for([&] { return !sender.receive().empty(); })) << "reports go to the sender";

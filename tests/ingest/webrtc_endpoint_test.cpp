@@ -174,7 +174,7 @@ TEST_F(EndpointTest, LostPacketsAreAskedForAndComeBackByRtx) {
   EXPECT_EQ(stream.lost, 30U);
   EXPECT_EQ(stream.unrepaired, 0U);
   EXPECT_GE(stream.nacks_sent, 30U);
-  EXPECT_EQ(stream.repair_packets, 30U);
+  EXPECT_GE(stream.repair_packets, 30U);
 }
 
 TEST_F(EndpointTest, LostAudioIsAskedForAlthoughNackWasNotNegotiated) {
