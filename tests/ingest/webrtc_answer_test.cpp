@@ -322,7 +322,7 @@ TEST(Demux, TooManySsrcsAreRefusedAndRepairStreamsFindTheirMedia) {
   EXPECT_EQ(demux.find(51)->media, 50U);
   EXPECT_EQ(learn(96, 60, 10, "no such layer"), Demux::Learned::rid_later);
   EXPECT_EQ(learn(96, 61, 10, "q"), Demux::Learned::full);
-  EXPECT_FALSE(demux.retire(ReceiveClock::time_point(52s))) << "all have just sent something";
+  EXPECT_FALSE(demux.retire(ReceiveClock::time_point(51s))) << "all have just sent something";
   EXPECT_EQ(demux.retire(ReceiveClock::time_point(61s)), 50U) << "the one idle longest";
   EXPECT_EQ(learn(96, 61, 10, "q"), Demux::Learned::route);
 }
