@@ -5,6 +5,7 @@
 
 #include "commands.hpp"
 #include "s3_arguments.hpp"
+#include "text.hpp"
 
 namespace rtpx::cli {
 namespace {
@@ -18,7 +19,8 @@ struct DownloadArguments {
 
 const char* const kDownloadFooter =
     R"(URL is a recording's prefix or its manifest.json. A download that was interrupted goes on where it was; files appear
-under their names only when whole and compared with the object's checksum.
+under their names only when whole and compared with the object's checksum. Names that begin with a dot are refused before
+anything is fetched. Where there is no manifest.json, what is there is fetched, and the exit status is 1.
 
 Example:
   rtpx download s3://archive/calls/20261122-100000 call)";
@@ -37,7 +39,13 @@ int download(const DownloadArguments& arguments, const std::stop_token& stop) {
     return status;
   }
   print_report(*done, "downloaded", arguments.json);
-  return kDone;
+  if (done->has_manifest) return kDone;
+  std::fprintf(
+      stderr,
+      "rtpx download: there is no manifest.json at %s: this is no recording, or its upload did not end. "
+      "(rtpx list shows what is there; rtpx recover makes a manifest for media files.)\n",
+      printable(arguments.url).c_str());
+  return kLosses;
 }
 
 }  // namespace
@@ -48,7 +56,8 @@ void add_download(CLI::App& app, Program& program) {
   command->footer(kDownloadFooter);
   command->add_option("url", arguments->url, "s3://BUCKET/PREFIX/RECORDING")->required()->type_name("URL");
   command->add_option("folder", arguments->folder, "Folder for it")->required()->type_name("DIR");
-  command->add_option("--max-bytes", arguments->max_bytes, "Refuse more than this (default: what is free)")
+  command
+      ->add_option("--max-bytes", arguments->max_bytes, "Receive no more than this (default: what is free)")
       ->type_name("BYTES")
       ->transform(CLI::AsSizeValue(false));
   command->add_flag("--json", arguments->json, "Print the result as JSON");

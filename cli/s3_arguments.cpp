@@ -67,8 +67,11 @@ Result<S3TransferReport> with_progress(
 
 void print_report(const S3TransferReport& report, const char* verb, bool json) {
   if (json) {
-    const nlohmann::json out = {
-        {"objects", report.objects}, {"bytes", report.bytes}, {"unverified", report.unverified}};
+    const nlohmann::json out = {{"objects", report.objects},
+                                {"bytes", report.bytes},
+                                {"unverified", report.unverified},
+                                {"given_up", report.given_up},
+                                {"has_manifest", report.has_manifest}};
     std::printf("%s\n", out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
     return;
   }

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "commands.hpp"
 #include "s3_arguments.hpp"
@@ -13,16 +14,48 @@ namespace {
 struct UploadArguments {
   S3Arguments s3;
   std::string folder, url;
-  bool resume = false, delete_after_upload = false, json = false;
+  bool resume = false, check = false, delete_after_upload = false, json = false;
 };
 
 const char* const kUploadFooter =
-    R"(Files are stored as PREFIX/<folder name>/<file>, the manifest last. What an interruption leaves is gone on with by the
-same command, or by --resume for everything below a folder. Nothing local is deleted unless asked.
+    R"(Files are stored as PREFIX/<folder name>/<file>, the manifest last. An object of other content is not overwritten. What
+an interruption leaves is gone on with by the same command, or by --resume for everything below a folder; that also ends
+what recordings left at the service which were deleted meanwhile. Nothing local is deleted unless asked, and then only what
+the service proves, right before, to have in the same size and checksum.
 
 Examples:
   rtpx upload recordings/20261122-100000 s3://archive/calls
-  rtpx upload --resume recordings)";
+  rtpx upload --resume recordings
+  rtpx upload --check recordings/20261122-100000 s3://archive/calls     is it all there? (exit status 1: no))";
+
+int check(const UploadArguments& arguments, const S3Url& prefix, const S3TransferOptions& options) {
+  const auto checked = check_stored(arguments.folder, prefix, options);
+  if (!checked) return report("upload", checked.error());
+  const bool proven = checked->missing.empty() && checked->different.empty() && checked->unverified.empty();
+  if (arguments.json) {
+    const nlohmann::json out = {{"proven", checked->proven},
+                                {"unverified", checked->unverified},
+                                {"missing", checked->missing},
+                                {"different", checked->different}};
+    std::printf("%s\n", out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  } else {
+    const auto say = [](const std::vector<std::string>& objects, const char* what) {
+      for (const std::string& object : objects) std::printf("%-10s  %s\n", what, printable(object).c_str());
+    };
+    say(checked->proven, "the same");
+    say(checked->unverified, "same size");
+    say(checked->missing, "missing");
+    say(checked->different, "different");
+  }
+  if (!proven)
+    std::fprintf(
+        stderr,
+        "rtpx upload: not all of %s is proven to be stored: %zu missing, %zu different, %zu of the same size "
+        "whose checksum the service does not tell.\n",
+        printable(arguments.folder).c_str(), checked->missing.size(), checked->different.size(),
+        checked->unverified.size());
+  return proven ? kDone : kLosses;
+}
 
 int upload(const UploadArguments& arguments, const std::stop_token& stop) {
   S3TransferOptions options = transfer_options(arguments.s3, stop);
@@ -33,6 +66,7 @@ int upload(const UploadArguments& arguments, const std::stop_token& stop) {
     if (!url) return report("upload", url.error()), kUsage;
     prefix = *url;
   }
+  if (arguments.check) return check(arguments, *prefix, options);
   const auto done = with_progress(options, [&](const S3TransferOptions& given) {
     return prefix ? upload_recording(arguments.folder, *prefix, given)
                   : resume_uploads(arguments.folder, given);
@@ -45,7 +79,10 @@ int upload(const UploadArguments& arguments, const std::stop_token& stop) {
     return status;
   }
   print_report(*done, "uploaded", arguments.json);
-  return kDone;
+  for (const std::string& object : done->given_up)
+    std::fprintf(stderr, "rtpx upload: %s is not stored: its recording was deleted before.\n",
+                 printable(object).c_str());
+  return done->given_up.empty() ? kDone : kLosses;
 }
 
 }  // namespace
@@ -61,8 +98,10 @@ void add_upload(CLI::App& app, Program& program) {
   auto* url = command->add_option("url", arguments->url, "s3://BUCKET/PREFIX")->type_name("URL");
   auto* resume =
       command->add_flag("--resume", arguments->resume, "Finish what earlier uploads left")->excludes(url);
+  command->add_flag("--check", arguments->check, "Store nothing: compare what is stored with the files here")
+      ->excludes(resume);
   command->add_flag("--delete-after-upload", arguments->delete_after_upload,
-                    "Delete local media files once verified");
+                    "Delete local media files that are proven to be stored");
   command->add_flag("--json", arguments->json, "Print the result as JSON");
   add_s3_options(*command, arguments->s3);
   command->callback([arguments, resume, &program] {

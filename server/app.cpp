@@ -81,10 +81,13 @@ App::App(ServeOptions options, FolderLock lock)
                [this](const std::string& id, const StepState& state) {
                  tell_end(id, "upload", "uploaded", state);
                }),
-      conversions_(options_, library_, [this](const std::string& id, const StepState& state) {
-        tell_end(id, "conversion", "converted", state);
-        if (!options_.upload_url.empty()) uploads_.add(id);
-      }) {}
+      conversions_(options_, library_,
+                   [this](const std::string& id, const StepState& state) {
+                     tell_end(id, "conversion", "converted", state);
+                     if (!options_.upload_url.empty()) uploads_.add(id);
+                   }),
+      retention_(options_, library_, uploads_,
+                 [this](const RecordingEntry& entry) { return state_of(entry); }) {}
 
 /// To the log and the webhooks: a step is done, or it failed.
 void App::tell_end(const std::string& id, const std::string& step, const std::string& done,
@@ -137,7 +140,7 @@ Result<std::unique_ptr<App>> App::start(ServeOptions options) {
     std::mutex mutex;
     std::condition_variable_any sleeping;
     while (!stop.stop_requested()) {
-      self->delete_what_is_old();
+      self->retention_.apply(stop);
       std::unique_lock lock(mutex);
       sleeping.wait_for(lock, stop, 60s, [] { return false; });
     }
@@ -167,27 +170,6 @@ void App::finish_what_was_left() {
       uploads_.add(id);
       events_->changed(id);
     }
-  }
-}
-
-void App::delete_what_is_old() {
-  if (options_.keep_days == 0 && options_.keep_bytes == 0) return;
-  const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
-  std::uint64_t kept = 0;
-  for (const std::string& id : library_.ids()) {  // newest first
-    const auto entry = library_.entry(id);
-    if (!entry) continue;
-    const RecordingState state = state_of(*entry);
-    if (state == RecordingState::recording || state == RecordingState::converting ||
-        state == RecordingState::waiting || uploads_.running(id))
-      continue;
-    kept += entry->bytes;
-    const bool too_old =
-        options_.keep_days > 0 && now - entry->info.created > std::chrono::days(options_.keep_days);
-    const bool too_much = options_.keep_bytes > 0 && kept > options_.keep_bytes;
-    if (!too_old && !too_much) continue;
-    log(LogLevel::info, too_old ? "deleted by --keep-days" : "deleted by --keep-bytes", {.recording = id});
-    if (library_.remove(id)) kept -= entry->bytes;
   }
 }
 

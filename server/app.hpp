@@ -12,6 +12,7 @@
 #include "live.hpp"
 #include "options.hpp"
 #include "reports.hpp"
+#include "retention.hpp"
 #include "uploads.hpp"
 #include "webhooks.hpp"
 
@@ -49,7 +50,6 @@ class App {
  private:
   App(ServeOptions options, FolderLock lock);
   void finish_what_was_left();
-  void delete_what_is_old();
   void tell_end(const std::string& id, const std::string& step, const std::string& done,
                 const StepState& state);
 
@@ -65,7 +65,8 @@ class App {
   Conversions conversions_;
   Reports reports_{options_, library_};
   std::unique_ptr<Live> live_;
-  std::jthread keeper_;  // retention
+  Retention retention_;
+  std::jthread keeper_;  // applies it
 };
 
 /// Serves until a stop is asked for: then new sessions are refused, recordings end cleanly, conversions stop.

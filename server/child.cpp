@@ -131,10 +131,14 @@ void hand_out_lines(std::string& text, const std::function<void(const std::strin
     if (on_line) on_line(text.substr(0, end));
 }
 
-/// The last line of what an rtpx command said, without its "rtpx convert: ".
+/// The last error that an rtpx command said ("rtpx convert: …"; hints may follow it), else its last line.
 std::string last_sentence(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-  if (const auto at = text.rfind('\n'); at != text.npos) text.erase(0, at + 1);
+  if (const auto error = text.rfind("\nrtpx "); error != text.npos)
+    text.erase(0, error + 1);
+  else if (!text.starts_with("rtpx "))
+    text.erase(0, text.rfind('\n') + 1);
+  if (const auto end = text.find('\n'); end != text.npos) text.resize(end);
   const auto colon = text.find(": ");
   if (text.starts_with("rtpx ") && colon != text.npos) text.erase(0, colon + 2);
   return text;

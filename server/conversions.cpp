@@ -129,6 +129,9 @@ void Conversions::convert(const Job& job, std::stop_token server_stop) {
     state = convert_folder(job, *folder, stop);
     if (state.state == "cancelled" && server_stop.stop_requested())
       state = {"waiting", "", 0};  // goes on at the next start
+    else if (!options_.upload_url.empty())
+      (void)library_.set_upload(job.id,
+                                {"waiting", "", 0});  // before it counts as finished: nothing deletes it
     (void)library_.set_conversion(job.id, state);
   }
   {

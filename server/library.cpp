@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "s3/queue_file.hpp"
 #include "storage/recording_lock.hpp"
 
 namespace rtpx::server {
@@ -189,6 +190,7 @@ Result<void> Library::remove(const std::string& id) const {
   if (auto renamed = real_file_system().rename(*at, hidden); !renamed) return renamed;
   std::error_code error;
   fs::remove_all(hidden, error);
+  s3::forget_queue(s3::recording_folder(*at));
   if (error) return fail(Errc::io, "Cannot delete all of recording " + id + ": " + error.message() + ".");
   return {};
 }

@@ -77,4 +77,18 @@ StepState Uploads::upload(const std::string& id, std::stop_token stop) const {
   return {"done", "", 0};
 }
 
+Uploads::Proof Uploads::prove(const std::string& id, std::stop_token stop) const {
+  const auto folder = library_.folder(id);
+  if (!folder) return Proof::unknown;
+  const auto exit =
+      run_child({{program(options_), "upload", "--check", folder->string(), options_.upload_url},
+                 "/dev/null",
+                 options_.conversion_memory_bytes,
+                 {}},
+                stop);
+  if (!exit || exit->cancelled) return Proof::unknown;
+  if (exit->code == 0) return Proof::stored;
+  return exit->code == 1 ? Proof::not_stored : Proof::unknown;
+}
+
 }  // namespace rtpx::server

@@ -28,6 +28,13 @@ class Uploads {
   ~Uploads();  ///< the child under way is ended; it goes on at the next start
 
   void add(const std::string& id);
+  enum class Proof : std::uint8_t {
+    stored,      ///< all of it, equal in size and checksum
+    not_stored,  ///< something is missing or different
+    unknown,     ///< the service cannot be asked, or tells no checksum
+  };
+  /// Asks the service, by a child process, whether it has the recording as it is here now. Waits.
+  [[nodiscard]] Proof prove(const std::string& id, std::stop_token stop) const;
   [[nodiscard]] bool running(const std::string& id) const;
   [[nodiscard]] Counts counts() const;
 

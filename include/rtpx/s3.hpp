@@ -48,16 +48,17 @@ struct S3UploadConfig {
   std::string base_path;  ///< prefix of the keys: `base_path/<recording folder>/<file>`
   bool upload_manifest = true;
   S3Config overrides;
-  /// Remove local media files once the object's size and checksum have been verified.
+  /// Remove local media files once the service has proven, right before, that the object has their size and
+  /// checksum.
   bool delete_after_upload = false;
   /// Give up after this long without one successful request; 0: never.
   std::chrono::seconds retry_for{0};
 };
 
-/// An Uploader that stores into S3 with a durable queue in each recording's folder (`.rtpx-upload/`): what a
-/// crash or a night without network interrupts goes on with Uploader::resume(). Destroying it stops the
-/// transfers under way, which keep their state on disk. Errors: invalid_argument (bucket name or base path
-/// against AWS's rules), denied (no credentials).
+/// An Uploader that stores into S3 with a durable queue beside the recordings (`<base
+/// folder>/.rtpx-upload/`): what a crash or a night without network interrupts goes on with
+/// Uploader::resume(). Destroying it stops the transfers under way, which keep their state on disk. Errors:
+/// invalid_argument (bucket name or base path against AWS's rules), denied (no credentials).
 [[nodiscard]] Result<std::shared_ptr<Uploader>> make_s3_uploader(const S3UploadConfig& config);
 
 /// `max_bytes`: of all its downloads together, more are refused; 0: what the disk has free.
@@ -83,7 +84,7 @@ struct S3TransferOptions {
   S3Config config;
   std::chrono::seconds retry_for{30};  ///< give up after this long without one successful request; 0: never
   bool delete_after_upload = false;
-  std::uint64_t max_bytes = 0;  ///< downloads: refuse more than this; 0: what the disk has free
+  std::uint64_t max_bytes = 0;  ///< downloads: receive no more than this; 0: what the disk has free
   std::function<void(const S3Progress&)> progress;  ///< on any thread, one call at a time
   std::stop_token stop;
 };
@@ -93,20 +94,38 @@ struct S3TransferReport {
   std::uint64_t bytes = 0;           ///< of these objects together
   std::vector<std::string>
       unverified;  ///< objects whose checksum the server does not tell: only the size was compared
+  std::vector<std::string>
+      given_up;              ///< resume: objects of recordings that were deleted before they were stored
+  bool has_manifest = true;  ///< downloads: false when what was fetched is no whole recording
 };
 
 /// Stores a recording's files under `prefix/<folder name>/`, its manifest last. Waits. What an earlier call
-/// left unfinished is gone on with. Errors: network, io, cancelled: the queue stays for a resume; not_found,
-/// denied.
+/// left unfinished is gone on with; what one stored is asked for again. Only regular files are taken. Errors:
+/// network, io, cancelled: the queue stays for a resume; not_found, denied; already_exists for an object of
+/// other content; invalid_argument for a manifest that names files outside the folder.
 [[nodiscard]] Result<S3TransferReport> upload_recording(const std::filesystem::path& folder,
                                                         const S3Url& prefix,
                                                         const S3TransferOptions& options);
-/// Finishes every unfinished upload of `folder`, a recording or a folder of recordings. Waits. One that fails
-/// does not stop the others; its error is answered.
+/// Finishes every unfinished upload of `folder`, a recording or a folder of recordings, and aborts what the
+/// service still holds of recordings that were deleted. Waits. One that fails does not stop the others; its
+/// error is answered, also that of one which waits for another endpoint.
 [[nodiscard]] Result<S3TransferReport> resume_uploads(const std::filesystem::path& folder,
                                                       const S3TransferOptions& options);
+/// What check_stored() found, as s3:// URLs.
+struct S3CheckReport {
+  std::vector<std::string> proven;      ///< equal in size and checksum
+  std::vector<std::string> unverified;  ///< equal in size; the service tells no checksum
+  std::vector<std::string> missing, different;
+};
+/// Compares a recording's files, as they are here now, with what is stored under `prefix/<folder name>/`.
+/// Moves no media. Waits. recording.json and the content of manifest.json are left out: they differ there.
+/// Errors: network, denied, io, cancelled; not_found for the folder.
+[[nodiscard]] Result<S3CheckReport> check_stored(const std::filesystem::path& folder, const S3Url& prefix,
+                                                 const S3TransferOptions& options);
+
 /// Fetches every object below `prefix` (a recording, or the URL of its manifest.json) into `folder`. Waits;
-/// goes on where an earlier call stopped. Errors: not_found, network, denied, no_space, io, cancelled.
+/// goes on where an earlier call stopped. Errors: not_found, network, denied, no_space, io, cancelled;
+/// malformed for names that begin with a dot or would lie elsewhere: nothing is fetched then.
 [[nodiscard]] Result<S3TransferReport> download_recording(const S3Url& prefix,
                                                           const std::filesystem::path& folder,
                                                           const S3TransferOptions& options);

@@ -194,6 +194,7 @@ struct RecorderImpl final : WriterListener, std::enable_shared_from_this<Recorde
 
   // The control_thread's.
   std::vector<Uploaded> uploaded;
+  void delete_proven(const Uploaded& one);
   std::set<std::string> file_stems;  // of tracks that are not forgotten
   std::optional<RecordingLock> folder_lock;
   bool reserve_taken = false;

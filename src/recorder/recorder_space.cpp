@@ -115,14 +115,29 @@ Result<void> RecorderImpl::name_stored(const Uploaded& one) {
   return publish();
 }
 
+/// What was stored once may be lost there by now: the uploader proves it first.
 void RecorderImpl::delete_uploaded() {
-  for (Uploaded& one : std::exchange(uploaded, {})) {
-    if (!name_stored(one)) {
-      uploaded.push_back(std::move(one));  // tried again when space is looked at next
-      continue;
-    }
-    for (const auto& file : one.files) (void)files.remove(one.folder / file);
+  for (const Uploaded& one : std::exchange(uploaded, {}))
+    options.uploader->prove(
+        one.folder, one.files,
+        [weak = weak_from_this(), one](const std::vector<std::filesystem::path>& proven) {
+          const auto me = weak.lock();
+          if (!me) return;
+          me->control_thread.post([impl = me.get(), one, all = proven.size() == one.files.size()] {
+            if (all)
+              impl->delete_proven(one);
+            else
+              impl->uploaded.push_back(one);  // asked again at the next look
+          });
+        });
+}
+
+void RecorderImpl::delete_proven(const Uploaded& one) {
+  if (!name_stored(one)) {
+    uploaded.push_back(one);  // tried again when space is looked at next
+    return;
   }
+  for (const auto& file : one.files) (void)files.remove(one.folder / file);
 }
 
 }  // namespace rtpx

@@ -1,12 +1,7 @@
 #include "s3/client.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <pugixml.hpp>
+#include <set>
 
 #include "s3/names.hpp"
 #include "s3/sign.hpp"
@@ -15,6 +10,10 @@ namespace rtpx::s3 {
 namespace {
 
 constexpr int kCorruptedTries = 3;
+constexpr int kEmptyPages = 100;                // in a row, of a list
+constexpr std::size_t kMostListed = 1'000'000;  // objects or uploads of a list
+constexpr int kQuietTimes = 3;  // so many times the usual patience with a service that assembles an object
+constexpr const char* kCrc32c = "CRC32C";
 
 std::string unquote(std::string etag) {
   std::erase(etag, '"');
@@ -22,55 +21,50 @@ std::string unquote(std::string etag) {
 }
 
 bool worth_retrying(long status) {
-  return status == 408 || status == 429 || status >= 500;
+  return status == 408 || status == 429 || (status >= 500 && status != 501);
 }
 
-/// The <Code> of an error document; empty when it is none.
-std::string error_code(const std::string& body) {
-  pugi::xml_document xml;
-  if (!xml.load_buffer(body.data(), body.size())) return {};
-  return xml.child("Error").child_value("Code");
+/// Errors that pass, and come with other statuses too: 409, or 200 where that was sent before they were
+/// known.
+bool is_passing(const std::string& code) {
+  static const std::set<std::string> kPassing = {
+      "InternalError",    "SlowDown", "ServiceUnavailable",        "RequestTimeout",
+      "OperationAborted", "503",      "ConditionalRequestConflict"};
+  return kPassing.contains(code);
 }
 
-/// Reads the body once for the digests that the request needs.
-Result<void> digest_body(const std::variant<std::string, FileRange>& body, Digests& digests) {
-  if (const auto* text = std::get_if<std::string>(&body)) {
-    digests.add(as_bytes(*text));
-    return {};
-  }
-  const auto& range = std::get<FileRange>(body);
-  const auto failed = [&](int error) {
-    return fail(Errc::io,
-                "Cannot read " + range.file.string() + ": " +
-                    (error != 0 ? std::strerror(error) : "it is shorter than when the upload began") + ".");
-  };
-  const int file = ::open(range.file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return failed(errno);
-  std::vector<std::byte> buffer(std::min<std::uint64_t>(range.length, 256U << 10));
-  std::uint64_t done = 0;
-  int error = 0;
-  while (done < range.length) {
-    const auto want = std::min<std::uint64_t>(buffer.size(), range.length - done);
-    const ssize_t got = ::pread(file, buffer.data(), want, static_cast<off_t>(range.offset + done));
-    if (got <= 0) {
-      error = got < 0 ? errno : 0;
-      break;
-    }
-    digests.add(Bytes(buffer.data(), static_cast<std::size_t>(got)));
-    done += static_cast<std::uint64_t>(got);
-  }
-  ::close(file);
-  if (done < range.length) return failed(error);
-  return {};
+bool worth_retrying(const HttpResponse& answer) {
+  return worth_retrying(answer.status) ||
+         (answer.status == 409 && is_passing(parse_service_error(answer.body).code));
 }
+
+const char* content_type(const std::string& key) {
+  return key.ends_with(".json") ? "application/json" : "application/octet-stream";
+}
+
+/// ETags under these are no MD5 of the content, though some services let them be one.
+bool is_encrypted(const HttpResponse& answer) {
+  return answer.header("x-amz-server-side-encryption").starts_with("aws:kms") ||
+         !answer.header("x-amz-server-side-encryption-customer-algorithm").empty();
+}
+
+/// Follows a list from page to page, and finds out one that has no end.
+class PageGuard {
+ public:
+  /// False: the list goes in circles, or on for ever.
+  bool accept(std::size_t entries, const std::string& next) {
+    total_ += entries;
+    empty_ = entries == 0 ? empty_ + 1 : 0;
+    return total_ <= kMostListed && empty_ <= kEmptyPages && (next.empty() || seen_.insert(next).second);
+  }
+
+ private:
+  std::set<std::string> seen_;
+  std::size_t total_ = 0;
+  int empty_ = 0;
+};
 
 }  // namespace
-
-Result<Md5> md5_of(const FileRange& range) {
-  Digests digests(static_cast<unsigned>(Digests::Want::md5));
-  if (auto read = digest_body(range, digests); !read) return std::unexpected(read.error());
-  return digests.md5();
-}
 
 struct Client::Call {
   std::string method;
@@ -80,7 +74,7 @@ struct Client::Call {
   std::variant<std::string, FileRange> body;
   std::string payload_hash = "UNSIGNED-PAYLOAD";
   std::function<bool(Bytes)> on_body;
-  std::function<void(std::uint64_t)> on_sent;
+  std::chrono::seconds quiet_time{0};  // HttpRequest::quiet_time
 };
 
 Client::Client(const S3Config& config)
@@ -119,7 +113,7 @@ Result<HttpResponse> Client::send_once(const Call& call, std::stop_token stop) {
                          std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
   request.body = call.body;
   request.on_body = call.on_body;
-  request.on_sent = call.on_sent;
+  request.quiet_time = call.quiet_time;
   return http_.perform(request, stop);
 }
 
@@ -127,7 +121,12 @@ Result<HttpResponse> Client::send(const Call& call, CallContext context, int* tr
   for (;;) {
     if (tries != nullptr) ++*tries;
     auto answer = send_once(call, context.stop);
-    if (answer && !worth_retrying(answer->status)) {
+    if (answer && answer->status == 501 && call.headers.contains("if-none-match")) {
+      Call unconditional = call;  // services that do not know the condition
+      unconditional.headers.erase("if-none-match");
+      return send(unconditional, context, tries);
+    }
+    if (answer && !worth_retrying(*answer)) {
       if (answer->status / 100 != 2) return std::unexpected(explain(call, *answer));
       context.budget.succeeded();
       return answer;
@@ -143,7 +142,15 @@ Result<HttpResponse> Client::send(const Call& call, CallContext context, int* tr
 }
 
 Error Client::explain(const Call& call, const HttpResponse& answer) const {
-  const std::string code = error_code(answer.body);
+  const ServiceError said = parse_service_error(answer.body);
+  Error error = explain_status(call, answer, said);
+  if (!said.message.empty()) error.message += " The service says: " + said.message;
+  if (!said.message.empty() && !said.message.ends_with('.')) error.message += '.';
+  return error;
+}
+
+Error Client::explain_status(const Call& call, const HttpResponse& answer, const ServiceError& said) const {
+  const std::string& code = said.code;
   const std::string& bucket = call.object.bucket;
   const std::string where = call.object.text() + " at " + config_.endpoint;
   const auto is = [&](std::string_view name) { return code == name; };
@@ -156,10 +163,8 @@ Error Client::explain(const Call& call, const HttpResponse& answer) const {
             "The access key is not known to " + config_.endpoint + ". Check AWS_ACCESS_KEY_ID."};
   if (is("AuthorizationHeaderMalformed") || is("PermanentRedirect") || is("InvalidRegion") ||
       answer.status == 301 || answer.status == 307) {
-    pugi::xml_document xml;
-    xml.load_buffer(answer.body.data(), answer.body.size());
     std::string right = answer.header("x-amz-bucket-region");
-    if (right.empty()) right = xml.child("Error").child_value("Region");
+    if (right.empty()) right = said.region;
     return {Errc::denied, "The region \"" + config_.region + "\" is wrong for bucket " + bucket + " at " +
                               config_.endpoint + (right.empty() ? "." : "; it is \"" + right + "\".") +
                               " Set AWS_REGION."};
@@ -177,98 +182,121 @@ Error Client::explain(const Call& call, const HttpResponse& answer) const {
                               (code.empty() ? "" : " (" + code + ")") +
                               ". Check the key, its permissions and the region."};
   if (answer.status == 404)
-    return {Errc::not_found, "There is no " + where + "." + (code.empty() ? "" : " (" + code + ")")};
+    return {Errc::not_found, "There is no " + where + (code.empty() ? "" : " (" + code + ")") + "."};
+  if (answer.status == 412)
+    return {Errc::already_exists, where + " is there already, and is not overwritten."};
   const std::string what = code.empty() ? "HTTP " + std::to_string(answer.status)
                                         : code + ", HTTP " + std::to_string(answer.status);
   return {answer.status >= 500 || answer.status == 429 || answer.status == 408 ? Errc::network : Errc::io,
           config_.endpoint + " refused " + call.method + " " + call.object.text() + " (" + what + ")."};
 }
 
-Result<std::string> Client::put_body(Call& call, Md5& md5, CallContext context) {
+Result<PartChecksums> Client::put_body(Call& call, CallContext context) {
   using Want = Digests::Want;
+  const auto mode = config_.payload_checksum;
   unsigned wanted = static_cast<unsigned>(Want::md5);
-  if (config_.payload_checksum == S3Config::Checksum::sha256) wanted |= static_cast<unsigned>(Want::sha256);
-  if (config_.payload_checksum == S3Config::Checksum::crc32c) wanted |= static_cast<unsigned>(Want::crc32c);
+  if (mode == S3Config::Checksum::sha256) wanted |= static_cast<unsigned>(Want::sha256);
+  if (mode == S3Config::Checksum::crc32c) wanted |= static_cast<unsigned>(Want::crc32c);
   Digests digests(wanted);
-  if (auto read = digest_body(call.body, digests); !read) return std::unexpected(read.error());
-  md5 = digests.md5();
-  if (config_.payload_checksum == S3Config::Checksum::sha256) call.payload_hash = hex(digests.sha256());
-  if (config_.payload_checksum == S3Config::Checksum::crc32c) {
+  if (const auto* text = std::get_if<std::string>(&call.body))
+    digests.add(as_bytes(*text));
+  else if (auto read = digest_range(std::get<FileRange>(call.body), digests); !read)
+    return std::unexpected(read.error());
+  PartChecksums sums;
+  sums.md5 = digests.md5();
+  if (mode == S3Config::Checksum::sha256) call.payload_hash = hex(digests.sha256());
+  if (mode == S3Config::Checksum::crc32c) {
     std::array<std::uint8_t, 4> sum{};
     store_be(reinterpret_cast<std::byte*>(sum.data()), digests.crc32c());
-    call.headers["x-amz-checksum-crc32c"] = base64(sum);
+    sums.crc32c = base64(sum);
+    call.headers["x-amz-checksum-crc32c"] = sums.crc32c;
+    call.headers["x-amz-sdk-checksum-algorithm"] = kCrc32c;  // without its name, Ceph does not check it
   }
   for (int attempt = 1;; ++attempt) {
     auto answer = send(call, context);
     if (!answer) return std::unexpected(answer.error());
-    const std::string etag = unquote(answer->header("etag"));
-    if (!etag_is_md5(etag) || etag == simple_etag(md5)) return etag;
+    sums.etag = unquote(answer->header("etag"));
+    if (!etag_is_md5(sums.etag) || sums.etag == simple_etag(sums.md5) || is_encrypted(*answer)) return sums;
     if (attempt == kCorruptedTries)
       return fail(Errc::io, "What " + config_.endpoint + " stored as " + call.object.text() +
-                                " differs from what was sent (ETag " + etag + ", MD5 " + simple_etag(md5) +
-                                "), " + std::to_string(attempt) + " times.");
+                                " differs from what was sent (ETag " + sums.etag + ", MD5 " +
+                                simple_etag(sums.md5) + "), " + std::to_string(attempt) + " times.");
+    call.headers.erase("if-none-match");  // what is there now is ours, and wrong
   }
 }
 
-Result<std::string> Client::put(const S3Url& object, const std::variant<std::string, FileRange>& body,
-                                Md5& md5, CallContext context, std::function<void(std::uint64_t)> on_sent) {
-  Call call{"PUT", object, {}, {}, body, "UNSIGNED-PAYLOAD", {}, std::move(on_sent)};
-  return put_body(call, md5, context);
+Result<PartChecksums> Client::put(const S3Url& object, const std::variant<std::string, FileRange>& body,
+                                  CallContext context, Replace replace) {
+  Call call;
+  call.method = "PUT";
+  call.object = object;
+  call.headers = {{"content-type", content_type(object.key)}};
+  call.body = body;
+  if (replace == Replace::nothing) call.headers["if-none-match"] = "*";
+  return put_body(call, context);
 }
 
-Result<std::string> Client::put_part(const S3Url& object, const std::string& upload_id, int part,
-                                     const FileRange& range, Md5& md5, CallContext context,
-                                     std::function<void(std::uint64_t)> on_sent) {
-  Call call{"PUT",
-            object,
-            {{"partNumber", std::to_string(part)}, {"uploadId", upload_id}},
-            {},
-            range,
-            "UNSIGNED-PAYLOAD",
-            {},
-            std::move(on_sent)};
-  return put_body(call, md5, context);
+Result<PartChecksums> Client::put_part(const S3Url& object, const std::string& upload_id, int part,
+                                       const FileRange& range, CallContext context) {
+  Call call;
+  call.method = "PUT";
+  call.object = object;
+  call.query = {{"partNumber", std::to_string(part)}, {"uploadId", upload_id}};
+  call.body = range;
+  return put_body(call, context);
 }
 
-Result<Client::CreatedUpload> Client::create_upload(const S3Url& object, std::uint64_t part_bytes,
+Result<Client::CreatedUpload> Client::create_upload(const S3Url& object,
+                                                    const std::map<std::string, std::string>& metadata,
                                                     CallContext context) {
   Call call;
   call.method = "POST";
   call.object = object;
   call.query = {{"uploads", ""}};
-  call.headers = {{"x-amz-meta-rtpx-part-bytes", std::to_string(part_bytes)}};
+  call.headers = {{"content-type", content_type(object.key)}};
+  for (const auto& [name, value] : metadata) call.headers["x-amz-meta-" + name] = value;
+  if (config_.payload_checksum == S3Config::Checksum::crc32c)
+    call.headers["x-amz-checksum-algorithm"] = kCrc32c;
   int tries = 0;
   auto answer = send(call, context, &tries);
   if (!answer) return std::unexpected(answer.error());
-  pugi::xml_document xml;
-  xml.load_buffer(answer->body.data(), answer->body.size());
-  const std::string id = xml.child("InitiateMultipartUploadResult").child_value("UploadId");
+  std::string id = parse_upload_id(answer->body);
   if (id.empty())
     return fail(Errc::malformed, config_.endpoint + " began no multipart upload of " + object.text() + ".");
-  return CreatedUpload{id, tries > 1};
+  return CreatedUpload{std::move(id), tries > 1};
 }
 
 Result<void> Client::complete_upload(const S3Url& object, const std::string& upload_id,
-                                     const std::vector<std::string>& etags, CallContext context) {
+                                     const std::vector<PartChecksums>& parts, CallContext context,
+                                     Replace replace) {
   Call call;
   call.method = "POST";
   call.object = object;
   call.query = {{"uploadId", upload_id}};
+  call.headers = {{"content-type", "application/xml"}};
+  if (replace == Replace::nothing) call.headers["if-none-match"] = "*";
   std::string body = "<CompleteMultipartUpload>";
-  for (std::size_t i = 0; i < etags.size(); ++i)
-    body += "<Part><PartNumber>" + std::to_string(i + 1) + "</PartNumber><ETag>\"" + etags[i] +
-            "\"</ETag></Part>";
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    body +=
+        "<Part><PartNumber>" + std::to_string(i + 1) + "</PartNumber><ETag>\"" + parts[i].etag + "\"</ETag>";
+    if (!parts[i].crc32c.empty()) body += "<ChecksumCRC32C>" + parts[i].crc32c + "</ChecksumCRC32C>";
+    body += "</Part>";
+  }
   body += "</CompleteMultipartUpload>";
   call.payload_hash = hex(sha256(body));
   call.body = body;
+  call.quiet_time = kQuietTimes * config_.low_speed_time;
   for (;;) {
     auto answer = send(call, context);
     if (!answer) return std::unexpected(answer.error());
-    const std::string code = error_code(answer->body);  // a 200 may still hold an error
-    if (code.empty()) return {};
-    const bool passing = code == "InternalError" || code == "SlowDown" || code == "ServiceUnavailable";
+    if (says_completed(answer->body)) return {};
+    const std::string code = parse_service_error(answer->body).code;
+    const bool passing = code.empty() || is_passing(code);  // without a code, the answer was cut off
     if (!passing || !context.budget.wait(context.stop)) {
-      answer->status = passing ? 503 : 400;
+      answer->status = code == "NoSuchUpload"         ? 404
+                       : code == "PreconditionFailed" ? 412
+                       : passing                      ? 503
+                                                      : 400;
       return std::unexpected(explain(call, *answer));
     }
   }
@@ -286,27 +314,23 @@ Result<void> Client::abort_upload(const S3Url& object, const std::string& upload
 
 Result<std::vector<OpenUpload>> Client::open_uploads(const S3Url& prefix, CallContext context) {
   std::vector<OpenUpload> out;
-  std::string key_marker, id_marker;
+  PageGuard guard;
+  Call call;
+  call.method = "GET";
+  call.object = {prefix.bucket, ""};
+  call.query = {{"uploads", ""}, {"prefix", prefix.key}};
   for (;;) {
-    Call call;
-    call.method = "GET";
-    call.object = {prefix.bucket, ""};
-    call.query = {{"uploads", ""}, {"prefix", prefix.key}};
-    if (!key_marker.empty()) {
-      call.query["key-marker"] = key_marker;
-      call.query["upload-id-marker"] = id_marker;
-    }
     auto answer = send(call, context);
     if (!answer) return std::unexpected(answer.error());
-    pugi::xml_document xml;
-    xml.load_buffer(answer->body.data(), answer->body.size());
-    const auto root = xml.child("ListMultipartUploadsResult");
-    for (const auto upload : root.children("Upload"))
-      out.push_back({upload.child_value("Key"), upload.child_value("UploadId")});
-    const std::string next = root.child_value("NextKeyMarker");
-    if (std::string_view(root.child_value("IsTruncated")) != "true" || next.empty()) return out;
-    key_marker = next;
-    id_marker = root.child_value("NextUploadIdMarker");
+    auto page = parse_upload_page(answer->body);
+    if (!page) return fail(Errc::malformed, no_list(prefix));
+    const std::size_t count = page->uploads.size();
+    std::ranges::move(page->uploads, std::back_inserter(out));
+    if (page->next_key.empty() && page->next_id.empty()) return out;
+    if (!guard.accept(count, page->next_key + "\n" + page->next_id))
+      return fail(Errc::malformed, endless(prefix));
+    call.query["key-marker"] = page->next_key;
+    call.query["upload-id-marker"] = page->next_id;
   }
 }
 
@@ -315,10 +339,19 @@ Result<ObjectInfo> Client::head(const S3Url& object, CallContext context) {
   call.method = "HEAD";
   call.object = object;
   auto answer = send(call, context);
+  if (!answer && answer.error().code != Errc::not_found && answer.error().code != Errc::network &&
+      answer.error().code != Errc::cancelled) {
+    // The answer to HEAD has no body to say why; the same question with one has.
+    call.method = "GET";
+    call.headers = {{"range", "bytes=0-0"}};
+    const auto why = send(call, context);
+    return std::unexpected(why ? answer.error() : why.error());
+  }
   if (!answer) return std::unexpected(answer.error());
   ObjectInfo info;
   info.bytes = std::strtoull(answer->header("content-length").c_str(), nullptr, 10);
   info.etag = unquote(answer->header("etag"));
+  info.encrypted = is_encrypted(*answer);
   constexpr std::string_view kPrefix = "x-amz-meta-";
   for (const auto& [name, value] : answer->headers)
     if (name.starts_with(kPrefix)) info.metadata[name.substr(kPrefix.size())] = value;
@@ -350,7 +383,7 @@ Result<void> Client::get(const S3Url& object, std::uint64_t from, std::uint64_t 
       context.budget.succeeded();
       continue;
     }
-    if (answer && !worth_retrying(answer->status) && answer->status / 100 != 2)
+    if (answer && !worth_retrying(*answer) && answer->status / 100 != 2)
       return std::unexpected(explain(call, *answer));
     if (!answer && answer.error().code != Errc::network) return std::unexpected(answer.error());
     if (done > before) context.budget.succeeded();
@@ -375,29 +408,35 @@ Result<std::string> Client::get_text(const S3Url& object, CallContext context) {
 
 Result<std::vector<S3Object>> Client::list(const S3Url& prefix, CallContext context) {
   std::vector<S3Object> out;
-  std::string token;
+  PageGuard guard;
+  Call call;
+  call.method = "GET";
+  call.object = {prefix.bucket, ""};
+  call.query = {{"list-type", "2"}, {"prefix", prefix.key}};
   for (;;) {
-    Call call;
-    call.method = "GET";
-    call.object = {prefix.bucket, ""};
-    call.query = {{"list-type", "2"}, {"prefix", prefix.key}};
-    if (!token.empty()) call.query["continuation-token"] = token;
     auto answer = send(call, context);
     if (!answer) return std::unexpected(answer.error());
-    pugi::xml_document xml;
-    xml.load_buffer(answer->body.data(), answer->body.size());
-    const auto root = xml.child("ListBucketResult");
-    for (const auto node : root.children("Contents")) {
-      S3Object object;
-      object.key = node.child_value("Key");
-      object.bytes = std::strtoull(node.child_value("Size"), nullptr, 10);
-      object.modified = node.child_value("LastModified");
-      object.etag = unquote(node.child_value("ETag"));
-      out.push_back(std::move(object));
-    }
-    token = root.child_value("NextContinuationToken");
-    if (std::string_view(root.child_value("IsTruncated")) != "true" || token.empty()) return out;
+    auto page = parse_object_page(answer->body);
+    if (!page) return fail(Errc::malformed, no_list(prefix));
+    for (const S3Object& object : page->objects)
+      if (!object.key.starts_with(prefix.key))
+        return fail(Errc::malformed,
+                    config_.endpoint + " lists an object that is not below " + prefix.text() + ".");
+    const std::size_t count = page->objects.size();
+    std::ranges::move(page->objects, std::back_inserter(out));
+    if (page->next.empty()) return out;
+    if (!guard.accept(count, page->next)) return fail(Errc::malformed, endless(prefix));
+    call.query["continuation-token"] = page->next;
   }
+}
+
+std::string Client::no_list(const S3Url& prefix) const {
+  return config_.endpoint + " answers no list of " + prefix.text() + ". Is it an S3 service?";
+}
+
+std::string Client::endless(const S3Url& prefix) const {
+  return config_.endpoint + " lists " + prefix.text() + " in circles, or more than " +
+         std::to_string(kMostListed) + " entries of it. Name a longer prefix.";
 }
 
 Result<void> Client::remove(const S3Url& object, CallContext context) {

@@ -1,165 +1,205 @@
 #include "s3/credentials.hpp"
 
-#include <cstdlib>
-#include <fstream>
-#include <nlohmann/json.hpp>
-#include <pugixml.hpp>
-#include <sstream>
+#include <algorithm>
 
-#include "s3/sign.hpp"
+#include "base/json.hpp"
+#include "base/utc_time.hpp"
+#include "s3/credential_process.hpp"
+#include "s3/instance_metadata.hpp"
+#include "s3/token_service.hpp"
 
 namespace rtpx::s3 {
 namespace {
 
-std::string read_text(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
+using Clock = std::chrono::system_clock;
+
+constexpr std::chrono::minutes kSoon{15};
+constexpr std::chrono::minutes kBeforeTheEnd{2};
+constexpr std::size_t kLongestChain = 8;  // of profiles, each a role taken on by the next
+
+std::string value_of(const ProfileValues& values, const char* key) {
+  const auto at = values.find(key);
+  return at == values.end() ? std::string() : at->second;
 }
 
-std::string trim(std::string_view text) {
-  const auto blank = " \t\r\n";
-  const auto from = text.find_first_not_of(blank);
-  if (from == text.npos) return {};
-  return std::string(text.substr(from, text.find_last_not_of(blank) - from + 1));
+std::optional<TemporaryCredentials> keys_of(const ProfileValues& values) {
+  const S3Credentials keys{value_of(values, "aws_access_key_id"), value_of(values, "aws_secret_access_key"),
+                           value_of(values, "aws_session_token")};
+  if (keys.access_key_id.empty() || keys.secret_access_key.empty()) return std::nullopt;
+  return TemporaryCredentials{keys, Clock::time_point::max()};
 }
 
-std::filesystem::path aws_file(const char* variable, const char* name) {
-  if (auto path = environment(variable)) return *path;
-  return std::filesystem::path(environment("HOME").value_or("/")) / ".aws" / name;
+std::string in_quotes(const std::string& profile) {
+  return "\"" + profile + "\"";
 }
 
-std::string profile_of(const S3Config& config) {
-  if (!config.profile.empty()) return config.profile;
-  return environment("AWS_PROFILE").value_or("default");
+/// Sign-ins through a browser; the AWS command hands out what they give.
+bool signs_in_by_browser(const ProfileValues& values) {
+  return std::ranges::any_of(values, [](const auto& entry) {
+    return entry.first.starts_with("sso_") || entry.first == "login_session";
+  });
 }
 
-std::chrono::system_clock::time_point parse_time(const std::string& iso) {
-  std::tm parts{};
-  if (strptime(iso.c_str(), "%Y-%m-%dT%H:%M:%S", &parts) == nullptr)
-    return std::chrono::system_clock::now() + std::chrono::minutes(15);
-  return std::chrono::system_clock::from_time_t(timegm(&parts));
+Error no_browser(const std::string& profile) {
+  return {Errc::denied,
+          "Profile " + in_quotes(profile) +
+              " signs in through a browser (SSO), which rtpx does not do. Let the AWS command do it: eval "
+              "\"$(aws configure export-credentials --profile " +
+              profile + " --format env)\", then run this again."};
+}
+
+Error needs_a_code(const std::string& profile) {
+  return {Errc::denied,
+          "The role of profile " + in_quotes(profile) +
+              " needs a code from an MFA device (mfa_serial), which rtpx does not ask for. Let the AWS "
+              "command do it: eval \"$(aws configure export-credentials --profile " +
+              profile + " --format env)\", then run this again."};
 }
 
 }  // namespace
 
-std::optional<std::string> environment(const char* name) {
-  const char* value = std::getenv(name);
-  if (value == nullptr || *value == '\0') return std::nullopt;
-  return value;
+Clock::time_point parse_expiration(const std::string& iso) {
+  if (iso.empty()) return Clock::time_point::max();
+  if (const auto time = parse_utc(iso)) return Clock::time_point(time->time_since_epoch());
+  return Clock::now() + kSoon;
 }
 
-std::optional<std::string> ini_value(const std::string& text, const std::string& profile,
-                                     const std::string& key) {
-  std::istringstream lines(text);
-  bool inside = false;
-  for (std::string line; std::getline(lines, line);) {
-    line = trim(line);
-    if (line.empty() || line[0] == '#' || line[0] == ';') continue;
-    if (line[0] == '[') {
-      std::string name = trim(line.substr(1, line.find(']') - 1));
-      if (name.starts_with("profile ")) name = trim(name.substr(8));
-      inside = name == profile;
-      continue;
-    }
-    const auto equals = line.find('=');
-    if (inside && equals != line.npos && trim(line.substr(0, equals)) == key)
-      return trim(line.substr(equals + 1));
-  }
-  return std::nullopt;
-}
-
-S3Config complete(S3Config config) {
-  const std::string shared = read_text(aws_file("AWS_CONFIG_FILE", "config"));
-  const std::string profile = profile_of(config);
-  const auto first_of = [&](std::string& field, std::initializer_list<const char*> variables,
-                            const char* key) {
-    for (const char* variable : variables)
-      if (field.empty()) field = environment(variable).value_or("");
-    if (field.empty() && key != nullptr) field = ini_value(shared, profile, key).value_or("");
+std::optional<TemporaryCredentials> parse_credentials_json(std::string_view text) {
+  const auto json = parse_json(text, "credentials");
+  if (!json || !json->is_object()) return std::nullopt;
+  const auto member = [&](const char* key) {
+    const auto at = json->find(key);
+    return at != json->end() && at->is_string() ? at->get<std::string>() : std::string();
   };
-  first_of(config.endpoint, {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"}, "endpoint_url");
-  first_of(config.region, {"AWS_REGION", "AWS_DEFAULT_REGION"}, "region");
-  first_of(config.ca_file, {"AWS_CA_BUNDLE"}, "ca_bundle");
-  if (config.region.empty()) config.region = "us-east-1";
-  if (!config.path_style) config.path_style = !config.endpoint.empty();
-  if (config.endpoint.empty()) config.endpoint = "https://s3." + config.region + ".amazonaws.com";
-  while (config.endpoint.ends_with('/')) config.endpoint.pop_back();
-  return config;
+  std::string token = member("SessionToken");
+  if (token.empty()) token = member("Token");
+  S3Credentials keys{member("AccessKeyId"), member("SecretAccessKey"), token};
+  if (keys.access_key_id.empty() || keys.secret_access_key.empty()) return std::nullopt;
+  return TemporaryCredentials{std::move(keys), parse_expiration(member("Expiration"))};
 }
 
 CredentialSource::CredentialSource(S3Config config, Http& http) : config_(std::move(config)), http_(http) {}
 
 Result<S3Credentials> CredentialSource::get() {
   if (config_.credentials) return *config_.credentials;
-  const auto id = environment("AWS_ACCESS_KEY_ID");
-  const auto secret = environment("AWS_SECRET_ACCESS_KEY");
-  if (config_.profile.empty() && id && secret)
-    return S3Credentials{*id, *secret, environment("AWS_SESSION_TOKEN").value_or("")};
-  if (auto found = from_shared_file()) return *found;
-
   const std::lock_guard lock(mutex_);
-  if (temporary_ && std::chrono::system_clock::now() + std::chrono::minutes(2) < temporary_->expires)
-    return temporary_->credentials;
-  for (const auto source : {&CredentialSource::from_web_identity, &CredentialSource::from_container}) {
-    auto found = (this->*source)();
+  if (!temporary_ || Clock::now() + kBeforeTheEnd >= temporary_->expires) {
+    auto found = find();
     if (!found) return std::unexpected(found.error());
-    if (!*found) continue;
-    temporary_ = **found;
-    return temporary_->credentials;
+    if (!*found)
+      return fail(Errc::denied,
+                  "No S3 credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give profile " +
+                      in_quotes(chosen_profile(config_).name) + " in " + shared_credentials_file().string() +
+                      ".");
+    temporary_ = std::move(*found);
   }
-  return fail(Errc::denied,
-              "No S3 credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give profile \"" +
-                  profile_of(config_) + "\" in " +
-                  aws_file("AWS_SHARED_CREDENTIALS_FILE", "credentials").string() + ".");
+  return temporary_->credentials;
 }
 
-std::optional<S3Credentials> CredentialSource::from_shared_file() const {
-  const std::string profile = profile_of(config_);
-  for (const auto& file :
-       {aws_file("AWS_SHARED_CREDENTIALS_FILE", "credentials"), aws_file("AWS_CONFIG_FILE", "config")}) {
-    const std::string text = read_text(file);
-    const auto id = ini_value(text, profile, "aws_access_key_id");
-    const auto secret = ini_value(text, profile, "aws_secret_access_key");
-    if (id && secret)
-      return S3Credentials{*id, *secret, ini_value(text, profile, "aws_session_token").value_or("")};
-  }
+CredentialSource::Found CredentialSource::find() {
+  if (config_.profile.empty())
+    if (auto found = from_environment(); found && *found) return found;
+  if (auto found = from_profile(); !found || *found) return found;
+  for (const auto source : {&CredentialSource::from_web_identity, &CredentialSource::from_container,
+                            &CredentialSource::from_instance})
+    if (auto found = (this->*source)(); !found || *found) return found;
   return std::nullopt;
 }
 
-/// STS AssumeRoleWithWebIdentity: unsigned, answers XML.
-Result<std::optional<CredentialSource::Temporary>> CredentialSource::from_web_identity() {
+CredentialSource::Found CredentialSource::from_environment() {
+  const auto id = environment("AWS_ACCESS_KEY_ID");
+  const auto secret = environment("AWS_SECRET_ACCESS_KEY");
+  if (!id || !secret) return std::nullopt;
+  return TemporaryCredentials{{*id, *secret, environment("AWS_SESSION_TOKEN").value_or("")}};
+}
+
+CredentialSource::Found CredentialSource::from_profile() {
+  const ProfileChoice chosen = chosen_profile(config_);
+  if (chosen.named && !read_profile(chosen.name))
+    return fail(Errc::denied, "There is no profile " + in_quotes(chosen.name) + " in " +
+                                  shared_credentials_file().string() + " or " +
+                                  shared_config_file().string() + ".");
+  return from_profile(chosen.name, {});
+}
+
+CredentialSource::Found CredentialSource::from_profile(const std::string& name,
+                                                       std::vector<std::string> asked_for) {
+  if (std::ranges::find(asked_for, name) != asked_for.end() || asked_for.size() == kLongestChain)
+    return fail(Errc::denied,
+                "The source_profile of profile " + in_quotes(asked_for.back()) + " leads in a circle.");
+  const auto values = read_profile(name);
+  if (!values && asked_for.empty()) return std::nullopt;
+  if (!values)
+    return fail(Errc::denied, "There is no profile " + in_quotes(name) + ", the source_profile of " +
+                                  in_quotes(asked_for.back()) + ".");
+  asked_for.push_back(name);
+  if (values->contains("role_arn")) return from_role(name, *values, std::move(asked_for));
+  if (auto keys = keys_of(*values)) return keys;
+  if (const auto command = value_of(*values, "credential_process"); !command.empty()) {
+    auto found = run_credential_process(command);
+    if (!found) return std::unexpected(found.error());
+    return std::move(*found);
+  }
+  if (signs_in_by_browser(*values)) return std::unexpected(no_browser(name));
+  if (asked_for.size() > 1) return fail(Errc::denied, "Profile " + in_quotes(name) + " has no credentials.");
+  return std::nullopt;
+}
+
+CredentialSource::Found CredentialSource::from_role(const std::string& name, const ProfileValues& values,
+                                                    std::vector<std::string> asked_for) {
+  Role role;
+  role.arn = value_of(values, "role_arn");
+  role.external_id = value_of(values, "external_id");
+  role.duration_seconds = value_of(values, "duration_seconds");
+  if (const auto session = value_of(values, "role_session_name"); !session.empty())
+    role.session_name = session;
+  if (values.contains("mfa_serial")) return std::unexpected(needs_a_code(name));
+  const auto answer = [](Result<TemporaryCredentials> found) -> Found {
+    if (!found) return std::unexpected(found.error());
+    return std::move(*found);
+  };
+  if (const auto file = value_of(values, "web_identity_token_file"); !file.empty())
+    return answer(assume_role_with_web_identity(http_, role, file, config_.region));
+
+  Found base = std::nullopt;
+  const std::string source = value_of(values, "source_profile"), kind = value_of(values, "credential_source");
+  if (source == name)
+    base = keys_of(values);
+  else if (!source.empty())
+    base = from_profile(source, std::move(asked_for));
+  else if (kind == "Environment")
+    base = from_environment();
+  else if (kind == "EcsContainer")
+    base = from_container();
+  else if (kind == "Ec2InstanceMetadata")
+    base = from_instance();
+  else
+    return fail(Errc::denied,
+                "Profile " + in_quotes(name) +
+                    " has a role_arn, but neither a source_profile nor a credential_source that rtpx "
+                    "knows.");
+  if (!base) return base;
+  if (!*base)
+    return fail(Errc::denied,
+                "Profile " + in_quotes(name) + " takes on role " + role.arn +
+                    ", but its source_profile or credential_source gives no credentials for that.");
+  return answer(assume_role(http_, role, (*base)->credentials, config_.region));
+}
+
+CredentialSource::Found CredentialSource::from_web_identity() {
   const auto token_file = environment("AWS_WEB_IDENTITY_TOKEN_FILE");
-  const auto role = environment("AWS_ROLE_ARN");
-  if (!token_file || !role) return std::nullopt;
-  HttpRequest request;
-  request.method = "POST";
-  request.url =
-      environment("AWS_ENDPOINT_URL_STS").value_or("https://sts." + config_.region + ".amazonaws.com");
-  request.headers = {"Content-Type: application/x-www-form-urlencoded"};
-  request.body = canonical_query({{"Action", "AssumeRoleWithWebIdentity"},
-                                  {"Version", "2011-06-15"},
-                                  {"RoleArn", *role},
-                                  {"RoleSessionName", environment("AWS_ROLE_SESSION_NAME").value_or("rtpx")},
-                                  {"WebIdentityToken", trim(read_text(*token_file))}});
-  auto answer = http_.perform(request);
-  if (!answer) return std::unexpected(answer.error());
-  pugi::xml_document xml;
-  xml.load_string(answer->body.c_str());
-  const auto node = xml.child("AssumeRoleWithWebIdentityResponse")
-                        .child("AssumeRoleWithWebIdentityResult")
-                        .child("Credentials");
-  if (answer->status != 200 || !node)
-    return fail(Errc::denied, "The token service refused the web identity of " + *token_file + " (HTTP " +
-                                  std::to_string(answer->status) + ").");
-  return Temporary{{node.child_value("AccessKeyId"), node.child_value("SecretAccessKey"),
-                    node.child_value("SessionToken")},
-                   parse_time(node.child_value("Expiration"))};
+  const auto arn = environment("AWS_ROLE_ARN");
+  if (!token_file || !arn) return std::nullopt;
+  Role role;
+  role.arn = *arn;
+  role.session_name = environment("AWS_ROLE_SESSION_NAME").value_or(role.session_name);
+  auto found = assume_role_with_web_identity(http_, role, *token_file, config_.region);
+  if (!found) return std::unexpected(found.error());
+  return std::move(*found);
 }
 
 /// The endpoint that container services offer: JSON over HTTP.
-Result<std::optional<CredentialSource::Temporary>> CredentialSource::from_container() {
+CredentialSource::Found CredentialSource::from_container() {
   HttpRequest request;
   if (const auto relative = environment("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"))
     request.url = "http://169.254.170.2" + *relative;
@@ -168,21 +208,23 @@ Result<std::optional<CredentialSource::Temporary>> CredentialSource::from_contai
   else
     return std::nullopt;
   auto token = environment("AWS_CONTAINER_AUTHORIZATION_TOKEN");
-  if (const auto file = environment("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")) token = trim(read_text(*file));
+  if (const auto file = environment("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")) {
+    token = read_small_file(*file);
+    while (!token->empty() && std::isspace(static_cast<unsigned char>(token->back()))) token->pop_back();
+  }
   if (token) request.headers.push_back("Authorization: " + *token);
+  request.direct = true;
   auto answer = http_.perform(request);
   if (!answer) return std::unexpected(answer.error());
-  const auto json = nlohmann::json::parse(answer->body, nullptr, false);
-  if (answer->status != 200 || !json.is_object() || !json.contains("AccessKeyId") ||
-      !json["AccessKeyId"].is_string() || !json.contains("SecretAccessKey") ||
-      !json["SecretAccessKey"].is_string())
+  auto found = answer->status == 200 ? parse_credentials_json(answer->body) : std::nullopt;
+  if (!found)
     return fail(Errc::denied, "The container's credential endpoint gave none (HTTP " +
                                   std::to_string(answer->status) + ").");
-  const auto text = [&](const char* key) {
-    return json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : std::string();
-  };
-  return Temporary{{text("AccessKeyId"), text("SecretAccessKey"), text("Token")},
-                   parse_time(text("Expiration"))};
+  return found;
+}
+
+CredentialSource::Found CredentialSource::from_instance() {
+  return credentials_of_instance(http_);
 }
 
 }  // namespace rtpx::s3

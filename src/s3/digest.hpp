@@ -39,6 +39,8 @@ class Digests {
   std::unique_ptr<State> state_;
 };
 
+inline constexpr std::size_t kMostParts = 10'000;  ///< of a multipart upload: AWS's limit
+
 /// The ETag of an object put at once, or of a multipart one: MD5 of the parts' MD5s, "-", their number.
 [[nodiscard]] std::string simple_etag(const Md5& digest);
 [[nodiscard]] std::string multipart_etag(const std::vector<Md5>& parts);

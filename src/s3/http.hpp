@@ -30,7 +30,10 @@ struct HttpRequest {
   /// Takes a 2xx answer's body piece by piece; false ends the transfer. Unset: the body is collected, up to
   /// 16 MiB.
   std::function<bool(Bytes)> on_body;
-  std::function<void(std::uint64_t)> on_sent;  ///< bytes of the body sent so far
+  /// Above 0: the answer may take any time and come at any speed, but be silent no longer than this.
+  std::chrono::seconds quiet_time{0};
+  std::chrono::milliseconds connect_timeout{0};  ///< 0: that of the Http
+  bool direct = false;                           ///< never through a proxy
 };
 
 struct HttpResponse {
@@ -58,7 +61,7 @@ class Http {
   Http& operator=(const Http&) = delete;
 
   /// Any HTTP status is an answer. Errors: network (the message names what failed, never a header),
-  /// denied (a certificate that is not trusted), io (reading the body's file), cancelled.
+  /// denied (a certificate that is not trusted), io (reading the body's file, a regular one), cancelled.
   [[nodiscard]] Result<HttpResponse> perform(const HttpRequest& request, std::stop_token stop = {});
 
  private:

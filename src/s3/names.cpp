@@ -91,6 +91,30 @@ Result<void> check_key(std::string_view key) {
   return {};
 }
 
+Result<void> check_plain_name(std::string_view name) {
+  const auto refuse = [&](const char* rule) {
+    return fail(Errc::invalid_argument, "\"" + std::string(name.substr(0, 200)) +
+                                            "\" cannot be the name of a recording's file: " + rule);
+  };
+  if (name.empty() || name.size() > 255) return refuse("it must have 1 to 255 bytes");
+  if (name.starts_with('.')) return refuse("it begins with a dot");
+  if (name.find('/') != name.npos) return refuse("it holds a slash");
+  if (!is_utf8(name)) return refuse("it is not UTF-8");
+  if (std::ranges::any_of(name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }))
+    return refuse("it holds control characters");
+  return {};
+}
+
+Result<void> check_download_name(std::string_view name) {
+  for (std::size_t from = 0; from <= name.size();) {
+    const std::size_t to = std::min(name.find('/', from), name.size());
+    if (auto ok = check_plain_name(name.substr(from, to - from)); !ok)
+      return fail(Errc::malformed, ok.error().message + ". Nothing was fetched.");
+    from = to + 1;
+  }
+  return {};
+}
+
 std::string join_key(std::string_view prefix, std::string_view rest) {
   while (prefix.ends_with('/')) prefix.remove_suffix(1);
   while (rest.starts_with('/')) rest.remove_prefix(1);

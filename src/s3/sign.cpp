@@ -16,9 +16,10 @@ std::string utc(std::chrono::sys_seconds when, const char* format) {
   return {text, std::strftime(text, sizeof text, format, &parts)};
 }
 
-Sha256 signing_key(const std::string& secret, const std::string& day, const std::string& region) {
+Sha256 signing_key(const std::string& secret, const std::string& day, const std::string& region,
+                   const std::string& service) {
   Sha256 key = hmac_sha256("AWS4" + secret, day);
-  for (const std::string& step : {region, std::string("s3"), std::string("aws4_request")})
+  for (const std::string& step : {region, service, std::string("aws4_request")})
     key = hmac_sha256(as_text(key), step);
   return key;
 }
@@ -50,10 +51,10 @@ std::vector<std::string> sign(const SignedParts& parts, const S3Credentials& cre
   const std::string canonical = parts.method + "\n" + parts.encoded_path + "\n" +
                                 canonical_query(parts.query) + "\n" + canonical_headers + "\n" + names +
                                 "\n" + parts.payload_hash;
-  const std::string scope = day + "/" + region + "/s3/aws4_request";
+  const std::string scope = day + "/" + region + "/" + parts.service + "/aws4_request";
   const std::string to_sign = "AWS4-HMAC-SHA256\n" + time + "\n" + scope + "\n" + hex(sha256(canonical));
-  const std::string signature =
-      hex(hmac_sha256(as_text(signing_key(credentials.secret_access_key, day, region)), to_sign));
+  const std::string signature = hex(
+      hmac_sha256(as_text(signing_key(credentials.secret_access_key, day, region, parts.service)), to_sign));
 
   std::vector<std::string> out;
   for (const auto& [name, value] : headers) out.push_back(name + ": " + value);

@@ -49,9 +49,10 @@ class S3Uploader final : public Uploader {
   UploadTaskRef upload(Task task, Done done) override {
     Job job;
     job.ref = next_ref();
-    job.folder = fs::absolute(task.folder);
+    job.folder = recording_folder(task.folder);
     job.done = std::move(done);
     job.whole = std::move(task.whole);
+    job.task.endpoint = client_.config().endpoint;
     job.task.bucket = config_.bucket_name;
     job.task.base_path = config_.base_path;
     job.task.upload_manifest = config_.upload_manifest;
@@ -59,25 +60,36 @@ class S3Uploader final : public Uploader {
     for (const fs::path& file : task.files) job.task.files.push_back(file.string());
     job.task.manifest = std::move(task.manifest);
     const UploadTaskRef ref = job.ref;
-    if (auto saved = save_task(job.folder, job.task); !saved) job.failed_before = saved.error();
+    for (const std::string& file : job.task.files)
+      if (auto ok = check_plain_name(file); !ok) job.failed_before = ok.error();
+    if (!job.failed_before)
+      if (auto saved = save_task(job.folder, job.task); !saved) job.failed_before = saved.error();
     if (auto held = hold(job.folder); !held) job.failed_before = held.error();
     push(std::move(job));
     return ref;
   }
 
   void file_growing(const fs::path& file, std::uint64_t bytes) override {
-    if (!hold(fs::absolute(file).parent_path())) return;  // its end will tell
+    const fs::path folder = recording_folder(file.parent_path());
+    if (!check_plain_name(file.filename().string()) || !hold(folder)) return;  // its end will tell
     const std::lock_guard lock(mutex_);
-    growth_[fs::absolute(file)] = bytes;
+    growth_[folder / file.filename()] = bytes;
+    changed_.notify_all();
+  }
+
+  void prove(fs::path folder, std::vector<fs::path> files, Proven answer) override {
+    const std::lock_guard lock(mutex_);
+    questions_.push_back({recording_folder(folder), std::move(files), std::move(answer)});
     changed_.notify_all();
   }
 
   void resume(const fs::path& base_folder, Done done) override {
-    for (const fs::path& folder : folders_with_uploads(fs::absolute(base_folder))) {
+    for (const fs::path& folder : folders_with_queues(recording_folder(base_folder))) {
       if (holds(folder)) continue;  // ours, and under way
       for (TaskState& task : unfinished_tasks(folder)) {
-        if (task.bucket != config_.bucket_name) continue;  // another uploader's
-        if (!hold(folder)) break;                          // another uploader is at it
+        if (task.bucket != config_.bucket_name || task.endpoint != client_.config().endpoint)
+          continue;                // another uploader's
+        if (!hold(folder)) break;  // another uploader is at it
         Job job;
         job.ref = next_ref();
         job.folder = folder;
@@ -97,6 +109,12 @@ class S3Uploader final : public Uploader {
     Manifest whole;
     Done done;
     std::optional<Error> failed_before;
+  };
+
+  struct Question {
+    fs::path folder;
+    std::vector<fs::path> files;
+    Proven answer;
   };
 
   /// Makes the folder's queue ours until nothing of it is left to do.
@@ -156,10 +174,18 @@ class S3Uploader final : public Uploader {
     return job;
   }
 
+  /// What cannot wait for the end of long uploads: growing files and questions.
   void run_growth(std::stop_token stop) {
     for (;;) {
       std::unique_lock lock(mutex_);
-      if (!changed_.wait(lock, stop, [&] { return !growth_.empty(); })) return;
+      if (!changed_.wait(lock, stop, [&] { return !growth_.empty() || !questions_.empty(); })) return;
+      if (!questions_.empty()) {
+        const Question question = std::move(questions_.front());
+        questions_.pop_front();
+        lock.unlock();
+        question.answer(proven_of(question, stop));
+        continue;
+      }
       const auto [file, bytes] = *growth_.begin();
       growth_.erase(growth_.begin());
       lock.unlock();
@@ -169,8 +195,19 @@ class S3Uploader final : public Uploader {
       const auto object = object_of(config_.bucket_name, config_.base_path, file.parent_path(), name);
       if (uploads_.of(file.parent_path(), name, object)->grow(bytes, {budget, stop})) continue;
       lock.lock();
-      changed_.wait_for(lock, stop, kGrowthPause, [] { return false; });
+      changed_.wait_for(lock, stop, kGrowthPause, [&] { return !questions_.empty(); });
     }
+  }
+
+  std::vector<fs::path> proven_of(const Question& question, std::stop_token stop) {
+    std::vector<fs::path> out;
+    RetryBudget budget(kGrowthPatience);
+    for (const fs::path& file : question.files) {
+      const auto object = object_of(config_.bucket_name, config_.base_path, question.folder, file.string());
+      const auto like = compare_with_stored(client_, question.folder / file, object, {budget, stop});
+      if (like && *like == Likeness::same) out.push_back(file);
+    }
+    return out;
   }
 
   S3UploadConfig config_;
@@ -179,6 +216,7 @@ class S3Uploader final : public Uploader {
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<Job> jobs_;
+  std::deque<Question> questions_;
   std::map<fs::path, std::uint64_t> growth_;  // file to its bytes on disk
   std::map<fs::path, QueueLock> held_;
   std::stop_source stop_;

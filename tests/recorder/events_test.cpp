@@ -293,6 +293,11 @@ class TestUploader final : public Uploader {
     const std::lock_guard lock(mutex);
     resumed.push_back(base_folder);
   }
+  void prove(std::filesystem::path, std::vector<std::filesystem::path> files, Proven proven) override {
+    ++asked;
+    if (lost) files.clear();
+    proven(std::move(files));
+  }
   void answer(std::size_t n, bool good) {
     Done done;
     Task task;
@@ -313,6 +318,8 @@ class TestUploader final : public Uploader {
   std::vector<Done> dones;
   std::map<std::filesystem::path, std::uint64_t> grown;
   std::vector<std::filesystem::path> resumed;
+  std::atomic<bool> lost = false;  ///< the service has nothing of what was stored
+  std::atomic<int> asked = 0;
 };
 
 TEST(RecorderUpload, EndedTracksAreHandedToTheUploaderWithTheWholeManifest) {
@@ -383,8 +390,12 @@ TEST(RecorderUpload, UploadedFilesAreDeletedWhenSpaceIsLow) {
   s.end("a");
   s.end("b");
   const auto folder = s.recorder->folder();
+  uploader->lost = true;
   uploader->answer(0, true);
   uploader->answer(1, false);
+  ASSERT_TRUE(eventually([&] { return uploader->asked > 1; }));
+  EXPECT_FALSE(disk.content(folder / "a.rtpx").empty()) << "the service has lost it since";
+  uploader->lost = false;
   ASSERT_TRUE(eventually([&] { return disk.content(folder / "a.rtpx").empty(); }));
   ASSERT_TRUE(eventually([&] {
     const auto manifest = parse_manifest(disk.content(folder / "manifest.json"));

@@ -151,7 +151,7 @@ TEST_F(S3Command, ExitStatusAndMessageSayWhatToDo) {
 TEST_F(S3Command, CtrlCLeavesAQueueThatResumeFinishes) {
   make_recording(dir_ / "r", 10, 60U << 20);
   const auto a_part_is_stored = [&] {
-    const auto state = s3::load_object_state(dir_ / "r", "video.rtpx");
+    const auto state = test::upload_state(dir_ / "r", "video.rtpx");
     return state && !state->parts.empty();
   };
   const auto stopped = rtpx({"upload", dir_ / "r", url(""), "--parallel", "1"}, a_part_is_stored);

@@ -10,6 +10,9 @@ Commands, a line each on standard input, answered by "ok":
   match TEXT N COUNT   the same, for requests whose first line contains TEXT
   cut TEXT BYTES COUNT the next COUNT requests like that lose their connection after BYTES of a body
   forget TEXT COUNT    the next COUNT requests like that are done, and their answers lost
+  pretend TEXT CODE COUNT   answer the next COUNT requests like that with status 200 and an error document
+  trickle TEXT SECONDS COUNT   answer the next COUNT requests like that with white space for so long, then with the body
+  seen TEXT       answer "seen N": requests like that since the last "pass"
   count           answer "count N BYTES": requests relayed since the last count, bytes of their bodies
 """
 import asyncio
@@ -23,6 +26,9 @@ class Faults:
     status, status_text, status_left = 0, "", 0
     cut_text, cut_bytes, cut_left = "", 0, 0
     forget_text, forget_left = "", 0
+    pretend_text, pretend_code, pretend_left = "", "", 0
+    trickle_text, trickle_seconds, trickle_left = "", 0, 0
+    first_lines = []
     requests, bytes = 0, 0
 
 
@@ -58,6 +64,7 @@ async def serve(reader, writer):
         return
     first = head.split(b"\r\n", 1)[0].decode("latin-1")
     faults.requests += 1
+    faults.first_lines.append(first)
     if faults.hang:
         try:
             await asyncio.sleep(3600)
@@ -70,6 +77,15 @@ async def serve(reader, writer):
         await writer.drain()
         writer.close()
         return
+    if faults.pretend_left > 0 and faults.pretend_text in first:
+        faults.pretend_left -= 1
+        body = b"<?xml version=\"1.0\"?><Error><Code>%s</Code><Message>Pretended.</Message></Error>" % faults.pretend_code.encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body)
+        await writer.drain()
+        writer.close()
+        return
+    trickle = faults.trickle_left > 0 and faults.trickle_text in first
+    faults.trickle_left -= trickle
     limit = None
     if faults.cut_left > 0 and faults.cut_text in first:
         faults.cut_left -= 1
@@ -96,6 +112,15 @@ async def serve(reader, writer):
     if forget:
         await up_reader.read()
         writer.close()
+    elif trickle:
+        _, _, body = (await up_reader.read()).partition(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n")
+        for _ in range(2 * faults.trickle_seconds):
+            writer.write(b" ")
+            await asyncio.sleep(0.5)
+        writer.write(body[body.index(b"<CompleteMultipartUploadResult"):])
+        await writer.drain()
+        writer.close()
     else:
         await pump(up_reader, writer)
     sending.cancel()
@@ -116,6 +141,9 @@ async def main():
             print("count", faults.requests, faults.bytes, flush=True)
             faults.requests = faults.bytes = 0
             continue
+        if words[0] == "seen":
+            print("seen", sum(words[1] in line for line in faults.first_lines), flush=True)
+            continue
         faults.hang = words[0] == "hang"
         if words[0] == "refuse" and server:
             server.close()
@@ -124,7 +152,8 @@ async def main():
         if words[0] != "refuse" and server is None:
             server = await listen()
         if words[0] == "pass":
-            faults.status_left = faults.cut_left = faults.forget_left = 0
+            faults.status_left = faults.cut_left = faults.forget_left = faults.pretend_left = faults.trickle_left = 0
+            faults.first_lines.clear()
         if words[0] == "status":
             faults.status, faults.status_text, faults.status_left = int(words[1]), "", int(words[2])
         if words[0] == "match":
@@ -133,6 +162,10 @@ async def main():
             faults.cut_text, faults.cut_bytes, faults.cut_left = words[1], int(words[2]), int(words[3])
         if words[0] == "forget":
             faults.forget_text, faults.forget_left = words[1], int(words[2])
+        if words[0] == "pretend":
+            faults.pretend_text, faults.pretend_code, faults.pretend_left = words[1], words[2], int(words[3])
+        if words[0] == "trickle":
+            faults.trickle_text, faults.trickle_seconds, faults.trickle_left = words[1], int(words[2]), int(words[3])
         print("ok", flush=True)
 
 

@@ -122,7 +122,7 @@ TEST_F(S3Faults, AStopLeavesTheQueueAndResumeMovesOnlyTheRest) {
     if (p.bytes > 10U << 20) stop.request_stop();
   };
   ASSERT_EQ(upload_recording(dir_ / "r", {bucket, ""}, options).error().code, Errc::cancelled);
-  const auto state = s3::load_object_state(dir_ / "r", "video.rtpx");
+  const auto state = test::upload_state(dir_ / "r", "video.rtpx");
   ASSERT_TRUE(state);
   EXPECT_GE(state->parts.size(), 2U) << "finished parts are on disk";
   ASSERT_FALSE(state->upload_id.empty());
@@ -139,10 +139,10 @@ TEST_F(S3Faults, AnUploadBegunWithoutItsIdOnDiskIsAborted) {
   s3::Client client(server->config());
   s3::RetryBudget budget(10s);
   s3::ObjectState state;
-  state.object = {bucket, "r/video.rtpx"};
+  state.target = {server->relay_config().endpoint, {bucket, "r/video.rtpx"}};
   state.file = "video.rtpx";
   state.upload_wanted = true;
-  ASSERT_TRUE(client.create_upload(state.object, 5U << 20, {budget, {}}));
+  ASSERT_TRUE(client.create_upload(state.target.object, {}, {budget, {}}));
   ASSERT_TRUE(s3::save_object_state(dir_ / "r", state));
   ASSERT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, through_relay(server)));
   expect_whole_and_no_orphan(server, bucket);
@@ -153,7 +153,7 @@ TEST_F(S3Faults, AMultipartUploadThatTheServerForgotBeginsAgain) {
   make_recording(dir_ / "r", 100, kVideo);
   const std::string bucket = server->make_bucket();
   s3::ObjectState state;
-  state.object = {bucket, "r/video.rtpx"};
+  state.target = {server->relay_config().endpoint, {bucket, "r/video.rtpx"}};
   state.file = "video.rtpx";
   state.upload_wanted = true;
   state.upload_id = "bm8tc3VjaC11cGxvYWQ";

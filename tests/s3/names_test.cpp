@@ -26,6 +26,22 @@ TEST(S3Names, KeysAreBoundedUtf8WithoutClimbing) {
   EXPECT_FALSE(check_key(std::string(1025, 'a')));
 }
 
+TEST(S3Names, FilesOfARecordingHavePlainNames) {
+  for (const char* good : {"video.rtpx", "a b", "ü", "a..b"}) EXPECT_TRUE(check_plain_name(good)) << good;
+  for (const char* bad : {"", ".", "..", ".hidden", "a/b", "/a", "a\nb", "\xff"})
+    EXPECT_FALSE(check_plain_name(bad)) << bad;
+  EXPECT_FALSE(check_plain_name(std::string(256, 'a')));
+  EXPECT_FALSE(check_plain_name(std::string("a\0b", 3)));
+}
+
+TEST(S3Names, DownloadsAreNeitherHiddenNorElsewhere) {
+  for (const char* good : {"video.rtpx", "output/video.webm", "a/b/c"})
+    EXPECT_TRUE(check_download_name(good)) << good;
+  for (const char* bad :
+       {"", "/a", "a/", "a//b", "../a", "a/../b", "a/.b", ".a/b", "a/.", ".rtpx-upload/task-1.json"})
+    EXPECT_FALSE(check_download_name(bad)) << bad;
+}
+
 TEST(S3Names, UrlsAreSplitAtTheFirstSlash) {
   const auto url = parse_s3_url("s3://bucket/a/b");
   ASSERT_TRUE(url);

@@ -5,6 +5,7 @@
 
 #include "s3/client.hpp"
 #include "s3/queue_file.hpp"
+#include "s3/recording.hpp"
 #include "s3/recording_uploads.hpp"
 #include "s3/server.hpp"
 
@@ -30,7 +31,7 @@ void expect_stored_once(S3Server* server, const std::string& bucket, const std::
   const S3Url prefix{bucket, "calls/" + folder.filename().string()};
   const auto listed = list_objects(prefix, options);
   ASSERT_TRUE(listed) << listed.error().message;
-  const auto files = s3::files_of_recording(folder);
+  const auto files = s3::files_of_recording(folder).value();
   EXPECT_EQ(listed->size(), files.size() + 1) << "each file once, and the manifest";
   TempDir back;
   const auto fetched = download_recording(prefix, back.path(), options);
@@ -113,7 +114,7 @@ TEST(UploadingRecorder, AKilledProcessIsFinishedByTheNextOneWhileItRecords) {
       {std::filesystem::read_symlink("/proc/self/exe"), "--record-until-killed", base, bucket}));
   const std::filesystem::path left = killed.read_line();
   for (int i = 0; i < 1000; ++i) {
-    const auto state = s3::load_object_state(left, "camera.rtpx");
+    const auto state = test::upload_state(left, "camera.rtpx");
     if (state && !state->parts.empty()) break;
     std::this_thread::sleep_for(10ms);
   }
@@ -141,7 +142,7 @@ TEST(UploadingRecorder, OnlyTheLastPartsAreLeftWhenALongCallEnds) {
     else
       std::this_thread::sleep_for(20ms);
     full = std::filesystem::file_size(recording.folder() / "camera.rtpx") / (5U << 20);
-    if (const auto state = s3::load_object_state(recording.folder(), "camera.rtpx"))
+    if (const auto state = test::upload_state(recording.folder(), "camera.rtpx"))
       stored = state->parts.size();
   }
   (void)server->traffic();
@@ -150,7 +151,7 @@ TEST(UploadingRecorder, OnlyTheLastPartsAreLeftWhenALongCallEnds) {
   const auto left = server->traffic();
   const std::uint64_t all = std::filesystem::file_size(folder / "camera.rtpx");
   std::uint64_t others = 0;
-  for (const std::string& file : s3::files_of_recording(folder))
+  for (const std::string& file : s3::files_of_recording(folder).value())
     if (file != "camera.rtpx") others += std::filesystem::file_size(folder / file);
   EXPECT_GT(all, 30U << 20);
   EXPECT_LT(left.body_bytes, others + (10U << 20))

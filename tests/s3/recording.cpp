@@ -34,4 +34,10 @@ void make_recording(const std::filesystem::path& folder, std::size_t audio_bytes
   write_file(folder / "manifest.json", serialize_manifest(manifest));
 }
 
+std::optional<s3::ObjectState> upload_state(const std::filesystem::path& folder, const std::string& file) {
+  for (s3::ObjectState& state : s3::load_object_states(folder))
+    if (state.file == file) return std::move(state);
+  return std::nullopt;
+}
+
 }  // namespace rtpx::test

@@ -10,6 +10,7 @@ namespace {
 
 const std::string kScripts = test::source_dir() / "tests/s3/";
 constexpr int kRelay = 5;  // the servers use the ports before it
+constexpr int kOther = 7;
 
 std::unique_ptr<Child> start(std::vector<std::string> command) {
   command.front() = kScripts + command.front();
@@ -23,30 +24,83 @@ std::unique_ptr<Child> start(std::vector<std::string> command) {
 
 }  // namespace
 
+namespace {
+
+S3Config config_at(int port, S3Credentials credentials) {
+  S3Config config;
+  config.endpoint = "http://127.0.0.1:" + std::to_string(port);
+  config.credentials = std::move(credentials);
+  config.region = "us-east-1";
+  config.low_speed_time = std::chrono::seconds(2);
+  return config;
+}
+
+const S3Credentials kStubCredentials{"STUBKEY", "SKSTUB/abc+def", ""};
+
+/// Creating a bucket is a PUT of its own URL: an object with an empty key.
+std::string create_bucket(const S3Config& config, int number) {
+  const std::string name = "rtpx-" + std::to_string(::getpid()) + "-" + std::to_string(number);
+  s3::Client client(config);
+  s3::RetryBudget budget(std::chrono::seconds(60));
+  if (auto made = client.put({name, ""}, std::string(), {budget, {}}); !made)
+    ADD_FAILURE() << made.error().message;
+  return name;
+}
+
+}  // namespace
+
+StubServer::StubServer(int port)
+    : port_(port), child_(start({"stub_server", folder_.path(), std::to_string(port)})) {}
+
+S3Config StubServer::config() const {
+  return config_at(port_, kStubCredentials);
+}
+
+void StubServer::tell(const std::string& command) {
+  child_->send(command);
+  child_->wait_for("ok");
+}
+
+int StubServer::sums_without_names() {
+  child_->send("unnamed");
+  int count = -1;
+  (void)std::sscanf(child_->read_line().c_str(), "unnamed %d", &count);
+  return count;
+}
+
+std::string StubServer::make_bucket() {
+  return create_bucket(config(), ++buckets_);
+}
+
 S3Server* S3Server::get() {
   static const std::unique_ptr<S3Server> server = [] {
     const char* wanted = std::getenv("RTPX_S3_SERVER");
-    const bool ceph = wanted != nullptr && wanted == std::string_view("ceph");
-    const bool there = ceph ? installed("radosgw") && installed("ceph-mon") && installed("ceph-osd")
-                            : installed("swift-proxy-server") && installed("memcached");
-    return std::unique_ptr<S3Server>(there ? new S3Server(ceph) : nullptr);
+    const std::string name = wanted != nullptr ? wanted : "swift";
+    const Kind kind = name == "ceph" ? Kind::ceph : name == "stub" ? Kind::stub : Kind::swift;
+    const bool there =
+        kind == Kind::ceph
+            ? installed("radosgw") && installed("ceph-mon") && installed("ceph-osd")
+            : kind == Kind::stub || (installed("swift-proxy-server") && installed("memcached"));
+    return std::unique_ptr<S3Server>(there ? new S3Server(kind) : nullptr);
   }();
   return server.get();
 }
 
-S3Server::S3Server(bool ceph) : ceph_(ceph), port_(20000 + ::getpid() % 1500 * 8) {
-  server_ = start({ceph ? "ceph_server" : "swift_server", folder_ / "server", std::to_string(port_)});
+S3Server::S3Server(Kind kind) : kind_(kind), port_(20000 + ::getpid() % 1500 * 8) {
+  static constexpr const char* kNames[] = {"swift_server", "ceph_server", "stub_server"};
+  server_ = start({kNames[static_cast<int>(kind)], folder_ / "server", std::to_string(port_)});
   relay_ = start({"fault_proxy.py", std::to_string(port_ + kRelay), std::to_string(port_)});
 }
 
+StubServer& S3Server::other() {
+  if (!other_) other_ = std::make_unique<StubServer>(port_ + kOther);
+  return *other_;
+}
+
 S3Config S3Server::config_for(int port) const {
-  S3Config config;
-  config.endpoint = "http://127.0.0.1:" + std::to_string(port);
-  config.credentials =
-      ceph_ ? S3Credentials{"AKTEST", "SKTEST/abc+def", ""} : S3Credentials{"t:t", "SKTEST", ""};
-  config.region = "us-east-1";
-  config.low_speed_time = std::chrono::seconds(2);
-  return config;
+  if (kind_ == Kind::stub) return config_at(port, kStubCredentials);
+  return config_at(port, kind_ == Kind::ceph ? S3Credentials{"AKTEST", "SKTEST/abc+def", ""}
+                                             : S3Credentials{"t:t", "SKTEST", ""});
 }
 
 S3UploadConfig upload_config(const S3Config& service, const std::string& bucket,
@@ -88,6 +142,13 @@ S3Server::Traffic S3Server::traffic() {
   return out;
 }
 
+int S3Server::seen(const std::string& text) {
+  relay_->send("seen " + text);
+  int count = -1;
+  (void)std::sscanf(relay_->read_line().c_str(), "seen %d", &count);
+  return count;
+}
+
 void S3Server::down() {
   server_->send("down");
   server_->wait_for("ok");
@@ -99,18 +160,10 @@ void S3Server::up() {
 }
 
 std::string S3Server::make_bucket() {
-  const std::string name = "rtpx-" + std::to_string(::getpid()) + "-" + std::to_string(++buckets_);
   S3Config patient = config();
   // After a kill, radosgw waits for the dead one's answers.
   patient.low_speed_time = std::chrono::seconds(30);
-  s3::Client client(patient);
-  s3::RetryBudget budget(std::chrono::seconds(60));
-  s3::Md5 md5{};
-  // Creating a bucket is a PUT of its own URL: an object with an empty key.
-  if (auto made = client.put({name, ""}, std::string(), md5, {budget, {}}); !made) {
-    ADD_FAILURE() << made.error().message;
-  }
-  return name;
+  return create_bucket(patient, ++buckets_);
 }
 
 }  // namespace rtpx::test

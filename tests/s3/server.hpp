@@ -11,8 +11,25 @@
 
 namespace rtpx::test {
 
-/// One real S3 server for all tests of the process, and a relay before it that can misbehave. OpenStack
-/// Swift, or Ceph's radosgw with RTPX_S3_SERVER=ceph.
+/// A second S3 service, in memory, that can do what AWS and newer servers do; see stub_server.
+class StubServer {
+ public:
+  explicit StubServer(int port);
+  [[nodiscard]] S3Config config() const;
+  /// Tells it; see stub_server.
+  void tell(const std::string& command);
+  [[nodiscard]] std::string make_bucket();
+  /// Payload checksums that came without the name of their algorithm.
+  [[nodiscard]] int sums_without_names();
+
+ private:
+  TempDir folder_;
+  int port_, buckets_ = 0;
+  std::unique_ptr<Child> child_;
+};
+
+/// One S3 server for all tests of the process, and a relay before it that can misbehave. OpenStack Swift, or
+/// with RTPX_S3_SERVER=ceph Ceph's radosgw, or with RTPX_S3_SERVER=stub one like that above.
 class S3Server {
  public:
   /// Null where the server is not installed.
@@ -30,22 +47,28 @@ class S3Server {
     std::uint64_t body_bytes;
   };
   Traffic traffic();
+  /// Requests through the relay, since it was last told "pass", whose first lines contain `text`.
+  [[nodiscard]] int seen(const std::string& text);
   /// Kills the server as by a power cut, and starts it again with what it had stored.
   void down();
   void up();
   /// A new empty bucket.
   [[nodiscard]] std::string make_bucket();
-  [[nodiscard]] bool checks_regions() const { return !ceph_; }
+  [[nodiscard]] bool checks_regions() const { return kind_ != Kind::ceph; }
+  /// Another service, which has nothing of what this one has.
+  [[nodiscard]] StubServer& other();
   /// A port of this process that nothing uses.
   [[nodiscard]] int spare_port() const { return port_ + 6; }
 
  private:
-  explicit S3Server(bool ceph);
+  enum class Kind : std::uint8_t { swift, ceph, stub };
+  explicit S3Server(Kind kind);
   [[nodiscard]] S3Config config_for(int port) const;
-  bool ceph_;
+  Kind kind_;
   TempDir folder_;
   int port_ = 0;
   std::unique_ptr<Child> server_, relay_;
+  std::unique_ptr<StubServer> other_;
   int buckets_ = 0;
 };
 

@@ -42,10 +42,11 @@ TEST(S3Digest, EtagsAreMd5sOfPartsAndTheirNumber) {
 TEST(S3Credentials, ProfilesAreReadFromIniText) {
   const std::string text =
       "[default]\naws_access_key_id = A\n# note\n[profile work]\n  region=eu-west-1 \n[other]\nregion = x\n";
-  EXPECT_EQ(ini_value(text, "default", "aws_access_key_id"), "A");
-  EXPECT_EQ(ini_value(text, "work", "region"), "eu-west-1");
-  EXPECT_FALSE(ini_value(text, "work", "aws_access_key_id"));
-  EXPECT_FALSE(ini_value("[", "", "x"));
+  EXPECT_EQ(ini_section(text, "default")->at("aws_access_key_id"), "A");
+  EXPECT_EQ(ini_section(text, "work")->at("region"), "eu-west-1");
+  EXPECT_FALSE(ini_section(text, "work")->contains("aws_access_key_id"));
+  EXPECT_FALSE(ini_section("[", "x"));
+  EXPECT_FALSE(ini_section(text, "profile work"));
 }
 
 }  // namespace

@@ -83,7 +83,7 @@ TEST(S3Uploader, FailureKeepsTheLocalLocationAndTheQueue) {
   ASSERT_NE(failed, nullptr);
   EXPECT_EQ(failed->manifest.at("audio").location, "audio.rtpx");
   EXPECT_EQ(s3::load_tasks(dir / "r").size(), 1U);
-  const std::string queue = read_file(dir / "r" / s3::kQueueFolder / "task-1.json");
+  const std::string queue = read_file(s3::queue_of(dir / "r") / "task-1.json");
   EXPECT_EQ(queue.find("SKTEST"), std::string::npos) << "no secret in the queue";
 }
 
@@ -95,11 +95,11 @@ TEST(S3Uploader, AGrowingFileIsStoredPartByPartWhileItGrows) {
   auto uploader = make_s3_uploader(upload_config(server->config(), bucket, "base"));
   (*uploader)->file_growing(dir / "r" / "video.rtpx", 13U << 20);
   for (int i = 0; i < 200; ++i) {
-    const auto state = s3::load_object_state(dir / "r", "video.rtpx");
+    const auto state = test::upload_state(dir / "r", "video.rtpx");
     if (state && state->parts.size() == 2) break;
     std::this_thread::sleep_for(50ms);
   }
-  ASSERT_EQ(s3::load_object_state(dir / "r", "video.rtpx")->parts.size(), 2U);
+  ASSERT_EQ(test::upload_state(dir / "r", "video.rtpx")->parts.size(), 2U);
   write_file(dir / "r" / "video.rtpx", read_file(dir / "r" / "video.rtpx") + noise(1000, 9));
   Waiting waiting;
   (*uploader)->upload(task_for(dir / "r", "video", {"video.rtpx"}), waiting.done);
@@ -118,14 +118,14 @@ TEST(S3Uploader, WhatAKilledProcessLeftIsFinishedAtTheNextStart) {
   test::Child child(server->with_environment(
       {std::filesystem::read_symlink("/proc/self/exe"), "--upload-until-killed", dir / "r", bucket}));
   for (int i = 0; i < 400; ++i) {
-    const auto state = s3::load_object_state(dir / "r", "video.rtpx");
+    const auto state = test::upload_state(dir / "r", "video.rtpx");
     if (state && state->parts.size() >= 2) break;
     std::this_thread::sleep_for(20ms);
   }
   ASSERT_TRUE(child.kill()) << "it was killed before it had finished";
   ASSERT_EQ(s3::load_tasks(dir / "r").size(), 1U);
 
-  auto uploader = make_s3_uploader(upload_config(server->config(), bucket, "base"));
+  auto uploader = make_s3_uploader(upload_config(server->relay_config(), bucket, "base"));
   Waiting waiting;
   (*uploader)->resume(dir.path(), waiting.done);
   const Answer answer = waiting.get();
