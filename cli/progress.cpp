@@ -19,6 +19,16 @@ Progress::~Progress() {
   if (shown_ && terminal_) std::fputs("\r\033[K", stderr);
 }
 
+void Progress::show_waiting(const std::string& cause) {
+  if (descriptor_ >= 0) {
+    const nlohmann::json line = {{"waiting", cause}};
+    const std::string text = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    if (::write(descriptor_, text.data(), text.size()) < 0) descriptor_ = -1;
+  } else if (!cause.empty()) {
+    std::fprintf(stderr, "%sStill trying: %s\n", terminal_ ? "\r\033[K" : "", printable(cause).c_str());
+  }
+}
+
 void Progress::show(double fraction, const std::string& what, std::optional<double> seconds_left) {
   const auto now = std::chrono::steady_clock::now();
   if ((!terminal_ && descriptor_ < 0) || (shown_ && now - last_ < 100ms)) return;

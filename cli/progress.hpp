@@ -15,6 +15,8 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
+  /// Why nothing moves; empty: it moves again.
+  void show_waiting(const std::string& cause);
   void show(double fraction, const std::string& what, std::optional<double> seconds_left = {});
 
  private:

@@ -54,9 +54,10 @@ S3TransferOptions transfer_options(const S3Arguments& arguments, const std::stop
 }
 
 Result<S3TransferReport> with_progress(
-    S3TransferOptions options,
-    const std::function<Result<S3TransferReport>(const S3TransferOptions&)>& work) {
-  Progress progress;
+    S3TransferOptions options, const std::function<Result<S3TransferReport>(const S3TransferOptions&)>& work,
+    int progress_fd) {
+  Progress progress(progress_fd);
+  options.on_waiting = [&](const std::string& cause) { progress.show_waiting(cause); };
   options.progress = [&](const S3Progress& now) {
     if (now.total_bytes > 0)
       progress.show(static_cast<double>(now.bytes) / static_cast<double>(now.total_bytes),

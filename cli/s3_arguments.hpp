@@ -26,9 +26,11 @@ void add_s3_options(CLI::App& command, S3Arguments& arguments);
 
 [[nodiscard]] S3TransferOptions transfer_options(const S3Arguments& arguments, const std::stop_token& stop);
 
-/// Shows progress on a terminal while `work` runs with options that report to it.
+/// Shows progress, and why nothing moves, while `work` runs with options that report to it: on the terminal,
+/// or as lines of JSON to a descriptor.
 [[nodiscard]] Result<S3TransferReport> with_progress(
-    S3TransferOptions options, const std::function<Result<S3TransferReport>(const S3TransferOptions&)>& work);
+    S3TransferOptions options, const std::function<Result<S3TransferReport>(const S3TransferOptions&)>& work,
+    int progress_fd = -1);
 
 /// Prints what was moved, for a person or as JSON. `verb` is "uploaded" or "downloaded".
 void print_report(const S3TransferReport& report, const char* verb, bool json);

@@ -14,6 +14,7 @@ namespace {
 struct UploadArguments {
   S3Arguments s3;
   std::string folder, url;
+  int progress_fd = -1;  // -1: the terminal
   bool resume = false, check = false, delete_after_upload = false, json = false;
 };
 
@@ -67,10 +68,13 @@ int upload(const UploadArguments& arguments, const std::stop_token& stop) {
     prefix = *url;
   }
   if (arguments.check) return check(arguments, *prefix, options);
-  const auto done = with_progress(options, [&](const S3TransferOptions& given) {
-    return prefix ? upload_recording(arguments.folder, *prefix, given)
-                  : resume_uploads(arguments.folder, given);
-  });
+  const auto done = with_progress(
+      options,
+      [&](const S3TransferOptions& given) {
+        return prefix ? upload_recording(arguments.folder, *prefix, given)
+                      : resume_uploads(arguments.folder, given);
+      },
+      arguments.progress_fd);
   if (!done) {
     const int status = report("upload", done.error());
     if (status == kFailed)
@@ -103,6 +107,11 @@ void add_upload(CLI::App& app, Program& program) {
   command->add_flag("--delete-after-upload", arguments->delete_after_upload,
                     "Delete local media files that are proven to be stored");
   command->add_flag("--json", arguments->json, "Print the result as JSON");
+  command
+      ->add_option("--progress-fd", arguments->progress_fd,
+                   "Write progress, and why nothing moves, to this descriptor, a line of JSON each")
+      ->type_name("N")
+      ->check(CLI::Range(3, 1023));
   add_s3_options(*command, arguments->s3);
   command->callback([arguments, resume, &program] {
     if (resume->count() == 0 && arguments->url.empty())

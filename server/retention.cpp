@@ -9,6 +9,20 @@ namespace {
 
 constexpr std::chrono::hours kBetweenQuestions{1};  // to the service, about what it did not prove
 
+/// When it was recorded. Recordings of others have no recording.json; then their tracks tell, or the disk.
+UtcTime age_of(const RecordingEntry& entry, const std::filesystem::path& folder) {
+  if (entry.info.created > UtcTime()) return entry.info.created;
+  UtcTime first = UtcTime::max();
+  for (const auto& [id, track] : entry.manifest)
+    if (track.start_time > UtcTime()) first = std::min(first, track.start_time);
+  if (first != UtcTime::max()) return first;
+  std::error_code error;
+  const auto written = std::filesystem::last_write_time(folder, error);
+  if (error) return UtcTime::max();
+  return std::chrono::floor<std::chrono::microseconds>(
+      std::chrono::clock_cast<std::chrono::system_clock>(written));
+}
+
 }  // namespace
 
 void Retention::apply(std::stop_token stop) {
@@ -24,6 +38,7 @@ void Retention::apply(std::stop_token stop) {
         state == RecordingState::waiting)
       continue;
     bytes += entry->bytes;
+    entry->info.created = age_of(*entry, library_.base_dir() / id);
     finished.push_back(std::move(*entry));
   }
   std::ranges::sort(finished, {},
@@ -32,7 +47,7 @@ void Retention::apply(std::stop_token stop) {
     const RecordingEntry& entry = finished[i];
     const bool newest = i + 1 == finished.size();
     const bool too_old =
-        options_.keep_days > 0 && now - entry.info.created > std::chrono::days(options_.keep_days);
+        options_.keep_days > 0 && entry.info.created < now - std::chrono::days(options_.keep_days);
     const bool too_much = options_.keep_bytes > 0 && bytes > options_.keep_bytes && !newest;
     if (!too_old && !too_much) continue;
     if (remove(entry, too_old ? "--keep-days" : "--keep-bytes", stop)) bytes -= entry.bytes;

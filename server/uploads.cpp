@@ -1,8 +1,10 @@
 #include "uploads.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "child.hpp"
+#include "log.hpp"
 
 namespace rtpx::server {
 
@@ -65,26 +67,36 @@ void Uploads::run(std::stop_token stop) {
 StepState Uploads::upload(const std::string& id, std::stop_token stop) const {
   const auto folder = library_.folder(id);
   if (!folder) return {"failed", "The recording is gone.", 0};
-  const auto exit = run_child(
-      {.command = {program(options_), "upload", folder->string(), options_.upload_url, "--retry-for", "0"},
-       .stdout_file = "/dev/null",
-       .memory_bytes = options_.conversion_memory_bytes,
-       .network = true},
-      stop);
+  const auto exit = run_child({.command = {program(options_), "upload", folder->string(), options_.upload_url,
+                                           "--retry-for", "0", "--progress-fd", "3"},
+                               .stdout_file = "/dev/null",
+                               .memory_bytes = options_.conversion_memory_bytes,
+                               .on_progress = [&](const std::string& line) { on_progress(id, line); },
+                               .network = true},
+                              stop);
   if (!exit) return {"failed", exit.error().message, 0};
   if (exit->cancelled) return {"waiting", "", 0};
   if (exit->code != 0) return {"failed", explain(*exit, "upload"), exit->code};
   return {"done", "", 0};
 }
 
+/// An upload waits for the network as long as it takes; meanwhile log and API say why.
+void Uploads::on_progress(const std::string& id, const std::string& line) const {
+  const auto value = nlohmann::json::parse(line, nullptr, false);
+  if (!value.is_object() || !value.contains("waiting") || !value["waiting"].is_string()) return;
+  const std::string cause = value["waiting"];
+  if (!cause.empty()) log(LogLevel::warn, "upload waits: " + cause, {.recording = id});
+  (void)library_.set_upload(id, {"running", cause, 0});
+}
+
 Uploads::Proof Uploads::prove(const std::string& id, std::stop_token stop) const {
   const auto folder = library_.folder(id);
   if (!folder) return Proof::unknown;
   const auto exit =
-      run_child({{program(options_), "upload", "--check", folder->string(), options_.upload_url},
-                 "/dev/null",
-                 options_.conversion_memory_bytes,
-                 {}},
+      run_child({.command = {program(options_), "upload", "--check", folder->string(), options_.upload_url},
+                 .stdout_file = "/dev/null",
+                 .memory_bytes = options_.conversion_memory_bytes,
+                 .network = true},
                 stop);
   if (!exit || exit->cancelled) return Proof::unknown;
   if (exit->code == 0) return Proof::stored;

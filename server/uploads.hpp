@@ -41,6 +41,7 @@ class Uploads {
  private:
   void run(std::stop_token stop);
   [[nodiscard]] StepState upload(const std::string& id, std::stop_token stop) const;
+  void on_progress(const std::string& id, const std::string& line) const;
 
   const ServeOptions& options_;
   const Library& library_;

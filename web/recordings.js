@@ -11,6 +11,7 @@ const stateText = {
 /** What there is to say of an upload beside the state. */
 function uploadText(upload) {
   if (upload?.state === 'failed') return `not uploaded: ${upload.error}`;
+  if (upload?.state === 'running' && upload.error) return `upload waits: ${upload.error}`;
   return { waiting: 'waits for upload', running: 'uploading …' }[upload?.state] ?? '';
 }
 

@@ -86,6 +86,9 @@ struct S3TransferOptions {
   bool delete_after_upload = false;
   std::uint64_t max_bytes = 0;  ///< downloads: receive no more than this; 0: what the disk has free
   std::function<void(const S3Progress&)> progress;  ///< on any thread, one call at a time
+  /// Why nothing moves though it is tried again and again; an empty text when it moves again. On any thread,
+  /// one call at a time.
+  std::function<void(const std::string& cause)> on_waiting;
   std::stop_token stop;
 };
 

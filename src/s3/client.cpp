@@ -132,12 +132,13 @@ Result<HttpResponse> Client::send(const Call& call, CallContext context, int* tr
       return answer;
     }
     if (!answer && answer.error().code != Errc::network) return answer;
-    if (!context.budget.wait(context.stop)) {
-      if (context.stop.stop_requested()) return fail(Errc::cancelled, "The transfer was cancelled.");
-      if (answer) return std::unexpected(explain(call, *answer));
-      return fail(Errc::network, "Cannot reach " + config_.endpoint + " for " + call.object.text() + ": " +
-                                     answer.error().message + ".");
-    }
+    const Error error =
+        answer ? explain(call, *answer)
+               : Error{Errc::network, "Cannot reach " + config_.endpoint + " for " + call.object.text() +
+                                          ": " + answer.error().message + "."};
+    if (context.budget.wait(context.stop, error.message)) continue;
+    if (context.stop.stop_requested()) return fail(Errc::cancelled, "The transfer was cancelled.");
+    return std::unexpected(error);
   }
 }
 

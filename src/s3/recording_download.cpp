@@ -46,7 +46,7 @@ Result<std::vector<Wanted>> choose(const S3Url& below, const std::vector<S3Objec
 Result<S3TransferReport> download_recording(const S3Url& prefix, const fs::path& folder,
                                             const S3TransferOptions& options) {
   Client client(options.config);
-  RetryBudget budget(options.retry_for);
+  RetryBudget budget(options.retry_for, options.on_waiting);
   const CallContext context{budget, options.stop};
   const S3Url below = folder_of(prefix);
   const auto objects = client.list(below, context);
@@ -80,7 +80,7 @@ Result<S3TransferReport> download_recording(const S3Url& prefix, const fs::path&
 
 Result<std::vector<S3Object>> list_objects(const S3Url& prefix, const S3TransferOptions& options) {
   Client client(options.config);
-  RetryBudget budget(options.retry_for);
+  RetryBudget budget(options.retry_for, options.on_waiting);
   return client.list(prefix, {budget, options.stop});
 }
 

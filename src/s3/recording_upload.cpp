@@ -52,7 +52,7 @@ Result<S3TransferReport> run(Client& client, const fs::path& folder, const TaskS
     whole = task.manifest;  // converted files have no other
   if (!whole) return std::unexpected(whole.error());
   ObjectUploads uploads(client);
-  RetryBudget budget(options.retry_for);
+  RetryBudget budget(options.retry_for, options.on_waiting);
   ProgressMeter meter(options, bytes_of(folder, task.files));
   const TaskOutcome outcome =
       run_task(client, uploads, folder, task, *whole, {budget, options.stop},
@@ -79,7 +79,7 @@ void append(S3TransferReport& to, S3TransferReport from) {
 /// The queue of a recording that is not there any more: what the service still holds of it is aborted.
 Result<S3TransferReport> clear_queue(Client& client, const fs::path& folder,
                                      const S3TransferOptions& options) {
-  RetryBudget budget(options.retry_for);
+  RetryBudget budget(options.retry_for, options.on_waiting);
   const CallContext context{budget, options.stop};
   S3TransferReport report;
   std::optional<Error> error;
@@ -141,7 +141,7 @@ Result<S3TransferReport> upload_recording(const fs::path& given, const S3Url& pr
   auto done = run(client, folder, task, options);
   // What was refused is not queued: the next call may name another bucket.
   if (!done && is_new && is_refusal(done.error())) {
-    RetryBudget budget(options.retry_for);
+    RetryBudget budget(options.retry_for, options.on_waiting);
     abandon(client, folder, task, {budget, options.stop});
   }
   return done;
@@ -188,7 +188,7 @@ Result<S3CheckReport> check_stored(const fs::path& given, const S3Url& prefix,
   if (!files) return std::unexpected(files.error());
   std::erase(*files, "recording.json");  // it goes on changing: it says, among others, that it was stored
   Client client(options.config);
-  RetryBudget budget(options.retry_for);
+  RetryBudget budget(options.retry_for, options.on_waiting);
   const CallContext context{budget, options.stop};
   S3CheckReport report;
   const auto sort_in = [&](const S3Url& object, const Result<Likeness>& like) -> Result<void> {

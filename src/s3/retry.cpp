@@ -1,6 +1,7 @@
 #include "s3/retry.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace rtpx::s3 {
 namespace {
@@ -11,16 +12,31 @@ constexpr int kFewestTries = 10;  // within a limited patience
 
 }  // namespace
 
-RetryBudget::RetryBudget(std::chrono::milliseconds give_up_after) : give_up_after_(give_up_after) {}
+RetryBudget::RetryBudget(std::chrono::milliseconds give_up_after, OnWaiting on_waiting)
+    : give_up_after_(give_up_after), on_waiting_(std::move(on_waiting)) {}
 
 void RetryBudget::succeeded() {
-  const std::lock_guard lock(mutex_);
-  last_success_ = Clock::now();
-  failures_ = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    last_success_ = Clock::now();
+    failures_ = 0;
+  }
+  tell("");
 }
 
-bool RetryBudget::wait(std::stop_token stop) {
+void RetryBudget::tell(const std::string& cause) {
+  if (!on_waiting_) return;
+  const std::lock_guard lock(telling_);
+  if (std::exchange(told_, cause) != cause) on_waiting_(cause);
+}
+
+bool RetryBudget::wait(std::stop_token stop, const std::string& cause) {
   std::unique_lock lock(mutex_);
+  if (failures_ > 0 && !cause.empty()) {
+    lock.unlock();
+    tell(cause);
+    lock.lock();
+  }
   const auto now = Clock::now();
   if (give_up_after_.count() > 0 && now - last_success_ >= give_up_after_) return false;
   if (now >= next_try_) {

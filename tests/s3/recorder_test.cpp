@@ -151,7 +151,8 @@ TEST(UploadingRecorder, OnlyTheLastPartsAreLeftWhenALongCallEnds) {
   const auto left = server->traffic();
   const std::uint64_t all = std::filesystem::file_size(folder / "camera.rtpx");
   std::uint64_t others = 0;
-  for (const std::string& file : s3::files_of_recording(folder).value())
+  const auto files = s3::files_of_recording(folder).value();
+  for (const std::string& file : files)
     if (file != "camera.rtpx") others += std::filesystem::file_size(folder / file);
   EXPECT_GT(all, 30U << 20);
   EXPECT_LT(left.body_bytes, others + (10U << 20))

@@ -356,7 +356,7 @@ TEST_F(S3Trust, OnlyRegularFilesAreTaken) {
 TEST_F(S3Trust, AManifestThatNamesFilesElsewhereIsRefused) {
   write_file(dir_ / "secret.rtpx", "secret");
   Manifest manifest = *read_manifest(dir_ / "r");
-  for (const std::string location : {dir_ / "secret.rtpx", std::string("../secret.rtpx")}) {
+  for (const std::string& location : {(dir_ / "secret.rtpx").string(), std::string("../secret.rtpx")}) {
     manifest["video"].location = location;
     write_file(dir_ / "r" / "manifest.json", serialize_manifest(manifest));
     const auto up = upload_recording(dir_ / "r", {"bucket", ""}, {});
