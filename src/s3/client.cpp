@@ -14,6 +14,7 @@ constexpr int kEmptyPages = 100;                // in a row, of a list
 constexpr std::size_t kMostListed = 1'000'000;  // objects or uploads of a list
 constexpr int kQuietTimes = 3;  // so many times the usual patience with a service that assembles an object
 constexpr const char* kCrc32c = "CRC32C";
+constexpr const char* kCondition = "if-none-match";
 
 std::string unquote(std::string etag) {
   std::erase(etag, '"');
@@ -100,6 +101,7 @@ Result<HttpResponse> Client::send_once(const Call& call, std::stop_token stop) {
       uri_encode(*config_.path_style ? call.object.bucket + "/" + call.object.key : call.object.key, true);
   parts.query = call.query;
   parts.headers = call.headers;
+  if (!knows_conditions_) parts.headers.erase(kCondition);
   const auto* text = std::get_if<std::string>(&call.body);
   parts.payload_hash = text != nullptr && text->empty() ? hex(sha256("")) : call.payload_hash;
   if (parts.host.ends_with(scheme == "https" ? ":443" : ":80")) parts.host.resize(parts.host.rfind(':'));
@@ -121,10 +123,9 @@ Result<HttpResponse> Client::send(const Call& call, CallContext context, int* tr
   for (;;) {
     if (tries != nullptr) ++*tries;
     auto answer = send_once(call, context.stop);
-    if (answer && answer->status == 501 && call.headers.contains("if-none-match")) {
-      Call unconditional = call;  // services that do not know the condition
-      unconditional.headers.erase("if-none-match");
-      return send(unconditional, context, tries);
+    if (answer && answer->status == 501 && call.headers.contains(kCondition) && knows_conditions_) {
+      knows_conditions_ = false;
+      continue;
     }
     if (answer && !worth_retrying(*answer)) {
       if (answer->status / 100 != 2) return std::unexpected(explain(call, *answer));
@@ -222,7 +223,7 @@ Result<PartChecksums> Client::put_body(Call& call, CallContext context) {
       return fail(Errc::io, "What " + config_.endpoint + " stored as " + call.object.text() +
                                 " differs from what was sent (ETag " + sums.etag + ", MD5 " +
                                 simple_etag(sums.md5) + "), " + std::to_string(attempt) + " times.");
-    call.headers.erase("if-none-match");  // what is there now is ours, and wrong
+    call.headers.erase(kCondition);  // what is there now is ours, and wrong
   }
 }
 
@@ -233,7 +234,7 @@ Result<PartChecksums> Client::put(const S3Url& object, const std::variant<std::s
   call.object = object;
   call.headers = {{"content-type", content_type(object.key)}};
   call.body = body;
-  if (replace == Replace::nothing) call.headers["if-none-match"] = "*";
+  if (replace == Replace::nothing) call.headers[kCondition] = "*";
   return put_body(call, context);
 }
 
@@ -275,7 +276,7 @@ Result<void> Client::complete_upload(const S3Url& object, const std::string& upl
   call.object = object;
   call.query = {{"uploadId", upload_id}};
   call.headers = {{"content-type", "application/xml"}};
-  if (replace == Replace::nothing) call.headers["if-none-match"] = "*";
+  if (replace == Replace::nothing) call.headers[kCondition] = "*";
   std::string body = "<CompleteMultipartUpload>";
   for (std::size_t i = 0; i < parts.size(); ++i) {
     body +=

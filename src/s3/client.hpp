@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -99,6 +100,7 @@ class Client {
   S3Config config_;
   Http http_;
   CredentialSource credentials_;
+  std::atomic<bool> knows_conditions_ = true;  // false once the service has answered that it does not
 };
 
 }  // namespace rtpx::s3
