@@ -122,8 +122,9 @@ Result<HttpResponse> Client::send_once(const Call& call, std::stop_token stop) {
 Result<HttpResponse> Client::send(const Call& call, CallContext context, int* tries) {
   for (;;) {
     if (tries != nullptr) ++*tries;
+    const bool conditional = knows_conditions_ && call.headers.contains(kCondition);
     auto answer = send_once(call, context.stop);
-    if (answer && answer->status == 501 && call.headers.contains(kCondition) && knows_conditions_) {
+    if (answer && answer->status == 501 && conditional) {
       knows_conditions_ = false;
       continue;
     }
