@@ -173,6 +173,28 @@ TEST_F(S3Command, CtrlCLeavesAQueueThatResumeFinishes) {
   EXPECT_TRUE(read_file(dir_ / "back" / "video.rtpx") == read_file(dir_ / "r" / "video.rtpx"));
 }
 
+TEST_F(S3Command, ACheckSaysByItsExitStatusWhetherAllIsStored) {
+  make_recording(dir_ / "r", 10, 10);
+  EXPECT_EQ(rtpx({"upload", "--check", dir_ / "r", url("")}).status, 1) << "nothing is";
+  ASSERT_EQ(rtpx({"upload", dir_ / "r", url("")}).status, 0);
+  const auto all = rtpx({"upload", "--check", dir_ / "r", url(""), "--json"});
+  EXPECT_EQ(all.status, 0) << all.err;
+  EXPECT_EQ(json::parse(all.out)["proven"].size(), 3U);
+  test::write_file(dir_ / "r" / "video.rtpx", "another");
+  const auto changed = rtpx({"upload", "--check", dir_ / "r", url("")});
+  EXPECT_EQ(changed.status, 1);
+  EXPECT_THAT(changed.out, HasSubstr("different   " + url("r/video.rtpx")));
+}
+
+TEST_F(S3Command, WhatIsNoWholeRecordingIsFetchedWithExitStatus1) {
+  make_recording(dir_ / "r", 10, 10);
+  ASSERT_EQ(rtpx({"upload", dir_ / "r", url("calls")}).status, 0);
+  const auto folder = rtpx({"download", url("calls"), dir_ / "back"});
+  EXPECT_EQ(folder.status, 1);
+  EXPECT_THAT(folder.err, HasSubstr("there is no manifest.json"));
+  EXPECT_TRUE(std::filesystem::exists(dir_ / "back" / "r" / "video.rtpx"));
+}
+
 TEST_F(S3Command, AFullDiskLeavesNoPartialFileUnderItsName) {
   make_recording(dir_ / "r", 10, 12U << 20);
   ASSERT_EQ(rtpx({"upload", dir_ / "r", url("")}).status, 0);
