@@ -20,7 +20,7 @@ UtcTime age_of(const RecordingEntry& entry, const std::filesystem::path& folder)
   const auto written = std::filesystem::last_write_time(folder, error);
   if (error) return UtcTime::max();
   return std::chrono::floor<std::chrono::microseconds>(
-      std::chrono::clock_cast<std::chrono::system_clock>(written));
+      std::filesystem::file_time_type::clock::to_sys(written));
 }
 
 }  // namespace
