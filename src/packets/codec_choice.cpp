@@ -92,9 +92,9 @@ std::optional<std::uint32_t> bytes_a_tick(const Codec& codec) {
 }
 
 /// The packets of one payload type that nobody has told of.
-class UnknownType {
+class NamelessType {
  public:
-  explicit UnknownType(MediaKind kind) : kind_(kind), watched_(kind) {}
+  explicit NamelessType(MediaKind kind) : kind_(kind), watched_(kind) {}
 
   void push(const RtpPacket& packet) {
     if (ssrc_.value_or(packet.ssrc) != packet.ssrc) return;
@@ -167,7 +167,7 @@ Result<std::vector<Codec>> recognise_types(const TrackFiles& files, const std::s
   auto reader = RecordReader::open(files.rtp);
   if (!reader) return std::unexpected(reader.error());
   const PayloadTypes roles(known);
-  std::map<std::uint8_t, UnknownType> found;
+  std::map<std::uint8_t, NamelessType> found;
   for (int seen = 0, count = 1; seen < kPacketsToLookAt; ++count) {
     const auto record = (*reader)->next();
     if (!record || !*record) break;
