@@ -51,10 +51,10 @@ ProgramResult convert_capture(const TempDir& folder, const std::filesystem::path
 const std::vector<Case> kPlays{
     {"membraneframework-membrane_rtp_vp8_plugin/input_vp8.pcap", {}, 300, 0},
     {"membraneframework-membrane_rtp_vp9_plugin/input_vp9.pcap", {}, 300, 0},
-    {"algesten-str0m/av1.pcap", {}, 44, 0, 1},  // ends in a cut unit
-    {"membraneframework-membrane_rtp_plugin/demo_rtp.pcap", {}, 142, 0},
+    {"algesten-str0m/av1.pcap", {}, 44, 0, 1},                               // ends in a cut unit
+    {"membraneframework-membrane_rtp_plugin/demo_rtp.pcap", {}, 142, 0, 1},  // its MPEG audio is left out
     {"membraneframework-membrane_rtp_plugin/h264_before_sr.pcap", {"96=H264/90000"}, 70, 0, 1},
-    {"membraneframework-membrane_rtp_plugin/srtp.decrypted.rtpdump", {}, 798, 0},
+    {"membraneframework-membrane_rtp_plugin/srtp.decrypted.rtpdump", {}, 798, 0, 1},  // the same
     {"smelter-labs-smelter-snapshot-tests/8_colors_input_video_audio.rtp", {"97=opus/48000/2"}, 480, 801},
     {"smelter-labs-smelter-snapshot-tests/variable_frequency_opus_audio.rtp", {}, 0, 1001},
     {"realjimmy-sample-captures/1920x1080_H.265.pcapng", {}, 193, 0, 1},
