@@ -14,6 +14,7 @@ constexpr double kStallWindow = 5e9;       // of arrivals in which a stall is ma
 constexpr double kLeastStep = 20e6;        // smaller ones are noise
 constexpr double kOneStep = 60e6;          // steps so near to each other are one
 constexpr double kSurelyPaused = 500e6;    // even where a lonely packet ends the segment
+constexpr double kMostLate = 2e9;          // by which a packet that was sent again comes late
 constexpr std::int64_t kPacedMs = 1000;    // after so long what was held up has come
 constexpr std::int64_t kShortestMs = 500;  // of a level that ends with a leap
 constexpr std::uint32_t kFewest = 5;       // packets that may tell of a shorter pause
@@ -81,6 +82,9 @@ class JumpFinder {
       if (!std::isfinite(moved) || moved * found.moved_ns < 0 || std::abs(moved) < least_) continue;
       if (found.moved_ns < 0 && !steady_before(start, found)) continue;
       if (ends_in_a_burst(found)) continue;
+      // One packet at the very end paces nothing: it was late.
+      if (found.rtp_time == samples_.last_rtp_time && !found.event && moved > 0 && moved < kMostLate)
+        continue;
       // So few packets might all have been late.
       const double least = least_ + 8 * late_ / std::max(1U, found.packets);
       if (std::abs(moved) < kSurelyPaused && !found.event &&
