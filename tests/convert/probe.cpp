@@ -15,7 +15,7 @@ std::string quoted(const std::filesystem::path& path) {
   return out + "'";
 }
 
-std::string run(const std::string& command) {
+std::string output_of(const std::string& command) {
   std::string out;
   FILE* pipe = ::popen(command.c_str(), "r");
   if (pipe == nullptr) return "cannot run " + command;
@@ -52,7 +52,7 @@ int Probed::packets(const std::string& kind) const {
 Probed probe(const std::filesystem::path& file) {
   Probed out;
   std::istringstream lines(
-      run("ffprobe -v error -count_packets -show_entries "
+      output_of("ffprobe -v error -count_packets -show_entries "
           "stream=codec_name,codec_type,codec_tag_string,width,height,start_time,nb_read_packets:stream_tags="
           "title:format=duration "
           "-of compact " +
@@ -71,7 +71,7 @@ Probed probe(const std::filesystem::path& file) {
 
 std::vector<double> packet_times(const std::filesystem::path& file, const std::string& stream) {
   std::vector<double> out;
-  std::istringstream lines(run("ffprobe -v error -select_streams " + stream +
+  std::istringstream lines(output_of("ffprobe -v error -select_streams " + stream +
                                " -show_entries packet=pts_time -of csv=p=0 " + quoted(file)));
   for (std::string line; std::getline(lines, line);)
     if (!line.empty()) out.push_back(std::atof(line.c_str()));  // side data leaves an empty line
@@ -80,18 +80,18 @@ std::vector<double> packet_times(const std::filesystem::path& file, const std::s
 
 // Variable frame rate makes the null muxer complain of timestamps; that is no fault of the file.
 std::string decode_errors(const std::filesystem::path& file) {
-  return run("ffmpeg -nostdin -v error -i " + quoted(file) + " -f null - 2>&1 | grep -v 'non monotonically'");
+  return output_of("ffmpeg -nostdin -v error -i " + quoted(file) + " -f null - 2>&1 | grep -v 'non monotonically'");
 }
 
 std::string display_matrix(const std::filesystem::path& file) {
-  const std::string told = run(
+  const std::string told = output_of(
       "ffprobe -v error -select_streams v:0 -show_entries stream_side_data=rotation -of default=nk=1:nw=1 " +
       quoted(file));
   return told.substr(0, told.find_first_of(" \n"));
 }
 
 std::string mkvmerge_warnings(const std::filesystem::path& file) {
-  return run("mkvmerge -J " + quoted(file) +
+  return output_of("mkvmerge -J " + quoted(file) +
              " | python3 -c 'import json,sys; j=json.load(sys.stdin); "
              "print(*(j[\"warnings\"]+j[\"errors\"]),end=\"\")'");
 }
@@ -99,7 +99,7 @@ std::string mkvmerge_warnings(const std::filesystem::path& file) {
 std::vector<std::string> frame_hashes(const std::filesystem::path& file, const std::string& stream,
                                       const std::string& options) {
   std::vector<std::string> out;
-  std::istringstream lines(run("ffmpeg -nostdin -v error " + options + " -i " + quoted(file) +
+  std::istringstream lines(output_of("ffmpeg -nostdin -v error " + options + " -i " + quoted(file) +
                                " -map 0:" + stream + " -fps_mode passthrough -f framemd5 - 2>/dev/null"));
   for (std::string line; std::getline(lines, line);)
     if (!line.empty() && line[0] != '#') out.push_back(line.substr(line.find_last_of(' ') + 1));
@@ -109,7 +109,7 @@ std::vector<std::string> frame_hashes(const std::filesystem::path& file, const s
 std::vector<double> flash_times(const std::filesystem::path& file) {
   constexpr std::size_t kPicture = 64;  // 8 x 8 of luma
   const auto times = packet_times(file, "v:0");
-  const std::string luma = run("ffmpeg -nostdin -v error -i " + quoted(file) +
+  const std::string luma = output_of("ffmpeg -nostdin -v error -i " + quoted(file) +
                                " -map 0:v:0 -vf scale=8:8 -pix_fmt gray -fps_mode passthrough -f rawvideo -");
   std::vector<double> out;
   bool white = false;
@@ -129,7 +129,7 @@ constexpr std::size_t kRate = 48'000;
 
 /// The sound, mono, silent where the file's times leave a gap.
 std::vector<std::int16_t> samples(const std::filesystem::path& file) {
-  const std::string pcm = run("ffmpeg -nostdin -v error -copyts -i " + quoted(file) +
+  const std::string pcm = output_of("ffmpeg -nostdin -v error -copyts -i " + quoted(file) +
                               " -map 0:a:0 -af aresample=48000:async=1:first_pts=0 -ac 1 -f s16le -");
   std::vector<std::int16_t> out(pcm.size() / 2);
   for (std::size_t i = 0; i < out.size(); ++i)

@@ -28,7 +28,7 @@ using test::write_file;
 constexpr std::size_t kVideo = (6U << 20) + 3;  // two parts
 const std::vector<std::string> kMedia = {"audio.rtpx", "audio.rtcpx", "video.rtpx"};
 
-S3TransferOptions options_for(S3Config config) {
+S3TransferOptions trusted_options(S3Config config) {
   S3TransferOptions options;
   options.config = std::move(config);
   options.config.part_bytes = 5U << 20;
@@ -97,16 +97,16 @@ TEST_P(EveryDeletion, LeavesEachMediaFileHereOrThere) {
   std::string bucket = server->make_bucket();
   std::map<std::string, std::string> content;
   for (const std::string& file : kMedia) content[file] = read_file(folder / file);
-  ASSERT_TRUE(upload_recording(folder, {bucket, ""}, options_for(server->config())));
+  ASSERT_TRUE(upload_recording(folder, {bucket, ""}, trusted_options(server->config())));
 
-  S3TransferOptions options = options_for(server->config());
+  S3TransferOptions options = trusted_options(server->config());
   Asking asking(server->config());
   if (change == Change::lost)
     for (const char* file : {"video.rtpx", "audio.rtpx"}) asking.remove(bucket, std::string("r/") + file);
   if (change == Change::damaged) asking.put(bucket, "r/video.rtpx", noise(kVideo, 77));
   if (change == Change::other_endpoint) {
     bucket = server->other().make_bucket();
-    options = options_for(server->other().config());
+    options = trusted_options(server->other().config());
   }
   options.delete_after_upload = true;
   S3UploadConfig config;
@@ -186,7 +186,7 @@ INSTANTIATE_TEST_SUITE_P(Deletions, EveryDeletion, ::testing::ValuesIn([] {
 TEST_F(S3Trust, AnObjectThatIsLostBetweenItsUploadAndTheDeletionStaysHere) {
   RTPX_NEEDS_S3(server);
   const std::string bucket = server->make_bucket();
-  auto options = options_for(server->config());
+  auto options = trusted_options(server->config());
   options.delete_after_upload = true;
   options.progress = [&](const S3Progress& now) {
     if (now.object == "recording.json") Asking(server->config()).remove(bucket, "r/audio.rtpx");
@@ -200,7 +200,7 @@ TEST_F(S3Trust, AnObjectThatIsLostBetweenItsUploadAndTheDeletionStaysHere) {
 TEST_F(S3Trust, WhatWasDeletedHereAndLostThereIsAnErrorOfTheNextUpload) {
   RTPX_NEEDS_S3(server);
   const std::string bucket = server->make_bucket();
-  auto options = options_for(server->config());
+  auto options = trusted_options(server->config());
   options.delete_after_upload = true;
   ASSERT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, options));
   ASSERT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, options)) << "all is there";
@@ -214,7 +214,7 @@ TEST_F(S3Trust, WhatWasDeletedHereAndLostThereIsAnErrorOfTheNextUpload) {
 TEST_F(S3Trust, ACheckTellsWhatIsProvenMissingAndDifferent) {
   RTPX_NEEDS_S3(server);
   const std::string bucket = server->make_bucket();
-  const auto options = options_for(server->config());
+  const auto options = trusted_options(server->config());
   ASSERT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, options));
   auto checked = check_stored(dir_ / "r", {bucket, ""}, options);
   ASSERT_TRUE(checked) << checked.error().message;
@@ -238,7 +238,7 @@ TEST_F(S3Trust, AnObjectOfAnotherRecordingIsNotOverwritten) {
   Asking asking(server->config());
   for (const char* file : {"video.rtpx", "audio.rtpx"}) {
     asking.put(bucket, std::string("r/") + file, "another's");
-    const auto up = upload_recording(dir_ / "r", {bucket, ""}, options_for(server->config()));
+    const auto up = upload_recording(dir_ / "r", {bucket, ""}, trusted_options(server->config()));
     ASSERT_FALSE(up);
     EXPECT_EQ(up.error().code, Errc::already_exists) << up.error().message;
     EXPECT_EQ(asking.get(bucket, std::string("r/") + file), "another's");
@@ -246,13 +246,13 @@ TEST_F(S3Trust, AnObjectOfAnotherRecordingIsNotOverwritten) {
     EXPECT_TRUE(s3::load_tasks(dir_ / "r").empty()) << "what was refused is not queued";
     asking.remove(bucket, std::string("r/") + file);
   }
-  EXPECT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, options_for(server->config())));
+  EXPECT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, trusted_options(server->config())));
 }
 
 TEST_F(S3Trust, AnotherRecordingOfTheSameNameStoresNothing) {
   RTPX_NEEDS_S3(server);
   const std::string bucket = server->make_bucket();
-  ASSERT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, options_for(server->config())));
+  ASSERT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, trusted_options(server->config())));
   Manifest manifest;
   manifest["screen"].location = "screen.rtpx";
   fs::create_directories(dir_ / "elsewhere" / "r");
@@ -260,7 +260,7 @@ TEST_F(S3Trust, AnotherRecordingOfTheSameNameStoresNothing) {
   write_file(dir_ / "elsewhere" / "r" / "screen.rtpx", noise(100));
   Asking asking(server->config());
   const std::string before = asking.get(bucket, "r/manifest.json");
-  const auto up = upload_recording(dir_ / "elsewhere" / "r", {bucket, ""}, options_for(server->config()));
+  const auto up = upload_recording(dir_ / "elsewhere" / "r", {bucket, ""}, trusted_options(server->config()));
   ASSERT_FALSE(up);
   EXPECT_EQ(up.error().code, Errc::already_exists) << up.error().message;
   EXPECT_EQ(asking.get(bucket, "r/manifest.json"), before);
@@ -270,10 +270,10 @@ TEST_F(S3Trust, AnotherRecordingOfTheSameNameStoresNothing) {
 TEST_F(S3Trust, TheSameRecordingFromAnotherMachineIsDoneAtOnce) {
   RTPX_NEEDS_S3(server);
   const std::string bucket = server->make_bucket();
-  ASSERT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, options_for(server->config())));
+  ASSERT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, trusted_options(server->config())));
   fs::remove_all(dir_ / s3::kQueueFolder);
   (void)server->traffic();
-  const auto up = upload_recording(dir_ / "r", {bucket, ""}, options_for(server->relay_config()));
+  const auto up = upload_recording(dir_ / "r", {bucket, ""}, trusted_options(server->relay_config()));
   ASSERT_TRUE(up) << up.error().message;
   EXPECT_LT(server->traffic().body_bytes, 10'000U) << "no media moves again";
   EXPECT_TRUE(up->unverified.empty());
@@ -306,8 +306,8 @@ TEST_F(S3Trust, ATaskThatCameWithARecordingIsNoTask) {
   task.manifest = *read_manifest(dir_ / "r");
   fs::create_directories(dir_ / "r" / s3::kQueueFolder);
   write_file(dir_ / "r" / s3::kQueueFolder / "task-1.json", s3::serialize_task(task));
-  ASSERT_TRUE(resume_uploads(dir_.path(), options_for(server->config())));
-  ASSERT_TRUE(resume_uploads(dir_ / "r", options_for(server->config())));
+  ASSERT_TRUE(resume_uploads(dir_.path(), trusted_options(server->config())));
+  ASSERT_TRUE(resume_uploads(dir_ / "r", trusted_options(server->config())));
   EXPECT_EQ(Asking(server->config()).get(bucket, "r/video.rtpx"), "");
   EXPECT_TRUE(fs::exists(dir_ / "r" / "video.rtpx"));
 }
@@ -316,17 +316,17 @@ TEST_F(S3Trust, ATaskOfAnotherEndpointWaitsForIt) {
   RTPX_NEEDS_S3(server);
   const std::string bucket = server->make_bucket();
   server->relay("refuse");
-  auto away = options_for(server->relay_config());
+  auto away = trusted_options(server->relay_config());
   away.retry_for = 1s;
   away.delete_after_upload = true;
   ASSERT_FALSE(upload_recording(dir_ / "r", {bucket, ""}, away));
   server->relay("pass");
-  const auto elsewhere = resume_uploads(dir_.path(), options_for(server->config()));
+  const auto elsewhere = resume_uploads(dir_.path(), trusted_options(server->config()));
   ASSERT_FALSE(elsewhere);
   EXPECT_NE(elsewhere.error().message.find(server->relay_config().endpoint), std::string::npos);
   EXPECT_EQ(Asking(server->config()).get(bucket, "r/video.rtpx"), "");
   EXPECT_TRUE(fs::exists(dir_ / "r" / "video.rtpx"));
-  const auto resumed = resume_uploads(dir_.path(), options_for(server->relay_config()));
+  const auto resumed = resume_uploads(dir_.path(), trusted_options(server->relay_config()));
   EXPECT_TRUE(resumed) << resumed.error().message;
 }
 
@@ -335,7 +335,7 @@ TEST_F(S3Trust, OnlyRegularFilesAreTaken) {
   const std::string bucket = server->make_bucket();
   write_file(dir_ / "secret", "secret");
   fs::create_symlink(dir_ / "secret", dir_ / "r" / "notes.txt");
-  const auto up = upload_recording(dir_ / "r", {bucket, ""}, options_for(server->config()));
+  const auto up = upload_recording(dir_ / "r", {bucket, ""}, trusted_options(server->config()));
   ASSERT_FALSE(up);
   EXPECT_NE(up.error().message.find("notes.txt"), std::string::npos) << up.error().message;
   fs::remove(dir_ / "r" / "notes.txt");
@@ -350,7 +350,7 @@ TEST_F(S3Trust, OnlyRegularFilesAreTaken) {
     task.name.clear();
     task.files = {file};
     ASSERT_TRUE(s3::save_task(dir_ / "r", task));
-    EXPECT_FALSE(resume_uploads(dir_.path(), options_for(server->config())));
+    EXPECT_FALSE(resume_uploads(dir_.path(), trusted_options(server->config())));
     EXPECT_EQ(Asking(server->config()).get(bucket, std::string("r/") + file), "");
   }
 }
@@ -374,7 +374,7 @@ TEST_F(S3Trust, TheMultipartUploadOfADeletedRecordingIsAbortedByTheNextResume) {
   RTPX_NEEDS_S3(server);
   const std::string bucket = server->make_bucket();
   std::stop_source stop;
-  auto options = options_for(server->config());
+  auto options = trusted_options(server->config());
   options.config.parallel = 1;
   options.stop = stop.get_token();
   options.progress = [&](const S3Progress& now) {
@@ -384,7 +384,7 @@ TEST_F(S3Trust, TheMultipartUploadOfADeletedRecordingIsAbortedByTheNextResume) {
   Asking asking(server->config());
   ASSERT_EQ(asking.open_uploads(bucket), 1U);
   fs::remove_all(dir_ / "r");
-  const auto resumed = resume_uploads(dir_.path(), options_for(server->config()));
+  const auto resumed = resume_uploads(dir_.path(), trusted_options(server->config()));
   ASSERT_TRUE(resumed) << resumed.error().message;
   EXPECT_EQ(resumed->given_up.size(), 1U);
   EXPECT_EQ(asking.open_uploads(bucket), 0U);
@@ -395,17 +395,17 @@ TEST_F(S3Trust, AnotherTargetLeavesTheFirstOnesUploadKnown) {
   RTPX_NEEDS_S3(server);
   const std::string first = server->make_bucket(), second = server->make_bucket();
   std::stop_source stop;
-  auto options = options_for(server->config());
+  auto options = trusted_options(server->config());
   options.config.parallel = 1;
   options.stop = stop.get_token();
   options.progress = [&](const S3Progress& now) {
     if (now.object == "video.rtpx" && now.bytes > 5U << 20) stop.request_stop();
   };
   ASSERT_FALSE(upload_recording(dir_ / "r", {first, ""}, options));
-  ASSERT_TRUE(upload_recording(dir_ / "r", {second, ""}, options_for(server->config())));
+  ASSERT_TRUE(upload_recording(dir_ / "r", {second, ""}, trusted_options(server->config())));
   Asking asking(server->config());
   EXPECT_EQ(asking.open_uploads(first), 1U);
-  ASSERT_TRUE(resume_uploads(dir_.path(), options_for(server->config())));
+  ASSERT_TRUE(resume_uploads(dir_.path(), trusted_options(server->config())));
   EXPECT_EQ(asking.open_uploads(first), 0U);
   EXPECT_TRUE(asking.get(first, "r/video.rtpx") == read_file(dir_ / "r" / "video.rtpx"));
 }
@@ -415,7 +415,7 @@ TEST_F(S3Trust, AnotherTargetLeavesTheFirstOnesUploadKnown) {
 TEST_F(S3Trust, ASlowCompleteIsWaitedFor) {
   RTPX_NEEDS_S3(server);
   const std::string bucket = server->make_bucket();
-  auto options = options_for(server->relay_config());
+  auto options = trusted_options(server->relay_config());
   server->relay("pass");
   server->relay("trickle ?uploadId= 5 1");  // more than twice as long as a transfer may be slow
   const auto up = upload_recording(dir_ / "r", {bucket, ""}, options);
@@ -427,7 +427,7 @@ TEST_F(S3Trust, ACompleteThatFailsWithStatus200IsTriedAgain) {
   RTPX_NEEDS_S3(server);
   const std::string bucket = server->make_bucket();
   server->relay("pretend ?uploadId= InternalError 2");
-  const auto up = upload_recording(dir_ / "r", {bucket, ""}, options_for(server->relay_config()));
+  const auto up = upload_recording(dir_ / "r", {bucket, ""}, trusted_options(server->relay_config()));
   ASSERT_TRUE(up) << up.error().message;
   EXPECT_TRUE(Asking(server->config()).get(bucket, "r/video.rtpx") == read_file(dir_ / "r" / "video.rtpx"));
 }
@@ -436,7 +436,7 @@ TEST_F(S3Trust, ACompleteThatIsRefusedWithStatus200IsAnErrorThatSaysWhy) {
   RTPX_NEEDS_S3(server);
   const std::string bucket = server->make_bucket();
   server->relay("pretend ?uploadId= InvalidPart 1");
-  const auto up = upload_recording(dir_ / "r", {bucket, ""}, options_for(server->relay_config()));
+  const auto up = upload_recording(dir_ / "r", {bucket, ""}, trusted_options(server->relay_config()));
   ASSERT_FALSE(up);
   EXPECT_NE(up.error().message.find("InvalidPart"), std::string::npos) << up.error().message;
   EXPECT_NE(up.error().message.find("Pretended."), std::string::npos) << up.error().message;
@@ -451,7 +451,7 @@ TEST_F(S3Trust, HiddenNamesAreRefusedBeforeAnythingIsFetched) {
     Asking asking(server->config());
     asking.put(bucket, "r/a.rtpx", "media");
     asking.put(bucket, key, "planted");
-    const auto down = download_recording({bucket, "r"}, dir_ / "back", options_for(server->config()));
+    const auto down = download_recording({bucket, "r"}, dir_ / "back", trusted_options(server->config()));
     ASSERT_FALSE(down) << key;
     EXPECT_EQ(down.error().code, Errc::malformed) << down.error().message;
     EXPECT_FALSE(fs::exists(dir_ / "back")) << key;
@@ -462,7 +462,7 @@ TEST_F(S3Trust, AFolderWithoutAManifestIsFetchedAndSaidToBeNone) {
   RTPX_NEEDS_S3(server);
   const std::string bucket = server->make_bucket();
   Asking(server->config()).put(bucket, "calls/r/a.rtpx", "media");
-  const auto down = download_recording({bucket, "calls"}, dir_ / "back", options_for(server->config()));
+  const auto down = download_recording({bucket, "calls"}, dir_ / "back", trusted_options(server->config()));
   ASSERT_TRUE(down) << down.error().message;
   EXPECT_FALSE(down->has_manifest);
   EXPECT_EQ(read_file(dir_ / "back" / "r" / "a.rtpx"), "media");
@@ -474,7 +474,7 @@ TEST_F(S3Trust, AManifestWithPlainNamesIsDownloadedAsItIs) {
   Asking asking(server->config());
   for (const char* file : {"manifest.json", "audio.rtpx"})
     asking.put(bucket, std::string("theirs/") + file, read_file(dir_ / "r" / file));
-  const auto down = download_recording({bucket, "theirs"}, dir_ / "back", options_for(server->config()));
+  const auto down = download_recording({bucket, "theirs"}, dir_ / "back", trusted_options(server->config()));
   ASSERT_TRUE(down) << down.error().message;
   EXPECT_TRUE(down->has_manifest);
 }
@@ -486,7 +486,7 @@ TEST_F(S3Trust, EtagsUnderKmsAreNotTakenForChecksums) {
   auto& stub = server->other();
   stub.tell("kms on");
   const std::string bucket = stub.make_bucket();
-  auto options = options_for(stub.config());
+  auto options = trusted_options(stub.config());
   options.delete_after_upload = true;
   const auto up = upload_recording(dir_ / "r", {bucket, ""}, options);
   ASSERT_TRUE(up) << up.error().message;
@@ -494,7 +494,7 @@ TEST_F(S3Trust, EtagsUnderKmsAreNotTakenForChecksums) {
   EXPECT_TRUE(fs::exists(dir_ / "r" / "video.rtpx")) << "nothing is proven, so nothing goes";
   const auto again = upload_recording(dir_ / "r", {bucket, ""}, options);
   EXPECT_TRUE(again) << again.error().message;
-  const auto down = download_recording({bucket, "r"}, dir_ / "back", options_for(stub.config()));
+  const auto down = download_recording({bucket, "r"}, dir_ / "back", trusted_options(stub.config()));
   stub.tell("kms off");
   ASSERT_TRUE(down) << down.error().message;
   EXPECT_TRUE(read_file(dir_ / "back" / "video.rtpx") == read_file(dir_ / "r" / "video.rtpx"));
@@ -507,7 +507,7 @@ TEST_F(S3Trust, EveryChecksumModeStoresPartsThatTheStubVerifies) {
   auto& stub = server->other();
   for (const auto mode : {S3Config::Checksum::sha256, S3Config::Checksum::crc32c, S3Config::Checksum::none}) {
     const std::string bucket = stub.make_bucket();
-    auto options = options_for(stub.config());
+    auto options = trusted_options(stub.config());
     options.config.low_speed_time = 20s;  // it computes the sums in Python
     options.config.payload_checksum = mode;
     const auto up = upload_recording(dir_ / "r", {bucket, ""}, options);
@@ -519,7 +519,7 @@ TEST_F(S3Trust, EveryChecksumModeStoresPartsThatTheStubVerifies) {
 TEST_F(S3Trust, MultipartObjectsCarryWhatRcloneVerifiesBy) {
   RTPX_NEEDS_S3(server);
   const std::string bucket = server->make_bucket();
-  ASSERT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, options_for(server->config())));
+  ASSERT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, trusted_options(server->config())));
   Asking asking(server->config());
   const auto info = asking.client.head({bucket, "r/video.rtpx"}, asking.context);
   ASSERT_TRUE(info);
@@ -533,7 +533,7 @@ TEST_F(S3Trust, AListingThatGoesInCirclesEnds) {
   const std::string bucket = stub.make_bucket();
   Asking(stub.config()).put(bucket, "r/a.rtpx", "media");
   stub.tell("circles on");
-  const auto listed = list_objects({bucket, ""}, options_for(stub.config()));
+  const auto listed = list_objects({bucket, ""}, trusted_options(stub.config()));
   stub.tell("circles off");
   ASSERT_FALSE(listed);
   EXPECT_EQ(listed.error().code, Errc::malformed);
@@ -544,9 +544,9 @@ TEST_F(S3Trust, BytesAreCountedAsTheyComeWhateverTheListingSays) {
   RTPX_NEEDS_S3(server);
   auto& stub = server->other();
   const std::string bucket = stub.make_bucket();
-  ASSERT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, options_for(stub.config())));
+  ASSERT_TRUE(upload_recording(dir_ / "r", {bucket, ""}, trusted_options(stub.config())));
   stub.tell("liar on");
-  auto options = options_for(stub.config());
+  auto options = trusted_options(stub.config());
   options.max_bytes = 100'000;
   const auto down = download_recording({bucket, "r"}, dir_ / "back", options);
   stub.tell("liar off");
