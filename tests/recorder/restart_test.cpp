@@ -118,7 +118,7 @@ TEST_F(FaultyDisk, TracksThatAreEndedWhileTheStorageFailsAreInTheNewFolder) {
     ASSERT_EQ(s.record("microphone", i), Outcome::accepted);
     sent.push_back(text(rtp(i)));
   }
-  fail_when([&](const FaultFileSystem::Call& call) {
+  fail_when([old_folder](const FaultFileSystem::Call& call) {
     return call.path.parent_path() == old_folder && is_record_file(call.path);
   });
   const std::string id = "camera";
@@ -145,7 +145,7 @@ TEST_F(FaultyDisk, EachFolderCountsWhatItHolds) {
   for (std::uint32_t i = 0; i < 100; ++i) accepted += s.record("camera", i) == Outcome::accepted ? 1 : 0;
   EXPECT_EQ(s.recorder->record("camera", "no such rid", rtp(1)), Outcome::unknown_rid);
   ASSERT_TRUE(s.recorder->flush());
-  fail_when([&](const FaultFileSystem::Call& call) {
+  fail_when([old_folder](const FaultFileSystem::Call& call) {
     return call.path.parent_path() == old_folder && is_record_file(call.path);
   });
   ASSERT_TRUE(eventually([&] {
@@ -215,7 +215,7 @@ TEST_F(FaultyDisk, AStorageWhoseSyncsKeepFailingIsLeft) {
   Started s(options());
   s.add(video("camera"));
   const auto old_folder = s.recorder->folder();
-  fail_when([&](const FaultFileSystem::Call& call) {
+  fail_when([old_folder](const FaultFileSystem::Call& call) {
     return call.op == Op::sync && call.path.parent_path() == old_folder && is_record_file(call.path);
   });
   std::uint32_t i = 0;
