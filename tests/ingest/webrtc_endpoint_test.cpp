@@ -724,7 +724,9 @@ TEST_F(EndpointTest, WhereNoRidEverComesTheNthSsrcIsTheNthLayerWithANote) {
     const std::uint32_t ssrc = load_be<std::uint32_t>(one.bytes.data() + 8);
     EXPECT_EQ(one.rid_index, ssrc % 100 - 1) << ssrc;
   }
-  for (const StreamStats& stream : endpoint->stats(session->id)->tracks.at(1).streams)
+  const auto stats = endpoint->stats(session->id);
+  ASSERT_TRUE(stats);
+  for (const StreamStats& stream : stats->tracks.at(1).streams)
     EXPECT_TRUE(stream.rid_by_order) << stream.rid;
   EXPECT_THAT(reception_notes(endpoint->stats(session->id)->tracks),
               testing::ElementsAre(testing::HasSubstr("video-track")));
@@ -747,7 +749,9 @@ TEST_F(EndpointTest, HundredsOfSsrcsInOneSessionAreAllRecorded) {
     publisher.send(make_rtp(96, 1, 1, 7000 + ssrc, 100, {{4, "1"}}));
   EXPECT_TRUE(publisher.poll_until([&] { return sink->rtp().size() == 16; })) << sink->rtp().size();
   std::uint64_t packets = 0;
-  for (const StreamStats& stream : endpoint->stats(session->id)->tracks.at(1).streams)
+  const auto stats = endpoint->stats(session->id);
+  ASSERT_TRUE(stats);
+  for (const StreamStats& stream : stats->tracks.at(1).streams)
     packets += stream.packets;
   EXPECT_EQ(packets, 16U) << "those that are gone are counted on";
 }
