@@ -3,6 +3,7 @@
 // outputs go to the same file system, cp's unsynced, ours synced. Parts:
 //   cp      an hour against cp
 //   lossy   the same with losses, RTX, FlexFEC and RED
+//   sealed  a sealed call against the same one plain
 //   memory  peak memory of a minute, an hour and three hours
 //   codecs  CPU a GB of each video codec against VP8's
 //
@@ -20,6 +21,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -63,8 +65,9 @@ Cost measure(const std::vector<std::string>& command) {
           static_cast<double>(usage.ru_maxrss) / 1024};
 }
 
-int convert_child(const char* recording, const char* output) {
+int convert_child(const char* recording, const char* output, const char* identity) {
   rtpx::ConvertOptions options;
+  if (identity != nullptr) options.identities = {rtpx::Identity::load(identity).value()};
   options.output_path = output;
   const auto result = rtpx::convert(recording, options);
   if (result) return 0;
@@ -94,6 +97,31 @@ class Bench {
     std::printf("generating %.0f min with losses, RTX, FlexFEC and RED ...\n", minutes_);
     rtpx::bench::generate_lossy_call(call, minutes_);
     compare(call, "convert a lossy call");
+  }
+
+  /// A sealed call against the same one plain.
+  void against_plain() {
+    const fs::path plain = generate("call", minutes_), call = dir_ / "sealed", key = dir_ / "identity";
+    fs::copy(plain, call, fs::copy_options::recursive);
+    const auto identity = rtpx::Identity::generate();
+    const rtpx::Recipient recipient = identity->recipient();
+    std::ofstream(key) << identity->text().value();
+    for (const auto& entry : fs::directory_iterator(call))
+      if (entry.path().filename() != "recording.json" && !rtpx::seal_file(entry.path(), {&recipient, 1}))
+        die("cannot seal " + entry.path().string());
+    Costs opened, read;
+    for (int round = 0; round < rounds_; ++round) {
+      read.add(convert(plain));
+      clear();
+      opened.add(measure({self_, "--convert", call.string(), out(), key.string()}));
+      std::printf("round %d: plain %.2f CPU s; sealed %.2f CPU s, %.1f MiB\n", round + 1, read.cpu.back(),
+                  opened.cpu.back(), opened.peak_mib);
+    }
+    std::printf("convert sealed / plain, %.0f min: %.2f x CPU (medians of %d); the cheapest of each: %.2f\n", minutes_,
+                median(opened.cpu) / median(read.cpu), rounds_,
+                std::ranges::min(opened.cpu) / std::ranges::min(read.cpu));
+    fs::remove_all(plain);
+    fs::remove_all(call);
   }
 
   void memory() {
@@ -194,8 +222,8 @@ class Bench {
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count == 4 && std::strcmp(arguments[1], "--convert") == 0)
-    return convert_child(arguments[2], arguments[3]);
+  if ((count == 4 || count == 5) && std::strcmp(arguments[1], "--convert") == 0)
+    return convert_child(arguments[2], arguments[3], count == 5 ? arguments[4] : nullptr);
   fs::path base = fs::temp_directory_path(), generate;
   double minutes = 60;
   int rounds = 5;
@@ -229,6 +257,7 @@ int main(int count, char** arguments) {
   Bench bench(base, minutes, rounds);
   if (wanted("cp")) bench.against_cp();
   if (wanted("lossy")) bench.against_cp_with_losses();
+  if (wanted("sealed")) bench.against_plain();
   if (wanted("memory")) bench.memory();
   if (wanted("codecs")) bench.codecs();
   return 0;

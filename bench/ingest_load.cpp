@@ -1,26 +1,19 @@
-// ingest_load [SESSIONS] [PACKETS_PER_SECOND] [SECONDS] [FOLDER]: WebRTC publishers against one endpoint that
-// records to disk. The endpoint runs in a process of its own, whose CPU time and memory are printed; the
-// publishers (ICE, DTLS, SRTP over loopback UDP) run in this one. Default: 100 sessions x 500 packets/s of
-// 1,100 bytes for 10 s.
-#include <poll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
+// WebRTC publishers (ICE, DTLS, SRTP over loopback UDP) against a recorder in a process of its own, whose CPU
+// time and memory are printed.
+#include <signal.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <vector>
 
-#include "ingest/webrtc/endpoint.hpp"
-#include "rtpx/recorder.hpp"
+#include "ingest_target.hpp"
 #include "support/webrtc_publisher.hpp"
 
 using namespace rtpx;
@@ -30,171 +23,160 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Messages between the two processes: a length, then the text.
-void put(int fd, const std::string& text) {
-  const std::uint32_t size = static_cast<std::uint32_t>(text.size());
-  if (::write(fd, &size, sizeof size) != sizeof size ||
-      ::write(fd, text.data(), size) != static_cast<ssize_t>(size))
-    std::exit(1);
-}
-std::string get(int fd) {
-  std::uint32_t size = 0;
-  if (::recv(fd, &size, sizeof size, MSG_WAITALL) != sizeof size) std::exit(0);
-  std::string text(size, '\0');
-  if (size > 0 && ::recv(fd, text.data(), size, MSG_WAITALL) != static_cast<ssize_t>(size)) std::exit(1);
-  return text;
-}
+constexpr const char* kUsage =
+    "usage: ingest_load [--threads N] [--whip URL PID] [--drain] [SESSIONS] [PACKETS_PER_SECOND] [SECONDS] "
+    "[FOLDER]\n"
+    "\n"
+    "Default: 100 sessions x 500 packets/s of 1,100 bytes for 10 s, recorded into a temporary folder "
+    "(\"none\": counted\n"
+    "only) by an endpoint with one media thread. --whip loads another WHIP recorder, whose process is PID "
+    "and which\n"
+    "answers GET /stats with \"packets N\". --drain measures what the media threads carry at most: "
+    "PACKETS_PER_SECOND\n"
+    "packets of each session lie in their sockets while the process is stopped; then it goes on, SECONDS "
+    "times over.\n";
 
-double cpu_seconds() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
-long resident_kib() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with("VmRSS:")) return std::atol(line.c_str() + 6);
-  return 0;
-}
-
-class Counter final : public PacketSink {
- public:
-  void on_rtp(std::size_t, std::uint8_t, Bytes, ReceiveClock::time_point) noexcept override { ++packets; }
-  void on_rtcp(std::size_t, Bytes, ReceiveClock::time_point) noexcept override {}
-  std::atomic<std::uint64_t> packets = 0;
+struct Arguments {
+  std::size_t threads = 1;
+  std::string whip, folder = (std::filesystem::temp_directory_path() / "rtpx_ingest_load").string();
+  pid_t whip_pid = 0;
+  bool drain = false;
+  int sessions = 100, rate = 500, seconds = 10;
 };
 
-/// The endpoint's process: an offer comes in, an answer goes out; "stats" asks for a line of figures.
-void serve(int fd, const std::string& folder) {
-  std::map<std::string, std::unique_ptr<Recorder>> recorders;
-  const auto counter = std::make_shared<Counter>();
-  auto endpoint = WebRtcEndpoint::start(
-      {.udp_port = 0, .listen = {"127.0.0.1"}, .max_sessions = 2000, .max_unconnected = 2000});
-  if (!endpoint) std::exit(1);
-  while (true) {
-    const std::string message = get(fd);
-    if (message == "stats") {
-      const EndpointStats stats = (*endpoint)->stats();
-      std::uint64_t packets = counter->packets, refused = 0;
-      for (const auto& [id, recorder] : recorders) {
-        const Recorder::Stats recorded = recorder->stats();
-        packets += recorded.packets;
-        refused += recorded.queue_full + recorded.disk_full + recorded.failed;
-      }
-      char line[200];
-      std::snprintf(line, sizeof line, "%f %ld %llu %llu %llu %llu %llu", cpu_seconds(), resident_kib(),
-                    static_cast<unsigned long long>(packets), static_cast<unsigned long long>(refused),
-                    static_cast<unsigned long long>(stats.dropped[Drop::kernel]),
-                    static_cast<unsigned long long>(stats.dropped[Drop::undecryptable]),
-                    static_cast<unsigned long long>(stats.nacks_sent));
-      put(fd, line);
-      continue;
+Arguments read(int argc, char** argv) {
+  Arguments out;
+  int place = 0;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--threads" && i + 1 < argc) {
+      out.threads = static_cast<std::size_t>(std::atoi(argv[++i]));
+    } else if (word == "--whip" && i + 2 < argc) {
+      out.whip = argv[++i];
+      out.whip_pid = std::atoi(argv[++i]);
+    } else if (word == "--drain") {
+      out.drain = true;
+    } else if (word.starts_with("-")) {
+      std::fputs(kUsage, word == "--help" ? stdout : stderr);
+      std::exit(word == "--help" ? 0 : 2);
+    } else if (place < 3) {
+      (place == 0 ? out.sessions : place == 1 ? out.rate : out.seconds) = std::atoi(argv[i]);
+      ++place;
+    } else {
+      out.folder = word;
     }
-    SessionHandlers handlers;
-    handlers.open = [&](const std::string& id,
-                        std::span<const MediaStreamTrack> tracks) -> Result<std::shared_ptr<PacketSink>> {
-      if (folder == "none") return counter;
-      Recorder::Options options;
-      options.folder = folder + "/" + id;
-      options.queue_bytes = 8U << 20;  // one recorder for each session: the default is meant for many tracks
-      if (const char* ms = std::getenv("FLUSH_MS"))
-        options.flush_interval = std::chrono::milliseconds(std::atoi(ms));
-      if (const char* ms = std::getenv("SYNC_MS"))
-        options.sync_interval = std::chrono::milliseconds(std::atoi(ms));
-      auto recorder = Recorder::start(options);
-      if (!recorder) return std::unexpected(recorder.error());
-      if (auto added = (*recorder)->add_tracks(tracks); !added) return std::unexpected(added.error());
-      auto sink = make_recorder_sink(**recorder, tracks);
-      recorders[id] = *std::move(recorder);
-      return sink;
-    };
-    const auto session = (*endpoint)->accept(message, handlers);
-    put(fd, session ? session->answer_sdp : "");
-    if (!session) std::fprintf(stderr, "%s\n", session.error().message.c_str());
   }
-}
-
-struct Figures {
-  double cpu = 0;
-  long kib = 0;
-  unsigned long long packets = 0, refused = 0, socket_drops = 0, undecryptable = 0, nacks = 0;
-};
-Figures ask(int fd) {
-  put(fd, "stats");
-  Figures out;
-  std::sscanf(get(fd).c_str(), "%lf %ld %llu %llu %llu %llu %llu", &out.cpu, &out.kib, &out.packets,
-              &out.refused, &out.socket_drops, &out.undecryptable, &out.nacks);
   return out;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  const int sessions = argc > 1 ? std::atoi(argv[1]) : 100, rate = argc > 2 ? std::atoi(argv[2]) : 500;
-  const int seconds = argc > 3 ? std::atoi(argv[3]) : 10;
-  const std::string folder =
-      argc > 4 ? argv[4] : (std::filesystem::temp_directory_path() / "rtpx_ingest_load").string();
-  const auto clean = [&] {
-    if (folder != "none") std::filesystem::remove_all(folder);
-  };
-  clean();
-  int pipe[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM, 0, pipe) != 0) return 1;
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::close(pipe[0]);
-    serve(pipe[1], folder);
+/// One packet after the other of the same stream, alike for all publishers.
+class Packets {
+ public:
+  explicit Packets(int rate) : rate_(rate) {}
+  const std::vector<std::byte>& next() {
+    store_be<std::uint16_t>(packet_.data() + 2, static_cast<std::uint16_t>(number_));
+    store_be<std::uint32_t>(packet_.data() + 4, static_cast<std::uint32_t>(number_ * 90'000 / rate_));
+    store_be<std::uint16_t>(packet_.data() + 17,
+                            static_cast<std::uint16_t>(number_));  // transport-wide number
+    ++number_;
+    return packet_;
   }
-  ::close(pipe[1]);
 
+ private:
+  std::vector<std::byte> packet_ = test::make_rtp(96, 0, 0, 2001, 1088 - 8, {{3, std::string(2, '\0')}});
+  const long rate_;
+  long number_ = 0;
+};
+
+using Publishers = std::vector<std::unique_ptr<test::WebRtcPublisher>>;
+
+Publishers connect(bench::IngestTarget& target, int sessions) {
   const auto certificate = DtlsContext::create();
-  std::vector<std::unique_ptr<test::WebRtcPublisher>> publishers;
+  Publishers out;
   for (int i = 0; i < sessions; ++i) {
-    publishers.push_back(std::make_unique<test::WebRtcPublisher>(test::browser_offer(), *certificate));
-    publishers.back()->history = 0;
-    publishers.back()->answer_nacks = false;
-    put(pipe[0], publishers.back()->offer());
-    if (!publishers.back()->connect(get(pipe[0]))) {
-      std::fprintf(stderr, "session %d does not connect\n", i);
-      return 1;
-    }
+    out.push_back(std::make_unique<test::WebRtcPublisher>(test::browser_offer(), *certificate));
+    out.back()->history = 0;
+    out.back()->answer_nacks = false;
+    if (out.back()->connect(target.answer(out.back()->offer()))) continue;
+    std::fprintf(stderr, "session %d does not connect\n", i);
+    std::exit(1);
   }
-  const Figures before = ask(pipe[0]);
+  return out;
+}
+
+int load(bench::IngestTarget& target, const Arguments& arguments) {
+  const Publishers publishers = connect(target, arguments.sessions);
+  const bench::IngestFigures before = target.figures();
+  Packets packets(arguments.rate);
   unsigned long long sent = 0;
   const auto start = Clock::now();
-  const long total = static_cast<long>(rate) * seconds;
-  auto packet = test::make_rtp(96, 0, 0, 2001, 1088 - 8, {{3, std::string(2, '\0')}});
+  const long total = static_cast<long>(arguments.rate) * arguments.seconds;
   for (long n = 0; n < total; ++n) {
-    std::this_thread::sleep_until(start + std::chrono::nanoseconds(1'000'000'000L * n / rate));
-    store_be<std::uint16_t>(packet.data() + 2, static_cast<std::uint16_t>(n));
-    store_be<std::uint32_t>(packet.data() + 4, static_cast<std::uint32_t>(n * 90'000 / rate));
-    store_be<std::uint16_t>(packet.data() + 17,
-                            static_cast<std::uint16_t>(n));  // transport-wide sequence number
-    for (const auto& publisher : publishers) {
-      publisher->send(packet);
-      ++sent;
-    }
+    std::this_thread::sleep_until(start + std::chrono::nanoseconds(1'000'000'000L * n / arguments.rate));
+    const auto& packet = packets.next();
+    for (const auto& publisher : publishers) publisher->send(packet);
+    sent += publishers.size();
     if (n % 10 == 0)
       for (const auto& publisher : publishers) publisher->poll(0ms);
   }
   const double took = std::chrono::duration<double>(Clock::now() - start).count();
   std::this_thread::sleep_for(300ms);
-  const Figures after = ask(pipe[0]);
+  const bench::IngestFigures after = target.figures();
+  const double cpu = after.cpu_seconds - before.cpu_seconds;
   std::printf(
       "%d sessions x %d packets/s: %llu sent in %.1f s (%.0f a second), %llu recorded\n"
       "lost by us: %lld (kernel %llu, recorder %llu, undecryptable %llu), sequence numbers asked for again "
       "%llu\n"
       "CPU of one core %.1f %%, %.2f us a packet, resident memory %.1f MB\n",
-      sessions, rate, sent, took, static_cast<double>(sent) / took, after.packets,
-      static_cast<long long>(sent - after.packets), after.socket_drops, after.refused, after.undecryptable,
-      after.nacks, (after.cpu - before.cpu) / took * 100,
-      (after.cpu - before.cpu) * 1e6 / static_cast<double>(sent), static_cast<double>(after.kib) / 1000);
-  ::close(pipe[0]);
-  ::waitpid(child, nullptr, 0);
-  clean();
+      arguments.sessions, arguments.rate, sent, took, static_cast<double>(sent) / took,
+      static_cast<unsigned long long>(after.packets), static_cast<long long>(sent - after.packets),
+      static_cast<unsigned long long>(after.kernel_drops), static_cast<unsigned long long>(after.refused),
+      static_cast<unsigned long long>(after.undecryptable), static_cast<unsigned long long>(after.nacks),
+      cpu / took * 100, cpu * 1e6 / static_cast<double>(sent),
+      static_cast<double>(after.resident_kib) / 1000);
   return after.packets == sent ? 0 : 1;
+}
+
+int drain(bench::IngestTarget& target, const Arguments& arguments) {
+  const Publishers publishers = connect(target, arguments.sessions);
+  Packets packets(500);
+  std::uint64_t sent = 0;
+  double best = 0;
+  for (int round = 0; round < arguments.seconds; ++round) {
+    ::kill(target.pid(), SIGSTOP);
+    for (int n = 0; n < arguments.rate; ++n) {
+      const auto& packet = packets.next();
+      for (const auto& publisher : publishers) publisher->send(packet);
+      sent += publishers.size();
+    }
+    const double from = std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+    ::kill(target.pid(), SIGCONT);
+    const double took = target.wait_for_packets(sent) - from;
+    if (const auto there = target.figures(); there.packets != sent) {
+      std::printf("%llu of %llu packets came: fewer fit the sockets\n",
+                  static_cast<unsigned long long>(there.packets), static_cast<unsigned long long>(sent));
+      return 1;
+    }
+    best = std::max(best, arguments.sessions * arguments.rate / took);
+    for (const auto& publisher : publishers) publisher->poll(0ms);
+  }
+  std::printf("%zu media threads: %.0f packets a second, the best of %d rounds of %d\n", arguments.threads,
+              best, arguments.seconds, arguments.sessions * arguments.rate);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Arguments arguments = read(argc, argv);
+  const auto clean = [&] {
+    if (arguments.folder != "none" && arguments.whip.empty()) std::filesystem::remove_all(arguments.folder);
+  };
+  clean();
+  auto target = arguments.whip.empty() ? bench::fork_endpoint(arguments.folder, arguments.threads)
+                                       : bench::whip_server(arguments.whip, arguments.whip_pid);
+  const int status = arguments.drain ? drain(*target, arguments) : load(*target, arguments);
+  target.reset();
+  clean();
+  return status;
 }

@@ -2,8 +2,14 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
+#include <set>
 
 #include "commands.hpp"
+#include "convert/convert_streams.hpp"
+#include "e2ee_keys.hpp"
+#include "identity_arguments.hpp"
+#include "moment.hpp"
+#include "notes.hpp"
 #include "progress.hpp"
 #include "remote.hpp"
 #include "rtpx/converter.hpp"
@@ -13,10 +19,12 @@ namespace rtpx::cli {
 namespace {
 
 struct ConvertArguments {
-  std::string recording, upload, thumbnail, reencode, resolution;
-  std::vector<std::string> rids;
-  Reencode codec;                                      // its options; used when --reencode is given
-  bool want_thumbnail = false, want_reencode = false;  // also without a value
+  std::string recording, upload, thumbnail, reencode, resolution, e2ee_keys, from, to, exact;
+  std::vector<std::string> rids, streams;
+  IdentityArguments identities;
+  Reencode codec;  // its options; used when --reencode is given
+  bool want_thumbnail = false, want_reencode = false, want_exact = false;  // also without a value
+  bool seal_output = false;
   bool cues_at_end = false, no_reports = false, json = false;
   int progress_fd = -1;  // -1: the terminal
   ConvertOptions options;
@@ -32,6 +40,8 @@ Examples:
   rtpx convert call -o videos --layers best --thumbnail --sprites 100
   rtpx convert call -o videos --format mp4 --audio aac
   rtpx convert call -o videos --rid f                    only the simulcast layer f
+  rtpx convert call -o clips --from 12:30 --to 15:00     whole pictures from the keyframe before on
+  rtpx convert call -o clips --from 12:30 --to 15:00 --exact --format mp4
   rtpx convert call -o videos --reencode h264 --resolution 1280x720 --bitrate 2M
   rtpx convert s3://bucket/calls/today -o videos --upload s3://bucket/videos)";
 
@@ -56,24 +66,6 @@ std::string choices(std::initializer_list<const char*> words) {
   std::string out;
   for (const char* word : words) out += (out.empty() ? "" : "|") + std::string(word);
   return out;
-}
-
-/// "640x360", "640x" or "x360": a side left out keeps the aspect.
-Result<std::pair<int, int>> parse_size(const std::string& text, const char* option) {
-  const auto side = [](const std::string& number) -> std::optional<int> {
-    if (number.empty() || number == "-1") return -1;
-    char* end = nullptr;
-    const long value = std::strtol(number.c_str(), &end, 10);
-    return *end == '\0' && value >= 1 && value <= 16384 ? std::optional(static_cast<int>(value))
-                                                        : std::nullopt;
-  };
-  const std::size_t x = text.find('x');
-  if (x != std::string::npos) {
-    const auto width = side(text.substr(0, x)), height = side(text.substr(x + 1));
-    if (width && height && (*width > 0 || *height > 0)) return std::pair(*width, *height);
-  }
-  return fail(Errc::invalid_argument,
-              std::string(option) + " " + text + ": give WIDTHxHEIGHT; 640x or x360 keeps the aspect");
 }
 
 Result<VideoCodec> parse_video_codec(const std::string& name) {
@@ -111,6 +103,25 @@ Result<ConvertOptions> complete(const ConvertArguments& arguments) {
   } else if (!arguments.resolution.empty()) {
     return fail(Errc::invalid_argument, "--resolution needs --reencode: nothing else changes the picture");
   }
+  auto keys = load_e2ee_keys(arguments.e2ee_keys);
+  if (!keys) return std::unexpected(keys.error());
+  options.e2ee_keys = std::move(*keys);
+  auto identities = arguments.identities.load();
+  if (!identities) return std::unexpected(identities.error());
+  options.identities = std::move(*identities);
+  for (const auto& [text, option, moment] : {std::tuple(&arguments.from, "--from", &options.from),
+                                             std::tuple(&arguments.to, "--to", &options.to)}) {
+    if (text->empty()) continue;
+    const auto parsed = parse_moment(*text, option);
+    if (!parsed) return std::unexpected(parsed.error());
+    *moment = *parsed;
+  }
+  if (arguments.want_exact) {
+    if (!options.from) return fail(Errc::invalid_argument, "--exact needs --from");
+    if (!arguments.exact.empty() && arguments.exact != "edit" && arguments.exact != "encode")
+      return fail(Errc::invalid_argument, "--exact=" + arguments.exact + ": choose edit or encode");
+    options.cut_start = arguments.exact == "encode" ? CutStart::encode : CutStart::exact;
+  }
   auto downloader = downloader_for(arguments.recording);
   if (!downloader) return std::unexpected(downloader.error());
   options.downloader = std::move(*downloader);
@@ -135,32 +146,56 @@ void print_files(const ConvertResult& result) {
   std::printf("%s", table.text().c_str());
 }
 
-void print_notes(const ConvertResult& result) {
-  for (const ConvertNote& note : result.notes) {
-    const char* severity = note.severity == ConvertNote::Severity::loss      ? "lost: "
-                           : note.severity == ConvertNote::Severity::skipped ? "skipped: "
-                                                                             : "";
-    std::fprintf(stderr, "rtpx convert: %s%s\n", severity, printable(note.message).c_str());
+/// What was written beside the recording's own files: outputs with their parts, pictures and reports.
+Result<void> seal_outputs(const ConvertResult& result, std::span<const Recipient> recipients) {
+  std::set<std::filesystem::path> files;
+  for (const auto& [id, file] : result.files) {
+    files.insert(file.file);
+    for (const ConvertedPart& part : file.parts) files.insert(part.location);
+    if (file.thumbnail_location) files.insert(*file.thumbnail_location);
+    if (file.report_location) files.insert(*file.report_location);
+    const std::string stem = file.file.stem().string();  // scrub pictures
+    for (const auto& entry : std::filesystem::directory_iterator(file.file.parent_path()))
+      if (entry.is_regular_file() && entry.path().filename().string().starts_with(stem + ".sprites"))
+        files.insert(entry.path());
   }
+  for (const std::filesystem::path& file : files) {
+    if (!std::filesystem::is_regular_file(file)) continue;
+    if (auto sealed = seal_file(file, recipients); !sealed) return sealed;
+  }
+  return {};
 }
 
 int run(const ConvertArguments& arguments, const Program& program) {
   auto options = complete(arguments);
   if (!options) return report("convert", options.error());
+  std::vector<Recipient> recipients;
+  if (arguments.seal_output) {
+    recipients = recipients_of(arguments.recording).value_or(std::vector<Recipient>());
+    if (recipients.empty())
+      return report("convert", Error{Errc::invalid_argument,
+                                     "--seal-output seals for the recording's recipients, and " + arguments.recording +
+                                         " has none here"});
+    if (!arguments.upload.empty())
+      return report("convert", Error{Errc::invalid_argument,
+                                     "--upload stores files before they are sealed: upload them afterwards"});
+  }
   options->stop = program.stop();
   const auto result = [&] {
     Progress progress(arguments.progress_fd);
     options->progress = [&](const ConvertProgress& now) {
       progress.show(now.fraction, now.what, now.seconds_left);
     };
-    return convert(arguments.recording, *options);
+    return convert_streams(arguments.recording, *options, arguments.streams);
   }();
   if (!result) return report("convert", result.error());
+  if (arguments.seal_output)
+    if (auto sealed = seal_outputs(*result, recipients); !sealed) return report("convert", sealed.error());
   if (arguments.json)
     std::printf("%s\n", serialize_result(*result).c_str());
   else
     print_files(*result);
-  print_notes(*result);
+  print_notes("convert", result->notes);
   return result->lost_media ? kLosses : kDone;
 }
 
@@ -186,6 +221,11 @@ void add_media_options(CLI::App& command, ConvertArguments& arguments) {
       .add_option("--rid", arguments.rids,
                   "Only this simulcast layer (repeatable); nil: tracks without layers")
       ->allow_extra_args(false);
+  command
+      .add_option("--stream", arguments.streams,
+                  "Only this media stream, or track of none, by its id (repeatable)")
+      ->type_name("ID")
+      ->allow_extra_args(false);
   command.add_option("--max-spatial-layer", options.max_spatial_layer,
                      "Leave out higher layers of VP9 and AV1 SVC");
   command.add_option("--max-temporal-layer", options.max_temporal_layer,
@@ -207,6 +247,11 @@ void add_media_options(CLI::App& command, ConvertArguments& arguments) {
                   "Other resolution or parameter sets in mid-call: in one file, or a new part")
       ->transform(names<OnChange>({{"keep", OnChange::keep}, {"split", OnChange::split}}))
       ->type_name("keep|split");
+  command
+      .add_option("--pauses", options.pauses,
+                  "Pauses of the whole recording: a gap as long as they were, or no time at all")
+      ->transform(names<Pauses>({{"keep", Pauses::keep}, {"cut", Pauses::cut}}))
+      ->type_name("keep|cut");
   command.add_option("--audio", options.audio, "Sound: as recorded, or encoded anew")
       ->transform(names<AudioCodec>({{"copy", AudioCodec::copy},
                                      {"opus", AudioCodec::opus},
@@ -217,6 +262,17 @@ void add_media_options(CLI::App& command, ConvertArguments& arguments) {
   command.add_flag("--opus-fec", options.opus_fec,
                    "Decode Opus in-band FEC where packets are missing (with --audio)");
   command.add_flag("--join", options.join, "All streams into one Matroska file, on one clock");
+  command.add_option("--from", arguments.from, "Only from there on: [[h:]m:]s, or a time on the wall clock")
+      ->type_name("TIME");
+  command.add_option("--to", arguments.to, "Only until there")->type_name("TIME");
+  command
+      .add_option("--exact", arguments.exact,
+                  "Begin exactly at --from, not at the keyframe before: by an edit list (MP4), or by "
+                  "encoding up to the "
+                  "next keyframe anew (--exact=encode)")
+      ->expected(0, 1)
+      ->default_str("edit")
+      ->type_name("edit|encode");
   command.add_option("--reorder-buffer-size", options.reorder_buffer_size,
                      "Taken for compatibility; has no effect, since lateness has no limit here");
 }
@@ -250,6 +306,19 @@ void add_picture_options(CLI::App& command, ConvertArguments& arguments) {
   command.add_flag("--cues-at-end", arguments.cues_at_end, "Re-encoded files: the index after the media");
 }
 
+void add_limits(CLI::App& command, ConvertArguments& arguments) {
+  command
+      .add_option("--max-output", arguments.options.max_output,
+                  "The most that is written; default: 4 times the recording and 1 GiB; 0: no limit")
+      ->type_name("SIZE")
+      ->transform(CLI::AsSizeValue(false));
+  command
+      .add_option("--min-free", arguments.options.min_free, "Stop when less than that is free on the disk")
+      ->type_name("SIZE")
+      ->transform(CLI::AsSizeValue(false));
+  command.add_flag("--allow-outside", arguments.options.allow_outside, kAllowOutsideHelp);
+}
+
 }  // namespace
 
 void add_convert(CLI::App& app, Program& program) {
@@ -261,21 +330,23 @@ void add_convert(CLI::App& app, Program& program) {
       ->capture_default_str();
   add_media_options(*command, *arguments);
   add_picture_options(*command, *arguments);
+  add_e2ee_keys(*command, arguments->e2ee_keys);
+  arguments->identities.add_to(*command);
   command
       ->add_option("--download-path", arguments->options.download_path, "Where recordings from S3 are kept")
       ->capture_default_str();
   command->add_option("--upload", arguments->upload, "Store the files there")
       ->type_name("s3://BUCKET/PREFIX");
+  command->add_flag("--seal-output", arguments->seal_output,
+                    "Seal the files for those for whom the recording is sealed, once they are made");
+  add_limits(*command, *arguments);
   command->add_flag("--no-reports", arguments->no_reports, "Write no <file>.report.json");
   command->add_flag("--json", arguments->json, "Print the result manifest as JSON");
-  command
-      ->add_option("--progress-fd", arguments->progress_fd,
-                   "Write progress to this descriptor, a line of JSON each")
-      ->type_name("N")
-      ->check(CLI::Range(3, 1023));
+  add_progress_fd(*command, arguments->progress_fd);
   command->callback([arguments, command, &program] {
     arguments->want_thumbnail = command->count("--thumbnail") > 0;
     arguments->want_reencode = command->count("--reencode") > 0;
+    arguments->want_exact = command->count("--exact") > 0;
     program.exit_code = run(*arguments, program);
   });
 }

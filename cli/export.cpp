@@ -7,11 +7,14 @@
 
 #include "commands.hpp"
 #include "export.hpp"
+#include "identity_arguments.hpp"
 #include "ingest/capture/payload_types.hpp"
 #include "ingest/capture/recorded.hpp"
 #include "ingest/capture/writer.hpp"
 #include "progress.hpp"
 #include "rtp/packet.hpp"
+#include "sealed/sealed_files.hpp"
+#include "storage/recording_file.hpp"
 #include "text.hpp"
 
 namespace rtpx::cli {
@@ -19,7 +22,8 @@ namespace {
 
 struct ExportArguments {
   std::string recording, output, format, track, rid;
-  bool json = false;
+  IdentityArguments identities;
+  bool json = false, allow_outside = false;
 };
 
 const char* const kExportFooter =
@@ -35,11 +39,16 @@ Examples:
 
 Result<ExportSource> open(const ExportArguments& arguments) {
   const std::filesystem::path path = arguments.recording;
-  auto manifest = read_manifest(path);
+  auto identities = arguments.identities.load();
+  if (!identities) return std::unexpected(identities.error());
+  auto manifest = read_manifest(*sealed::reading_files(*identities), path);
   if (!manifest) return std::unexpected(manifest.error());
   ExportSource out{.manifest = std::move(*manifest),
                    .folder = std::filesystem::is_directory(path) ? path : path.parent_path(),
-                   .name = path.filename().string()};
+                   .name = path.filename().string(),
+                   .tracks = {},
+                   .outside = arguments.allow_outside ? Outside::allowed : Outside::refused,
+                   .identities = std::move(*identities)};
   for (const auto& [id, track] : out.manifest)
     if (arguments.track.empty() || id == arguments.track) out.tracks.push_back(id);
   if (!out.tracks.empty()) return out;
@@ -71,7 +80,7 @@ class Filter {
       auto& repair = repair_types_.emplace_back();
       if (media_only)
         for (const Codec& codec : track.codecs)
-          if (capture::role_of(codec) != capture::Role::media) repair.insert(codec.payload_type);
+          if (capture::repairs(codec)) repair.insert(codec.payload_type);
       auto& index = rid_index_.emplace_back();
       if (const auto at = track.rid_map.find(rid); !rid.empty() && at != track.rid_map.end())
         index = at->second;
@@ -126,7 +135,8 @@ Result<std::unique_ptr<capture::Writer>> make_writer(const std::string& format, 
 Result<Exported> export_packets(const ExportSource& recording, const std::string& format,
                                 const ExportArguments& arguments, const std::stop_token& stop) {
   auto recorded =
-      capture::Recorded::open(recording.manifest, recording.folder, recording.tracks, format != "mjr");
+      capture::Recorded::open(recording.manifest, recording.folder, recording.tracks, format != "mjr",
+                              recording.outside, sealed::reading_files(recording.identities));
   if (!recorded) return std::unexpected(recorded.error());
   const Filter filter(recording, arguments.rid, format == "mjr");
   std::unique_ptr<capture::Writer> writer;
@@ -198,6 +208,8 @@ void add_export(CLI::App& app, Program& program) {
                       "pcap, rtpdump, mjr or rtpx; default: by the file's name");
   command->add_option("--track", arguments->track, "Only this track");
   command->add_option("--rid", arguments->rid, "Only this simulcast layer");
+  arguments->identities.add_to(*command);
+  command->add_flag("--allow-outside", arguments->allow_outside, kAllowOutsideHelp);
   command->add_flag("--json", arguments->json, "Print what was written as JSON");
   command->callback([arguments, &program] { program.exit_code = run(*arguments, program); });
 }

@@ -8,6 +8,8 @@
 
 #include "rtpx/manifest.hpp"
 #include "rtpx/result.hpp"
+#include "rtpx/sealed.hpp"
+#include "storage/location.hpp"
 
 namespace rtpx::cli {
 
@@ -17,6 +19,8 @@ struct ExportSource {
   std::filesystem::path folder;
   std::string name;
   std::vector<std::string> tracks;
+  Outside outside = Outside::refused;
+  Identities identities;
 };
 
 struct Exported {

@@ -21,7 +21,7 @@ MediaStreamTrack media_only(const std::string& id, const ManifestTrack& track) {
     out.rids.push_back(rid);
   }
   const auto is_media = [](const Codec& codec) {
-    return capture::role_of(codec) == capture::Role::media && !codec.mime_type.ends_with("/red");
+    return !capture::repairs(codec) && !codec.mime_type.ends_with("/red");
   };
   for (const Codec& codec : track.codecs)
     if (is_media(codec)) out.codecs.push_back(codec);
@@ -53,7 +53,7 @@ Result<Exported> export_repaired(const ExportSource& source, const std::filesyst
     auto handle = recorder.track(id);
     if (!handle) return std::unexpected(handle.error());
     auto visited = for_each_repaired_packet(
-        source.manifest, source.folder, id, recorder.folder(), stop,
+        source.manifest, source.folder, source.outside, id, recorder.folder(), stop,
         [&](const HealedPacket& packet) -> Result<void> {
           const PacketInfo info{
               .arrival = ReceiveClock::time_point(std::chrono::milliseconds(packet.receive_time_ms))};
@@ -62,7 +62,8 @@ Result<Exported> export_repaired(const ExportSource& source, const std::filesyst
           if (!outcome) return std::unexpected(outcome.error());
           ++(*outcome == Outcome::accepted ? out.packets : out.left_out);
           return {};
-        });
+        },
+        source.identities);
     if (!visited) return std::unexpected(visited.error());
   }
   if (auto finished = (*made)->finish(ended); !finished) return std::unexpected(finished.error());

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
+#include "identity_arguments.hpp"
 #include "ingest/capture/payload_types.hpp"
 #include "progress.hpp"
 #include "text.hpp"
@@ -18,12 +19,13 @@ using nlohmann::json;
 
 struct ImportArguments {
   std::string capture, folder, sdp, key_log;
-  std::vector<std::string> maps, link_types;
+  std::vector<std::string> maps, link_types, recipients;
   bool json = false;
 };
 
 const char* const kImportFooter =
-    R"(CAPTURE is a pcap, pcapng, rtpdump, Janus mjr or RFC 4571 file. Each SSRC becomes a track; those that the SDP
+    R"(CAPTURE is a pcap, pcapng, rtpdump, Janus mjr or RFC 4571 file, or the metadata file that rtpengine writes
+beside its pcap. An rtpdump takes the .sdp beside it. Each SSRC becomes a track; those that the SDP
 joins (ssrc-group, mid, rid, msid, the port of its m= line), and the RTX or FEC of a track, become one. Packets of
 unknown payload types are kept too: the converter recognises most codecs by their payload. SRTP is decrypted with the
 a=crypto lines of the SDP or with a key log. Tunnels (GRE, VXLAN, ERSPAN, GTP-U, HEP3 and others) are looked into.
@@ -34,6 +36,7 @@ Examples:
   rtpx import call.pcap -o call --map 96=VP8/90000 --map 97=rtx/96 --map 111=opus/48000/2
   rtpx import srtp.pcapng -o call --sdp offer.sdp --keylog sslkeys.log
   tcpdump -w - udp | rtpx import - -o call
+  rtpx import metadata/4ab5-1.txt -o call        rtpengine's: names its pcap, holds the SDPs
   rtpx import phone.pcap -o phone        static payload types (PCMU, PCMA, G722) need nothing)";
 
 std::string codec_text(const MediaStreamTrack& track) {
@@ -89,6 +92,8 @@ std::vector<std::string> remarks_of(const capture::ImportSummary& summary) {
                   " of other protocols passed over");
   if (summary.foreign_rtcp > 0)
     out.push_back(count_text(summary.foreign_rtcp, "RTCP packet") + " of no recorded track passed over");
+  if (!summary.described_by.empty())
+    out.push_back("session descriptions of " + printable(summary.described_by.string()));
   if (summary.decryption.opened > 0)
     out.push_back(count_text(summary.decryption.opened, "packet") + " decrypted");
   if (summary.decryption.replayed > 0)
@@ -110,19 +115,21 @@ void print_json(const capture::ImportSummary& summary) {
                       {"ssrcs", ssrcs},
                       {"packets", packets},
                       {"rtcp_packets", rtcp}});
-  const json out = {{"format", to_string(summary.format)},
-                    {"records", summary.counts.records},
-                    {"tracks", tracks},
-                    {"other_packets", summary.not_rtp + summary.counts.not_udp},
-                    {"foreign_rtcp_packets", summary.foreign_rtcp},
-                    {"cut_packets", summary.counts.cut},
-                    {"lost_fragments", summary.counts.lost_fragments},
-                    {"refused_packets", summary.refused},
-                    {"decrypted_packets", summary.decryption.opened},
-                    {"undecrypted_packets", summary.decryption.refused},
-                    {"encrypted_packets", summary.sealed},
-                    {"damage", summary.counts.damage},
-                    {"arrival_times_kept", summary.timed}};
+  const json out = {
+      {"format", to_string(summary.format)},
+      {"records", summary.counts.records},
+      {"tracks", tracks},
+      {"other_packets", summary.not_rtp + summary.counts.not_udp},
+      {"foreign_rtcp_packets", summary.foreign_rtcp},
+      {"cut_packets", summary.counts.cut},
+      {"lost_fragments", summary.counts.lost_fragments},
+      {"refused_packets", summary.refused},
+      {"decrypted_packets", summary.decryption.opened},
+      {"undecrypted_packets", summary.decryption.refused},
+      {"encrypted_packets", summary.sealed},
+      {"damage", summary.counts.damage},
+      {"arrival_times_kept", summary.timed},
+      {"described_by", summary.described_by.empty() ? json() : json(summary.described_by.string())}};
   std::printf("%s\n", out.dump(2, ' ', false, json::error_handler_t::replace).c_str());
 }
 
@@ -130,6 +137,9 @@ int run(const ImportArguments& arguments, const Program& program) {
   capture::ImportOptions options{.capture = arguments.capture, .folder = arguments.folder};
   if (!arguments.sdp.empty()) options.sdp = arguments.sdp;
   options.stop = program.stop();
+  auto recipients = parse_recipients(arguments.recipients);
+  if (!recipients) return report("import", recipients.error());
+  options.recipients = std::move(*recipients);
   if (!arguments.key_log.empty()) options.key_log = arguments.key_log;
   for (const std::string& text : arguments.link_types) {
     const auto link_type = capture::parse_link_type(text);
@@ -181,6 +191,7 @@ void add_import(CLI::App& app, Program& program) {
       ->add_option("--link-type", arguments->link_types,
                    "What a private link type of the capture is: USER0=ETHERNET, USER3=IP, 147=1")
       ->allow_extra_args(false);
+  add_recipients(*command, arguments->recipients);
   command->add_flag("--json", arguments->json, "Print the summary as JSON");
   command->callback([arguments, &program] { program.exit_code = run(*arguments, program); });
 }

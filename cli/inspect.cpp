@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "commands.hpp"
+#include "e2ee_keys.hpp"
 #include "inspected.hpp"
 #include "text.hpp"
 
@@ -14,8 +15,9 @@ namespace rtpx::cli {
 namespace {
 
 struct InspectArguments {
-  std::string recording;
-  bool json = false;
+  std::string recording, e2ee_keys;
+  IdentityArguments identities;
+  bool json = false, allow_outside = false;
 };
 
 const char* const kInspectFooter =
@@ -134,7 +136,9 @@ void print_text(const RecordingReport& report) {
 }
 
 int run(const InspectArguments& arguments, const Program& program) {
-  const auto inspected = inspect_with_progress(arguments.recording, program);
+  const auto inspected =
+      inspect_with_progress(arguments.recording, arguments.e2ee_keys, arguments.identities,
+                            arguments.allow_outside, program);
   if (!inspected) return report("inspect", inspected.error());
   if (arguments.json)
     std::printf("%s\n", serialize_report(*inspected).c_str());
@@ -150,6 +154,9 @@ void add_inspect(CLI::App& app, Program& program) {
   CLI::App* command = app.add_subcommand("inspect", "Show what a recording holds and how good it is");
   command->footer(kInspectFooter);
   command->add_option("RECORDING", arguments->recording, "Folder, manifest.json, or s3:// URL")->required();
+  add_e2ee_keys(*command, arguments->e2ee_keys);
+  arguments->identities.add_to(*command);
+  command->add_flag("--allow-outside", arguments->allow_outside, kAllowOutsideHelp);
   command->add_flag("--json", arguments->json, "Print the report as JSON");
   command->callback([arguments, &program] { program.exit_code = run(*arguments, program); });
 }

@@ -1,12 +1,15 @@
 #pragma once
 
+#include "identity_arguments.hpp"
 #include "program.hpp"
 #include "rtpx/inspect.hpp"
 
 namespace rtpx::cli {
 
-/// Inspects a recording, a folder or an s3:// URL, with progress on a terminal.
+/// Inspects a recording, a folder or an s3:// URL, with progress on a terminal. `e2ee_keys`: a file; empty: none.
 [[nodiscard]] Result<RecordingReport> inspect_with_progress(const std::string& recording,
+                                                            const std::string& e2ee_keys,
+                                                            const IdentityArguments& identities, bool allow_outside,
                                                             const Program& program);
 
 /// Whether a track, or a part of one, cannot be converted: exit status 1.

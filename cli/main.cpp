@@ -6,11 +6,23 @@
 #include <vector>
 
 #include "commands.hpp"
+#include "help.hpp"
 #include "near_miss.hpp"
 #include "rtpx/version.hpp"
 #include "text.hpp"
 
 using namespace rtpx;
+
+#ifdef __SANITIZE_THREAD__
+/// Pango has Fontconfig read its files in a thread of its own; neither shows ThreadSanitizer how they wait for each other.
+extern "C" const char* __tsan_default_suppressions();
+extern "C" const char* __tsan_default_suppressions() { return "race:rtpx::film::draw_label\nrace:libfontconfig"; }
+#endif
+#ifdef __SANITIZE_ADDRESS__
+/// Fontconfig keeps what it has read to the end of the process.
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfig"; }
+#endif
 
 namespace {
 
@@ -23,12 +35,21 @@ constexpr AddCommand kCommands[] = {
     cli::add_inspect,   //
     cli::add_report,    //
     cli::add_convert,   //
+    cli::add_frame,     //
+    cli::add_package,   //
+    cli::add_compose,   //
     cli::add_verify,    //
     cli::add_recover,   //
     cli::add_export,    //
     cli::add_upload,    //
     cli::add_download,  //
     cli::add_list,      //
+    cli::add_worker,    //
+    cli::add_fleet,     //
+    cli::add_keygen,    //
+    cli::add_open,      //
+    cli::add_index,     //
+    cli::add_rewrap,    //
 };
 
 const char* const kFooter = R"(A recording is a folder with a manifest.json, or the path of one.
@@ -39,7 +60,8 @@ Examples:
   rtpx convert call -o videos                         files that play
 
 Exit status: 0 done, 1 done with losses that are reported, 2 wrong usage, 3 input unusable, 4 failed.
-`rtpx COMMAND --help` says more about each command.)";
+`rtpx help COMMAND` says more about each command; `rtpx help --man COMMAND` is its manual page, and
+`rtpx help --completion bash` (or zsh, fish) a script that completes words of the command line.)";
 
 /// What is wrong, and where help is: a command's page of options would hide it.
 std::string usage_error(const CLI::App* app, const CLI::Error& error) {
@@ -84,6 +106,7 @@ int main(int argc, char** argv) {
   app.failure_message(usage_error);
   app.get_formatter()->column_width(28);
   for (const AddCommand add : kCommands) add(app, program);
+  if (const auto done = cli::make_help(app, {argv + 1, argv + argc})) return *done;
   std::vector<std::string> words = words_of(argc, argv);
   if (!names_a_command(app, words)) return cli::kUsage;
   std::ranges::reverse(words);  // CLI11 takes them from the back

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -48,6 +49,10 @@ void Progress::show(double fraction, const std::string& what, std::optional<doub
   std::fprintf(stderr, "\r\033[K[%s] %3.0f %%  %s%s", bar.c_str(), 100 * std::clamp(fraction, 0.0, 1.0),
                what.c_str(), left.c_str());
   std::fflush(stderr);
+}
+
+void add_progress_fd(CLI::App& command, int& descriptor, const char* description) {
+  command.add_option("--progress-fd", descriptor, description)->type_name("N")->check(CLI::Range(3, 1023));
 }
 
 }  // namespace rtpx::cli

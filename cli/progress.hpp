@@ -4,6 +4,10 @@
 #include <optional>
 #include <string>
 
+namespace CLI {
+class App;
+}
+
 namespace rtpx::cli {
 
 /// One line on the terminal that says how far the work is; nothing where stderr is no terminal. It is gone
@@ -25,5 +29,9 @@ class Progress {
   bool shown_ = false;
   std::chrono::steady_clock::time_point last_{};
 };
+
+/// `--progress-fd N`; without it `descriptor` keeps its -1, the terminal.
+void add_progress_fd(CLI::App& command, int& descriptor,
+                     const char* description = "Write progress to this descriptor, a line of JSON each");
 
 }  // namespace rtpx::cli

@@ -1,4 +1,5 @@
-// rtpx record: plain RTP, as a session description announces it, becomes a recording.
+// rtpx record: plain RTP, as a session description announces it, framed packets of a pipe, or what a WHEP server plays
+// become a recording.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <fstream>
@@ -7,31 +8,47 @@
 #include <sstream>
 
 #include "commands.hpp"
+#include "identity_arguments.hpp"
 #include "ingest/reception.hpp"
 #include "ingest/udp/receiver.hpp"
+#include "record_framed.hpp"
+#include "record_whep.hpp"
+#include "rtpx/describe.hpp"
 #include "rtpx/recorder.hpp"
 
 namespace rtpx::cli {
 namespace {
 
 struct RecordArguments {
-  std::string sdp, folder, listen, name;
+  std::string sdp, folder, listen, socket;
+  Description about;
+  std::vector<std::string> metadata;  // NAME=VALUE
   double idle_seconds = 10, wait_seconds = 0;
   int max_duration = 0;
   std::uint64_t max_bytes = 0, max_bit_rate = 0;
-  bool keep_after_bye = false, json = false;
+  WhepArguments whep;
+  std::vector<std::string> recipients;
+  bool keep_after_bye = false, json = false, standard_input = false;
 };
 
 const char* const kRecordFooter =
     R"(FILE is the session description (SDP) that the sender wrote, "-" for standard input. Recording ends on SIGINT or
 SIGTERM, when all streams said BYE, after --idle seconds without a packet, or at --max-duration or --max-bytes.
 
+With --stdin or --socket packets come framed from any other program (docs/ingest.md says how) and recording ends with its
+input.
+
+With --whep what a server plays by WHEP is recorded. When the connection is lost the server is asked again, and the
+recording goes on in the same tracks; it ends on SIGINT or SIGTERM, --retry seconds after the last connection, when the
+server refuses, or at --max-duration or --max-bytes.
+
 Examples:
   ffmpeg -re -i film.mkv -c copy -map 0:v -f rtp rtp://127.0.0.1:5004 -sdp_file film.sdp
   rtpx record --sdp film.sdp -o film
+  rtpx record --whep https://sfu.example.net/whep/room7 --token-file token -o room7
   rtpx convert film -o videos)";
 
-Result<std::string> read_description(const std::string& path) {
+Result<std::string> description_in(const std::string& path) {
   std::ostringstream text;
   if (path == "-") {
     text << std::ifstream("/dev/stdin").rdbuf();
@@ -94,7 +111,7 @@ void print(const RecordArguments& arguments, const Outcome& outcome) {
 }
 
 int record(const RecordArguments& arguments, const std::stop_token& stop) {
-  const auto description = read_description(arguments.sdp);
+  const auto description = description_in(arguments.sdp);
   if (!description) return report("record", description.error());
   UdpReceiver::Options options;
   options.listen = arguments.listen;
@@ -107,9 +124,14 @@ int record(const RecordArguments& arguments, const std::stop_token& stop) {
   auto receiver = UdpReceiver::open(*description, options);
   if (!receiver) return report("record", receiver.error());
 
+  auto recipients = parse_recipients(arguments.recipients);
+  if (!recipients) return report("record", recipients.error());
   Recorder::Options recorder_options;
+  recorder_options.recipients = std::move(*recipients);
   recorder_options.folder = arguments.folder;
-  recorder_options.name = arguments.name;
+  recorder_options.name = arguments.about.name;
+  recorder_options.labels = arguments.about.labels;
+  recorder_options.metadata = arguments.about.metadata;
   auto recorder = Recorder::start(std::move(recorder_options));
   if (!recorder) return report("record", recorder.error());
   const auto& tracks = (*receiver)->tracks();
@@ -153,11 +175,34 @@ int record(const RecordArguments& arguments, const std::stop_token& stop) {
 void add_record(CLI::App& app, Program& program) {
   const auto arguments = std::make_shared<RecordArguments>();
   CLI::App* const command =
-      app.add_subcommand("record", "Record plain RTP or SRTP that a session description announces");
+      app.add_subcommand("record", "Record plain RTP or SRTP that a session description announces, a pipe's packets, or from a WHEP server");
   command->footer(kRecordFooter);
-  command->add_option("--sdp", arguments->sdp, "Session description of the sender")
-      ->required()
-      ->type_name("FILE");
+  CLI::Option_group* const source = command->add_option_group("Source", "where packets come from");
+  source->add_option("--sdp", arguments->sdp, "Session description of the sender")->type_name("FILE");
+  source->add_flag("--stdin", arguments->standard_input, "Framed packets of many tracks on standard input");
+  source->add_option("--socket", arguments->socket, "The same from programs that connect to this Unix socket")
+      ->type_name("PATH");
+  CLI::Option* const whep = source->add_option("--whep", arguments->whep.url, "What this WHEP endpoint plays")
+                                ->type_name("URL");
+  source->require_option(1);
+  CLI::Option* const token =
+      command->add_option("--token", arguments->whep.token, "Bearer token for --whep; other users see it in `ps`")
+          ->needs(whep);
+  command->add_option("--token-file", arguments->whep.token_file, "The same, from the first line of a file")
+      ->type_name("FILE")
+      ->needs(whep)
+      ->excludes(token);
+  command
+      ->add_option("--stun", arguments->whep.stun,
+                   "STUN server for --whep, as stun:HOST:PORT, besides those that the server names; repeatable")
+      ->type_name("URI")
+      ->needs(whep);
+  command
+      ->add_option("--retry", arguments->whep.retry_seconds,
+                   "With --whep, end after so long without a connection; 0: at the first failure (default 60)")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, 1e9))
+      ->needs(whep);
   command->add_option("-o,--output", arguments->folder, "Folder of the recording; must be new or empty")
       ->required()
       ->type_name("DIR");
@@ -188,10 +233,43 @@ void add_record(CLI::App& app, Program& program) {
                    "Drop what exceeds so many bits a second by half; 0: no limit (default)")
       ->type_name("SIZE")
       ->transform(CLI::AsSizeValue(false));
-  command->add_option("--name", arguments->name, "A name, kept in recording.json");
+  command->add_option("--name", arguments->about.name, "A name, kept in recording.json and in the tags of files");
+  command->add_option("--label", arguments->about.labels, "A word to find it by, kept there too; several")
+      ->type_name("WORD")
+      ->expected(1)
+      ->take_all();
+  command->add_option("--metadata", arguments->metadata, "Whatever else belongs to it; several")
+      ->type_name("NAME=VALUE")
+      ->expected(1)
+      ->take_all()
+      ->check([](const std::string& text) {
+        const auto equals = text.find('=');
+        return equals == 0 || equals == text.npos ? "\"" + text + "\" is no NAME=VALUE" : std::string();
+      });
+  add_recipients(*command, arguments->recipients);
   command->add_flag("--ignore-bye", arguments->keep_after_bye, "Go on after all streams said BYE");
   command->add_flag("--json", arguments->json, "Print the result as JSON");
-  command->callback([arguments, &program] { program.exit_code = record(*arguments, program.stop()); });
+  command->callback([arguments, &program] {
+    for (const std::string& one : arguments->metadata)
+      arguments->about.metadata[one.substr(0, one.find('='))] = one.substr(one.find('=') + 1);
+    if (!arguments->whep.url.empty()) {
+      WhepArguments from = arguments->whep;
+      from.listen = arguments->listen;
+      from.folder = arguments->folder;
+      from.about = arguments->about;
+      from.recipients = arguments->recipients;
+      from.max_duration = arguments->max_duration;
+      from.max_bytes = arguments->max_bytes;
+      from.max_bit_rate = arguments->max_bit_rate;
+      from.json = arguments->json;
+      program.exit_code = record_whep(from, program.stop());
+      return;
+    }
+    program.exit_code = arguments->sdp.empty()
+                            ? record_framed_packets(arguments->socket, arguments->folder, arguments->about,
+                                                    arguments->recipients, arguments->json, program.stop())
+                            : record(*arguments, program.stop());
+  });
 }
 
 }  // namespace rtpx::cli

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
+#include "identity_arguments.hpp"
 #include "text.hpp"
 
 namespace rtpx::cli {
@@ -14,7 +15,8 @@ namespace {
 
 struct RecoverArguments {
   std::string recording, output;
-  bool json = false;
+  IdentityArguments identities;
+  bool json = false, allow_outside = false;
 };
 
 const char* const kRecoverFooter =
@@ -79,6 +81,10 @@ int run(const RecoverArguments& arguments, const Program& program) {
   RecoverOptions options;
   options.output = arguments.output;
   options.stop = program.stop();
+  auto identities = arguments.identities.load();
+  if (!identities) return report("recover", identities.error());
+  options.identities = std::move(*identities);
+  options.allow_outside = arguments.allow_outside;
   const auto recovered = recover(arguments.recording, options);
   if (!recovered) return report("recover", recovered.error());
   arguments.json ? print_json(*recovered) : print(*recovered);
@@ -94,6 +100,8 @@ void add_recover(CLI::App& app, Program& program) {
   command->add_option("RECORDING", arguments->recording, "Folder or manifest.json")->required();
   command->add_option("-o,--output", arguments->output,
                       "Write a repaired copy there and leave the recording alone");
+  arguments->identities.add_to(*command);
+  command->add_flag("--allow-outside", arguments->allow_outside, kAllowOutsideHelp);
   command->add_flag("--json", arguments->json, "Print what was done as JSON");
   command->callback([arguments, &program] { program.exit_code = run(*arguments, program); });
 }

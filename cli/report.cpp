@@ -6,16 +6,19 @@
 
 #include "base/file_system.hpp"
 #include "commands.hpp"
+#include "e2ee_keys.hpp"
 #include "inspected.hpp"
 #include "report_page.hpp"
+#include "rtpx/describe.hpp"
 #include "rtpx/inspect.hpp"
 
 namespace rtpx::cli {
 namespace {
 
 struct ReportArguments {
-  std::string recording, output;
-  bool json = false;
+  std::string recording, output, e2ee_keys;
+  IdentityArguments identities;
+  bool json = false, allow_outside = false;
 };
 
 const char* const kReportFooter =
@@ -26,10 +29,23 @@ Examples:
   rtpx report call -o report.html
   rtpx report call -o - | less        on standard output)";
 
+/// What people call it, else the folder's name.
+std::string title_of_recording(const std::string& recording) {
+  std::filesystem::path folder = recording;
+  if (folder.filename() == "manifest.json") folder = folder.parent_path();
+  if (const auto description = description_of_recording(folder); description && !description->name.empty())
+    return description->name;
+  while (folder.has_relative_path() && folder.filename().empty()) folder = folder.parent_path();
+  const std::string name = folder.filename();
+  return name.empty() || name == "." || name == ".." ? std::filesystem::absolute(folder).lexically_normal().parent_path().filename().string() : name;
+}
+
 int run(const ReportArguments& arguments, const Program& program) {
-  const auto inspected = inspect_with_progress(arguments.recording, program);
+  const auto inspected =
+      inspect_with_progress(arguments.recording, arguments.e2ee_keys, arguments.identities,
+                            arguments.allow_outside, program);
   if (!inspected) return report("report", inspected.error());
-  const std::string page = report_page(*inspected);
+  const std::string page = report_page(*inspected, title_of_recording(arguments.recording));
   if (arguments.output == "-") {
     const bool whole =
         std::fwrite(page.data(), 1, page.size(), stdout) == page.size() && std::fflush(stdout) == 0;
@@ -54,6 +70,9 @@ void add_report(CLI::App& app, Program& program) {
   command->footer(kReportFooter);
   command->add_option("RECORDING", arguments->recording, "Folder, manifest.json, or s3:// URL")->required();
   command->add_option("-o,--output", arguments->output, "HTML file; - for standard output")->required();
+  add_e2ee_keys(*command, arguments->e2ee_keys);
+  arguments->identities.add_to(*command);
+  command->add_flag("--allow-outside", arguments->allow_outside, kAllowOutsideHelp);
   command->add_flag("--json", arguments->json, "Say as JSON where the page is");
   command->callback([arguments, &program] { program.exit_code = run(*arguments, program); });
 }

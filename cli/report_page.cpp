@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <optional>
 #include <vector>
 
+#include "base/markup.hpp"
 #include "text.hpp"
 
 namespace rtpx::cli {
@@ -19,44 +21,24 @@ constexpr int kEventTop = kLossTop + kLossHeight + kText + 4, kEventHeight = 12,
 constexpr int kAxis = kEventTop + kEventHeight + kFreezeHeight + 6, kHeight = kAxis + 18;
 
 const char* const kStyle = R"(<style>
-:root{--bg:#fff;--fg:#1c2024;--dim:#687076;--line:#d7dbdf;--card:#f6f7f8;--rate:#3b82c4;--before:#e8b04a;--after:#d6322d;
---dtx:#9aa5ad;--mute:#6f7fd0;--pause:#b58a3c;--freeze:#a13fb0;--change:#178a5b}
+:root{--bg:#fff;--fg:#1c2024;--dim:#687076;--line:#d7dbdf;--card:#f6f7f8;--rate:#3b82c4;--before:#e8b04a;--after:#c92a25;
+--dtx:#9aa5ad;--mute:#6f7fd0;--pause:#b58a3c;--freeze:#a13fb0;--change:#0f7a4e}
 @media(prefers-color-scheme:dark){:root{--bg:#15181b;--fg:#e6e9ec;--dim:#9aa3ab;--line:#343a40;--card:#1d2125;
 --rate:#5aa2e0;--before:#d9a441;--after:#ff6159;--dtx:#737f88;--mute:#8f9df0;--pause:#d0a552;--freeze:#d07ae0;--change:#42c48d}}
 body{background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:70rem;padding:1.5rem}
-h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:0 0 .3rem;overflow-wrap:anywhere}p{margin:.2rem 0}
+h1{font-size:1.5rem;margin:0;overflow-wrap:anywhere}h2{font-size:1.1rem;margin:0 0 .3rem;overflow-wrap:anywhere}p{margin:.2rem 0}
 .dim{color:var(--dim)}section{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:1rem;margin:1rem 0}
 .bad{color:var(--after);font-weight:600}.good{color:var(--change);font-weight:600}svg{width:100%;height:auto;display:block;margin:.6rem 0}
 svg text{font:11px system-ui,sans-serif;fill:var(--dim)}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
-th,td{text-align:left;padding:.1rem 1rem .1rem 0;font-weight:400}th{color:var(--dim)}.scroll{overflow-x:auto}
+th,td{text-align:left;vertical-align:top;padding:.1rem 1rem .1rem 0;font-weight:400}th{color:var(--dim)}.scroll{overflow-x:auto}
+.scroll svg{min-width:42rem}code{color:var(--dim);overflow-wrap:anywhere}
+@media(max-width:40rem){body{padding:.8rem}section{padding:.7rem}tr,th,td{display:block;padding:0}td{margin-bottom:.4rem}}
+@media print{:root{color-scheme:light;--bg:#fff;--fg:#000;--dim:#555;--line:#bbb;--card:#fff;--rate:#3b82c4;--before:#c78a20;
+--after:#c2241f;--dtx:#8a959d;--mute:#5a69b8;--pause:#8f6a20;--freeze:#8a2f98;--change:#0f6b45}*{print-color-adjust:exact}
+body{max-width:none;padding:0;font-size:10pt}section{break-inside:avoid;border:0;border-top:1px solid var(--line);border-radius:0}
+.scroll{overflow:visible}.scroll svg{min-width:0}}
 .key{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin:0 .3em 0 .9em}
 </style>)";
-
-std::string escape(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
-    }
-  }
-  return out;
-}
 
 std::string number(double value) {
   char text[32];
@@ -64,21 +46,29 @@ std::string number(double value) {
   return text;
 }
 
-/// Maps the recording's time to the timeline.
+/// Maps the recording's time to the timeline, and to the wall clock where that is known.
 class Scale {
  public:
-  explicit Scale(double duration_ms) : duration_ms_(std::max(duration_ms, 1.0)) {}
+  Scale(double duration_ms, std::optional<UtcTime> started)
+      : duration_ms_(std::max(duration_ms, 1.0)), started_(started) {}
+  /// "14:46:23", UTC; empty: unknown.
+  [[nodiscard]] std::string clock(double ms) const {
+    if (!started_) return {};
+    const auto time = *started_ + std::chrono::microseconds(static_cast<std::int64_t>(ms * 1000));
+    return utc_text(std::chrono::floor<std::chrono::seconds>(time)).substr(11, 8);
+  }
   [[nodiscard]] double x(double ms) const { return std::clamp(ms / duration_ms_, 0.0, 1.0) * kWidth; }
   [[nodiscard]] double duration_ms() const { return duration_ms_; }
 
  private:
   double duration_ms_;
+  std::optional<UtcTime> started_;
 };
 
 std::string rect(double x, double y, double width, double height, const char* color,
                  const std::string& title) {
   return "<rect x=\"" + number(x) + "\" y=\"" + number(y) + "\" width=\"" + number(std::max(width, 0.8)) +
-         "\" height=\"" + number(height) + "\" fill=\"var(--" + color + ")\"><title>" + escape(title) +
+         "\" height=\"" + number(height) + "\" fill=\"var(--" + color + ")\"><title>" + escape_markup(title) +
          "</title></rect>";
 }
 
@@ -149,7 +139,7 @@ std::string events(const TrackReport& track, const Scale& scale) {
 }
 
 std::string label(double x, double y, const std::string& text) {
-  return "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\">" + escape(text) + "</text>";
+  return "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\">" + escape_markup(text) + "</text>";
 }
 
 std::string axis(const Scale& scale) {
@@ -165,7 +155,7 @@ std::string axis(const Scale& scale) {
   for (double s = 0; s * 1000 < scale.duration_ms() && s / step < 100; s += step) {
     constexpr double kRoom = 45;  // for the last one
     if (const double x = scale.x(s * 1000) + 2; x < kWidth - kRoom)
-      out += label(x, kHeight - 4, s == 0 ? "0" : at_text(s * 1000));
+      out += label(x, kHeight - 4, scale.clock(s * 1000).empty() ? (s == 0 ? "0" : at_text(s * 1000)) : scale.clock(s * 1000));
   }
   return out;
 }
@@ -173,7 +163,7 @@ std::string axis(const Scale& scale) {
 std::string timeline(const TrackReport& track, const Scale& scale) {
   const Columns rate(track.bits_per_second);
   const double highest = rate.highest();
-  std::string out = "<svg role=\"img\" aria-label=\"timeline\" viewBox=\"0 0 " + std::to_string(kWidth) +
+  std::string out = "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Timeline\"><svg role=\"img\" aria-label=\"Bit rate, losses and gaps over time\" viewBox=\"0 0 " + std::to_string(kWidth) +
                     " " + std::to_string(kHeight) + "\">";
   out += bars(track, track.bits_per_second, scale, kRateTop, kRateHeight, highest, "rate", true);
   out += losses(track, scale) + events(track, scale) + axis(scale);
@@ -187,11 +177,11 @@ std::string timeline(const TrackReport& track, const Scale& scale) {
     out += label(2, kLossTop - 4, "lost, up to " + count_text(lost, "packet") + " a second");
   if (!track.gaps.empty() || !track.freezes.empty())
     out += label(2, kEventTop - 4, "gaps and frozen pictures");
-  return out + "</svg>";
+  return out + "</svg></div>";
 }
 
 std::string row(const std::string& name, const std::string& value) {
-  return value.empty() ? "" : "<tr><th>" + escape(name) + "</th><td>" + escape(value) + "</td></tr>";
+  return value.empty() ? "" : "<tr><th>" + escape_markup(name) + "</th><td>" + escape_markup(value) + "</td></tr>";
 }
 
 std::string in_words(std::string name) {
@@ -202,7 +192,7 @@ std::string in_words(std::string name) {
 std::string figures(const TrackReport& track) {
   const double seconds = (track.end_ms - track.start_ms) / 1000;
   const ReportLoss& lost = track.lost;
-  std::string out = "<div class=\"scroll\"><table>";
+  std::string out = "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Figures\"><table>";
   out += row("length", duration_text(seconds) + ", starts at " + at_text(track.start_ms));
   out += row("packets", std::to_string(track.packets) + ", " + std::to_string(track.duplicates) + " twice, " +
                             std::to_string(track.reordered) + " out of order, " +
@@ -231,23 +221,38 @@ std::string figures(const TrackReport& track) {
 
 std::string verdict(const TrackReport& track) {
   if (!track.refused.empty())
-    return "<span class=\"bad\">cannot be converted: " + escape(track.refused) + "</span>";
+    return "<span class=\"bad\">cannot be converted: " + escape_markup(track.refused) + "</span>";
   if (track.lost.after_repair + track.damaged_bytes > 0)
-    return "<span class=\"bad\">" + escape(count_text(track.lost.after_repair, "packet")) +
+    return "<span class=\"bad\">" + escape_markup(count_text(track.lost.after_repair, "packet")) +
            " lost for good</span>";
   if (track.lost.before_repair > 0)
-    return "<span class=\"good\">all of " + escape(count_text(track.lost.before_repair, "lost packet")) +
+    return "<span class=\"good\">all of " + escape_markup(count_text(track.lost.before_repair, "lost packet")) +
            " repaired</span>";
   return "<span class=\"good\">nothing lost</span>";
 }
 
-std::string section(const TrackReport& track, const Scale& scale) {
-  std::string title = track.track_id + (track.rid ? ", layer " + *track.rid : "");
-  std::string out = "<section><h2>" + escape(title) + "</h2><p class=\"dim\">" +
-                    escape(track.codec.empty() ? "codec unknown" : track.codec);
+/// "Ann: picture, layer f"; numbered where there are several alike.
+std::vector<std::string> titles_of(const std::vector<TrackReport>& tracks) {
+  std::vector<std::string> out;
+  for (const TrackReport& track : tracks) {
+    std::string title = track.kind == MediaKind::audio ? "sound" : "picture";
+    title = track.participant_name.empty() ? title : track.participant_name + ": " + title;
+    if (track.participant_name.empty()) title.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(title.front())));
+    out.push_back(title + (track.rid ? ", layer " + *track.rid : ""));
+  }
+  const std::vector<std::string> plain = out;
+  for (std::size_t i = 0; i < out.size(); ++i)
+    if (std::ranges::count(plain, plain[i]) > 1)
+      out[i] += " " + std::to_string(1 + std::count(plain.begin(), plain.begin() + static_cast<std::ptrdiff_t>(i), plain[i]));
+  return out;
+}
+
+std::string section(const TrackReport& track, const std::string& title, const Scale& scale) {
+  std::string out = "<section><h2>" + escape_markup(title) + "</h2><p class=\"dim\">" +
+                    escape_markup(track.codec.empty() ? "codec unknown" : track.codec);
   if (track.width > 0)
-    out += escape(", " + std::to_string(track.width) + " x " + std::to_string(track.height));
-  out += " · " + verdict(track) + "</p>";
+    out += escape_markup(", " + std::to_string(track.width) + " x " + std::to_string(track.height));
+  out += " · " + verdict(track) + " · <code>" + escape_markup(track.track_id) + "</code></p>";
   return out + timeline(track, scale) + figures(track) + "</section>\n";
 }
 
@@ -267,22 +272,23 @@ std::string legend() {
 
 }  // namespace
 
-std::string report_page(const RecordingReport& report) {
+std::string report_page(const RecordingReport& report, const std::string& name) {
   std::string out =
       "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>" +
-      escape(report.recording) + "</title>" + kStyle + "</head><body>\n<h1>" + escape(report.recording) +
-      "</h1><p class=\"dim\">" + escape(duration_text(report.duration_ms / 1000));
-  if (report.started) out += escape(", from " + utc_text(*report.started));
+      escape_markup(name) + "</title>" + kStyle + "</head><body><main>\n<h1>" + escape_markup(name) +
+      "</h1><p class=\"dim\">" + escape_markup(duration_text(report.duration_ms / 1000));
+  if (report.started) out += escape_markup(", from " + utc_text(*report.started) + "; times below are UTC");
   out += "</p>" + legend() + "\n";
-  const Scale scale(report.duration_ms);
-  for (const TrackReport& track : report.tracks) out += section(track, scale);
+  const Scale scale(report.duration_ms, report.started);
+  const std::vector<std::string> titles = titles_of(report.tracks);
+  for (std::size_t i = 0; i < report.tracks.size(); ++i) out += section(report.tracks[i], titles[i], scale);
   if (!report.notes.empty()) {
     out += "<section><h2>Notes</h2>";
-    for (const ConvertNote& note : report.notes) out += "<p>" + escape(note.message) + "</p>";
+    for (const ConvertNote& note : report.notes) out += "<p>" + escape_markup(note.message) + "</p>";
     out += "</section>";
   }
-  return out + "</body></html>\n";
+  return out + "</main></body></html>\n";
 }
 
 }  // namespace rtpx::cli

@@ -5,9 +5,11 @@
 #include <fstream>
 #include <memory>
 
-#include "app.hpp"
 #include "commands.hpp"
-#include "log.hpp"
+#include "identity_arguments.hpp"
+#include "nats_arguments.hpp"
+#include "server/app.hpp"
+#include "server/log.hpp"
 
 namespace rtpx::cli {
 namespace {
@@ -20,9 +22,10 @@ struct ServeArguments {
   std::string listen = "127.0.0.1:8080";
   std::string log_level = "info", log_format = "text";
   std::string conversion_memory = "4G", min_free = "1G", keep_bytes = "0", max_bit_rate = "0";
-  std::vector<std::string> trusted_proxies;
+  std::vector<std::string> trusted_proxies, pull_allow, recipients;
+  IdentityArguments identities;
   std::string max_bytes = "0";
-  int connect_seconds = 30, max_duration = 0;
+  int connect_seconds = 30, max_duration = 0, linger_seconds = 30;
 };
 
 const char* const kServeFooter =
@@ -41,6 +44,9 @@ Result<void> split_listen(const std::string& listen, ServeOptions& options) {
   if (port.empty() || port.find_first_not_of("0123456789") != port.npos || port.size() > 5)
     return fail(Errc::invalid_argument, "\"" + listen + "\" is no HOST:PORT to listen on.");
   options.host = listen.substr(0, colon);
+  if (options.host.empty())
+    return fail(Errc::invalid_argument, "\"" + listen + "\" names no host: write 127.0.0.1" + listen +
+                                            " for this machine alone, 0.0.0.0" + listen + " for all.");
   options.port = std::stoi(port);
   return {};
 }
@@ -79,6 +85,11 @@ Result<void> read_config(CLI::App& command, const std::string& path) {
   if (!file) return fail(Errc::invalid_argument, "Cannot read the configuration file " + path + ".");
   try {
     for (const CLI::ConfigItem& item : CLI::ConfigTOML().from_config(file)) {
+      const std::string section = item.parents.empty() ? "" : item.parents.front();
+      if (!section.empty() && (section != "serve" || item.parents.size() > 1))
+        return fail(Errc::invalid_argument, path + " has a section [" + section +
+                                                "]; options stand at the top, or under [serve].");
+      if (item.name == "++" || item.name == "--") continue;  // where a section begins and ends
       CLI::Option* option = command.get_option_no_throw("--" + item.name);
       if (option == nullptr || item.name == "config")
         return fail(Errc::invalid_argument,
@@ -100,6 +111,17 @@ bool token_is_an_argument(CLI::App& command) {
   return option->count() > 0 && (variable == nullptr || option->results().front() != variable);
 }
 
+/// For whom recordings are sealed, and with what they are opened.
+Result<void> read_keys(ServeArguments& arguments) {
+  auto recipients = parse_recipients(arguments.recipients);
+  if (!recipients) return std::unexpected(recipients.error());
+  arguments.options.recipients = std::move(*recipients);
+  auto loaded = arguments.identities.load();
+  if (!loaded) return std::unexpected(loaded.error());
+  arguments.options.identities = std::move(*loaded);
+  return {};
+}
+
 int serve(CLI::App& command, ServeArguments& arguments, const std::stop_token& stop) {
   ServeOptions& options = arguments.options;
   const bool token_is_visible = token_is_an_argument(command);
@@ -112,21 +134,30 @@ int serve(CLI::App& command, ServeArguments& arguments, const std::stop_token& s
     report("serve", split.error());
     return kUsage;
   }
+  if (options.node_name.empty()) options.node_name = host_name();
   options.min_free_bytes = bytes_of(arguments.min_free);
   options.conversion_memory_bytes = bytes_of(arguments.conversion_memory);
   options.keep_bytes = bytes_of(arguments.keep_bytes);
   options.webrtc.connect_timeout = std::chrono::seconds(arguments.connect_seconds);
+  options.linger = std::chrono::seconds(arguments.linger_seconds);
   options.webrtc.max_bits_per_second = bytes_of(arguments.max_bit_rate);
-  for (const std::string& text : arguments.trusted_proxies) {
-    const auto network = http::IpNetwork::parse(text);
-    if (!network) {
-      report("serve",
-             Error{Errc::invalid_argument, "\"" + text + "\" is no address or network like 10.0.0.0/8."});
-      return kUsage;
+  for (const auto& [texts, networks] : {std::pair(&arguments.trusted_proxies, &options.trusted_proxies),
+                                        std::pair(&arguments.pull_allow, &options.pull_allow)}) {
+    for (const std::string& text : *texts) {
+      const auto network = http::IpNetwork::parse(text);
+      if (!network) {
+        report("serve",
+               Error{Errc::invalid_argument, "\"" + text + "\" is no address or network like 10.0.0.0/8."});
+        return kUsage;
+      }
+      networks->push_back(*network);
     }
-    options.trusted_proxies.push_back(*network);
   }
   options.webrtc.max_bytes = bytes_of(arguments.max_bytes);
+  if (auto read = read_keys(arguments); !read) {
+    report("serve", read.error());
+    return kUsage;
+  }
   options.webrtc.max_duration = std::chrono::seconds(arguments.max_duration);
   server::set_up_log(arguments.log_level, arguments.log_format);
   if (token_is_visible)
@@ -160,7 +191,11 @@ void add_serve(CLI::App& app, Program& program) {
     return command->add_option(name, value, help)->envname(variable)->type_name(type);
   };
   add("--listen", arguments->listen, "Address of page and API (default 127.0.0.1:8080)", "HOST:PORT");
-  add("--udp-port", options.webrtc.udp_port, "Port of all media (default 9000)", "PORT");
+  add("--udp-port", options.webrtc.udp_port, "Port of all media (default 9000), of the first media thread",
+      "PORT");
+  add("--media-threads", options.webrtc.media_threads,
+      "Threads that receive, each with its own UDP port from --udp-port on (default 1)", "N")
+      ->check(CLI::Range(1, 64));
   add("--advertise", options.webrtc.advertise,
       "Address that publishers reach this machine at (default: all local ones)", "ADDRESS");
   add("--ice-server", options.ice_servers,
@@ -184,11 +219,18 @@ void add_serve(CLI::App& app, Program& program) {
   add("--connect-timeout", arguments->connect_seconds, "Time that a publisher has to connect (default 30)",
       "SECONDS")
       ->check(CLI::Range(1, 3600));
+  add("--linger", arguments->linger_seconds,
+      "Time that a recording of several waits when the last one has left (default 30)", "SECONDS")
+      ->check(CLI::Range(0, 86'400));
   add("--max-ingests", options.max_ingests, "Senders of plain RTP at once (default 50)", "N")
       ->check(CLI::Range(0, 1000));
   add("--max-bit-rate", arguments->max_bit_rate, "Bits a second for each publisher; 0: no limit (default)",
       "SIZE")
       ->check(kSize);
+  add("--max-pulls", options.max_pulls, "WHEP servers that are recorded at once (default 50)", "N")
+      ->check(CLI::Range(0, 10000));
+  add("--pull-allow", arguments->pull_allow,
+      "A network, such as 10.0.0.0/8, that POST /api/pull may reach besides public addresses; repeatable", "NETWORK");
   add("--trusted-proxy", arguments->trusted_proxies,
       "Proxy whose X-Forwarded-For and X-Forwarded-Proto are believed", "ADDRESS[/BITS]");
   add("--max-connections", options.connections.connections, "HTTP connections at once (default 10000)", "N")
@@ -215,12 +257,50 @@ void add_serve(CLI::App& app, Program& program) {
       ->check(CLI::Range(0, 100000));
   add("--keep-bytes", arguments->keep_bytes, "Delete the oldest beyond this; 0: never (default)", "SIZE")
       ->check(kSize);
+  add("--pauses", options.pauses,
+      "Pauses in what conversions make: a gap as long as they were, or no time at all", "keep|cut")
+      ->check(CLI::IsMember({"keep", "cut"}));
   add("--conversions", options.conversions_at_once, "Conversions at once (default 1)", "N")
       ->check(CLI::Range(1, 64));
+  command
+      ->add_option("--format", options.formats,
+                   "Convert into auto (default), webm, mkv, mp4, fmp4, ogg, wav; several, such as auto mp4, make a file of each")
+      ->envname("RTPX_FORMAT")
+      ->type_name("FORMAT")
+      ->expected(1, 10)
+      ->delimiter(',')
+      ->check(CLI::IsMember(std::vector<std::string>(std::begin(server::kFormats), std::end(server::kFormats))));
+  add("--on-converted", options.on_converted,
+      "Run COMMAND by the shell for each converted recording, with the result as JSON on its standard input", "COMMAND");
+  add("--public-url", options.public_url, "What others reach this server by, for links in webhooks", "URL");
   add("--conversion-memory", arguments->conversion_memory, "Memory of a conversion (default 4G)", "SIZE")
       ->check(kSize);
+  add("--recipient", arguments->recipients, "Seal recordings for this public key (rtpxpub1…, or @FILE); repeatable",
+      "KEY")
+      ->allow_extra_args(false);
+  add("--identity", arguments->identities.files,
+      "Identity file that opens sealed recordings for everybody who may see them; not beside --recipient, if you can; "
+      "repeatable",
+      "FILE")
+      ->allow_extra_args(false);
+  command->add_option("--identity-fd", arguments->identities.descriptors, "The same from an open descriptor")
+      ->type_name("N")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--passphrase-fd", arguments->identities.passphrase_descriptor,
+                   "Read the identity's passphrase from this descriptor, not from the terminal")
+      ->type_name("N");
+  command->add_flag("--seal-output", options.seal_output, "Seal what is made of sealed recordings for their recipients")
+      ->envname("RTPX_SEAL_OUTPUT");
+  command
+      ->add_flag("--never-decrypt-on-server", options.never_decrypt,
+                 "Take no keys of calls encrypted end to end; offer the sealed files")
+      ->envname("RTPX_NEVER_DECRYPT_ON_SERVER");
   add("--upload", options.upload_url, "Store finished recordings there (keys and endpoint: AWS_* variables)",
       "s3://BUCKET/PREFIX");
+  add_nats_options(*command, options.nats, false);
+  add("--node-name", options.node_name, "With --nats: of this node in the fleet (default: the host's)", "NAME");
+  add("--node-url", options.node_url, "With --nats: where publishers reach this node itself", "URL");
   add("--webhook", options.webhook_urls, "URL to tell what happens", "URL");
   add("--webhook-secret", options.webhook_secret, "Signs what is told", "SECRET");
   add("--log-level", arguments->log_level, "debug, info (default), warn or error", "LEVEL")

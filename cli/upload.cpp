@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
+#include "progress.hpp"
 #include "s3_arguments.hpp"
 #include "text.hpp"
 
@@ -15,7 +16,7 @@ struct UploadArguments {
   S3Arguments s3;
   std::string folder, url;
   int progress_fd = -1;  // -1: the terminal
-  bool resume = false, check = false, delete_after_upload = false, json = false;
+  bool resume = false, check = false, delete_after_upload = false, allow_outside = false, json = false;
 };
 
 const char* const kUploadFooter =
@@ -61,6 +62,7 @@ int check(const UploadArguments& arguments, const S3Url& prefix, const S3Transfe
 int upload(const UploadArguments& arguments, const std::stop_token& stop) {
   S3TransferOptions options = transfer_options(arguments.s3, stop);
   options.delete_after_upload = arguments.delete_after_upload;
+  options.allow_outside = arguments.allow_outside;
   std::optional<S3Url> prefix;
   if (!arguments.resume) {
     auto url = parse_s3_url(arguments.url);
@@ -106,12 +108,11 @@ void add_upload(CLI::App& app, Program& program) {
       ->excludes(resume);
   command->add_flag("--delete-after-upload", arguments->delete_after_upload,
                     "Delete local media files that are proven to be stored");
+  command->add_flag("--allow-outside", arguments->allow_outside,
+                    "Bring what the manifest names elsewhere into the folder first: as a hard link, or a copy");
   command->add_flag("--json", arguments->json, "Print the result as JSON");
-  command
-      ->add_option("--progress-fd", arguments->progress_fd,
-                   "Write progress, and why nothing moves, to this descriptor, a line of JSON each")
-      ->type_name("N")
-      ->check(CLI::Range(3, 1023));
+  add_progress_fd(*command, arguments->progress_fd,
+                  "Write progress, and why nothing moves, to this descriptor, a line of JSON each");
   add_s3_options(*command, arguments->s3);
   command->callback([arguments, resume, &program] {
     if (resume->count() == 0 && arguments->url.empty())

@@ -8,6 +8,7 @@
 
 #include "base/utc_time.hpp"
 #include "commands.hpp"
+#include "identity_arguments.hpp"
 #include "progress.hpp"
 #include "text.hpp"
 
@@ -18,13 +19,14 @@ using nlohmann::json;
 
 struct VerifyArguments {
   std::string recording;
-  bool json = false;
+  IdentityArguments identities;
+  bool json = false, allow_outside = false;
 };
 
 const char* const kVerifyFooter =
     R"(Every block of the recording is proven (its checksum agrees), unproven (no checksum speaks of it) or damaged. The
 exit status is 0 when all is proven, or when only the tail of a track that was not ended is unproven, as after a
-crash; else 1.
+crash; else 1. Of a sealed recording this is told without a key too: that all blocks are there, in order.
 
 Examples:
   rtpx verify call
@@ -39,6 +41,9 @@ void print_ranges(const VerifiedFile& file) {
                 range.utc ? (", from " + utc_text(*range.utc)).c_str() : "", range.reason.empty() ? "" : ": ",
                 range.reason.c_str());
   }
+  if (file.further_ranges > 0)
+    std::printf("  %s: %llu more ranges%s are in the sums and not named\n", printable(file.track_id).c_str(),
+                static_cast<unsigned long long>(file.further_ranges), file.rtcp ? " of the RTCP" : "");
 }
 
 void print_text(const VerifyReport& report) {
@@ -52,7 +57,9 @@ void print_text(const VerifyReport& report) {
   for (const std::string& note : report.notes) std::printf("note: %s\n", note.c_str());
   for (const std::string& problem : report.problems) std::printf("problem: %s\n", problem.c_str());
   std::printf("%s\n",
-              report.exit_code() == 0 ? "The recording is whole." : "The recording is not proven whole.");
+              report.exit_code() != 0 ? "The recording is not proven whole."
+              : report.sealed ? "All blocks are there and in order; what they hold is proven with an identity."
+                              : "The recording is whole.");
 }
 
 json range_json(const VerifiedRange& range) {
@@ -78,9 +85,11 @@ void print_json(const VerifyReport& report) {
                      {"proven_bytes", file.proven_bytes},
                      {"unproven_bytes", file.unproven_bytes},
                      {"damaged_bytes", file.damaged_bytes},
-                     {"ranges", ranges}});
+                     {"ranges", ranges},
+                     {"further_ranges", file.further_ranges}});
   }
   const json out = {{"whole", report.exit_code() == 0},
+                    {"sealed", report.sealed},
                     {"files", files},
                     {"notes", report.notes},
                     {"problems", report.problems}};
@@ -90,6 +99,10 @@ void print_json(const VerifyReport& report) {
 int run(const VerifyArguments& arguments, const Program& program) {
   VerifyOptions options;
   options.stop = program.stop();
+  auto identities = arguments.identities.load();
+  if (!identities) return report("verify", identities.error());
+  options.identities = std::move(*identities);
+  options.allow_outside = arguments.allow_outside;
   const auto verified = [&] {
     Progress progress;
     options.progress = [&](std::uint64_t done, std::uint64_t total) {
@@ -112,6 +125,8 @@ void add_verify(CLI::App& app, Program& program) {
   CLI::App* command = app.add_subcommand("verify", "Compare a recording with its checksums");
   command->footer(kVerifyFooter);
   command->add_option("RECORDING", arguments->recording, "Folder or manifest.json")->required();
+  arguments->identities.add_to(*command);
+  command->add_flag("--allow-outside", arguments->allow_outside, kAllowOutsideHelp);
   command->add_flag("--json", arguments->json, "Print the findings as JSON");
   command->callback([arguments, &program] { program.exit_code = run(*arguments, program); });
 }

@@ -12,7 +12,7 @@ foreach(file ${files})
   math(EXPR number "${number} + 1")
 endforeach()
 file(WRITE ${OUTPUT} "// Made from web/ by cmake/EmbedFiles.cmake.
-#include \"page.hpp\"
+#include \"server/front/page.hpp\"
 
 namespace rtpx::server {
 namespace {

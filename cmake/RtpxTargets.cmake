@@ -24,7 +24,7 @@ function(rtpx_library name)
   set_target_properties(rtpx_${name} PROPERTIES EXPORT_NAME ${name} VERIFY_INTERFACE_HEADER_SETS ON
                                                 VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
   target_include_directories(rtpx_${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
-  target_compile_features(rtpx_${name} PUBLIC cxx_std_23)
+  target_compile_features(rtpx_${name} PUBLIC cxx_std_20)  # what its headers need; itself is C++23, as all here
   target_link_libraries(rtpx_${name} PRIVATE $<BUILD_INTERFACE:rtpx_flags>)
   list(TRANSFORM ARG_HEADERS PREPEND ${PROJECT_SOURCE_DIR}/include/rtpx/)
   target_sources(rtpx_${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${ARG_HEADERS})

@@ -76,10 +76,11 @@ int main(int argc, char** argv) {
   options.folder = argv[2];
   options.name = "replay of " + source.filename().string();
   for (const auto& [id, entry] : *manifest) {
-    if (const auto file = rtpx::resolve_location(entry.location, source))
-      load(*file, tracks.size(), false, arrivals);
-    if (entry.rtcp_location)
-      if (const auto file = rtpx::resolve_location(*entry.rtcp_location, source))
+    for (const auto& location : rtpx::rtp_locations(entry))
+      if (const auto file = rtpx::resolve_location(location, source))
+        load(*file, tracks.size(), false, arrivals);
+    for (const auto& location : rtpx::rtcp_locations(entry))
+      if (const auto file = rtpx::resolve_location(location, source))
         load(*file, tracks.size(), true, arrivals);
     tracks.push_back(describe(id, entry));
     options.clock = entry.clock;  // the wall-clock time of these arrival times

@@ -37,7 +37,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const fuzz::MemoryFile memory(left);
   const auto file = real_file_system().open(memory.path(), OpenMode::read);
   require(file.has_value());
-  BlockPlaces places(**file, blocks);
+  const DataExtents extents(memory.path());
+  BlockPlaces places(**file, extents, blocks);
   std::size_t before = 0;
   for (; before < blocks.size() && blocks[before].offset + blocks[before].length <= from; ++before)
     places.found(before, blocks[before].offset);

@@ -2,10 +2,10 @@
 // route that is found. The first byte says how the bytes are cut.
 #include <algorithm>
 
-#include "http/file_response.hpp"
-#include "http/request_parser.hpp"
 #include "require.hpp"
-#include "routes.hpp"
+#include "server/front/routes.hpp"
+#include "server/http/file_response.hpp"
+#include "server/http/request_parser.hpp"
 
 using namespace rtpx;
 using State = http::RequestParser::State;

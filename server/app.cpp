@@ -1,11 +1,12 @@
-#include "app.hpp"
+#include "server/app.hpp"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/file_system.hpp"
-#include "ingest/webrtc/ice_lite.hpp"
-#include "log.hpp"
+#include "base/random_text.hpp"
+#include "server/log.hpp"
+#include "server/news/announcement.hpp"
 
 namespace rtpx::server {
 namespace {
@@ -21,6 +22,13 @@ struct RecorderLog {
   }
   void operator()(const event::PacketsRefused& e) const {
     log(LogLevel::warn, std::to_string(e.packets) + " packets refused: " + e.reason, about(e.track_id));
+  }
+  void operator()(const event::WritesLate& e) const {
+    const auto ms = std::to_string(e.oldest / 1ms) + " ms";
+    if (e.late)
+      log(LogLevel::warn, "writing is late: a crash would cost the last " + ms, about());
+    else
+      log(LogLevel::info, "writing keeps up again; it was late by up to " + ms, about());
   }
   void operator()(const event::DiskSpace& e) const {
     static constexpr const char* kLevels[] = {"ok", "low", "full"};
@@ -50,20 +58,20 @@ struct RecorderLog {
   void operator()(const event::UploadFailed&) const {}
 };
 
-void log_end(const EndedSession& session, std::uint16_t udp_port) {
+nlohmann::json about(const std::string& recording, const LiveRecording::Participant& participant) {
+  return {{"id", recording}, {"participant", participant.id}, {"name", participant.name}};
+}
+
+void log_end(const EndedSession& session) {
   if (session.reason == to_string(SessionEnd::never_connected))
-    log(LogLevel::warn, why_not_connected(session.stats, udp_port), {.session = session.session_id});
-  if (session.recording_id.empty()) {
-    log(LogLevel::info, "session ended without a packet: " + session.reason, {.session = session.session_id});
-    return;
-  }
+    log(LogLevel::warn, why_not_connected(session.stats), {.session = session.session_id});
   for (const TrackStats& track : session.stats.tracks)
     for (const StreamStats& stream : track.streams)
       log(LogLevel::info,
           "stream ended: " + std::to_string(stream.packets) + " packets, " + std::to_string(stream.lost) +
               " lost, " + std::to_string(stream.recovered) + " came again",
           {session.recording_id, session.session_id, track.id, stream.rid, stream.ssrc});
-  log(LogLevel::info, "recording ended: " + session.reason,
+  log(LogLevel::info, "session ended: " + session.reason,
       {.recording = session.recording_id, .session = session.session_id});
 }
 
@@ -74,20 +82,26 @@ App::App(ServeOptions options, FolderLock lock)
       options_(std::move(options)),
       run_(random_text(12)),
       access_(options_),
-      library_(options_.base_dir),
+      library_(options_.base_dir, options_.identities),
+      index_(library_, [this](const RecordingEntry& entry) { return state_of(entry); }),
       events_(std::make_shared<EventHub>(*this)),
       webhooks_(options_),
+      hooks_(options_),
       uploads_(options_, library_,
                [this](const std::string& id, const StepState& state) {
                  tell_end(id, "upload", "uploaded", state);
+                 if (fleet_ && state.state == "done") fleet_->order(fleet_->conversion_of(id), false);
                }),
       conversions_(options_, library_,
                    [this](const std::string& id, const StepState& state) {
-                     tell_end(id, "conversion", "converted", state);
+                     if (state.state != "prepared") tell_end(id, "conversion", "converted", state);
                      if (!options_.upload_url.empty()) uploads_.add(id);
                    }),
-      retention_(options_, library_, uploads_,
-                 [this](const RecordingEntry& entry) { return state_of(entry); }) {}
+      films_(options_, library_, [this](const std::string& id) { events_->changed(id); }),
+      retention_(options_, library_, index_, uploads_,
+                 [this](const RecordingEntry& entry) { return state_of(entry); }) {
+  library_.on_change([this](const std::string& id) { index_.touch(id); });
+}
 
 /// To the log and the webhooks: a step is done, or it failed.
 void App::tell_end(const std::string& id, const std::string& step, const std::string& done,
@@ -95,15 +109,81 @@ void App::tell_end(const std::string& id, const std::string& step, const std::st
   events_->changed(id);
   if (state.state == "done") {
     log(LogLevel::info, "recording " + done, {.recording = id});
-    webhooks_.send("recording." + done, {{"id", id}});
+    nlohmann::json data = announcement_of(*this, id);
+    if (!data.is_object()) data = {{"id", id}};
+    if (done == "converted")
+      hooks_.converted(id, data.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    if (done == "uploaded") data["uploaded_to"] = options_.upload_url;
+    webhooks_.send("recording." + done, std::move(data));
   } else if (state.state == "failed") {
     log(LogLevel::error, step + " failed: " + state.error, {.recording = id});
     webhooks_.send("recording.failed", {{"id", id}, {"step", step}, {"error", state.error}});
   }
 }
 
+/// Each node stores below a prefix of its own: names of recordings are times, which two nodes may share.
+Result<void> App::join_fleet() {
+  FleetNode::Events events;
+  events.changed = [this](const fleet::JobRecord& record) { follow_job(record); };
+  events.describe = [this] {
+    const auto free = real_file_system().free_bytes(options_.base_dir);
+    const std::uint64_t most = options_.webrtc.max_sessions;
+    return fleet::Member{.sessions = live_ ? live_->endpoint().sessions : 0,
+                         .most_sessions = most,
+                         .free_bytes = free.value_or(0),
+                         .unproven = unproven()};
+  };
+  events.stored_here = [this] { return stored_and_not_converted(); };
+  auto node = FleetNode::start(options_, std::move(events));
+  if (!node) return std::unexpected(node.error());
+  fleet_ = *std::move(node);
+  return {};
+}
+
+/// The recording's own file says what became of it, also where the fleet forgets.
+void App::follow_job(const fleet::JobRecord& record) {
+  using fleet::JobState;
+  const std::string& id = record.job.recording;
+  if (record.job.kind != fleet::JobKind::convert || !library_.folder(id)) {
+    events_->changed(id);
+    return;
+  }
+  StepState state{"waiting", "", 0};
+  if (record.state == JobState::running) state.state = "running";
+  if (record.state == JobState::cancelled) state.state = "cancelled";
+  if (record.state == JobState::failed) state = {"failed", record.error, 0};
+  if (record.state == JobState::done) state = {"done", "", record.result.exit_code};
+  const auto entry = library_.entry(id);
+  if (!entry || (entry->conversion.state == state.state && entry->conversion.error == state.error)) {
+    events_->changed(id);
+    return;
+  }
+  (void)library_.set_conversion(id, state);
+  tell_end(id, "conversion", "converted", state);
+}
+
+std::vector<std::string> App::stored_and_not_converted() const {
+  std::vector<std::string> out;
+  for (const std::string& id : library_.ids()) {
+    const auto entry = library_.entry(id);
+    if (entry && entry->upload.state == "done" && entry->conversion.state == "waiting") out.push_back(id);
+  }
+  return out;
+}
+
+std::uint64_t App::unproven() const {
+  const Uploads::Counts counts = uploads_.counts();
+  return counts.waiting + counts.running;
+}
+
 Result<std::unique_ptr<App>> App::start(ServeOptions options) {
   if (auto ok = check(options); !ok) return std::unexpected(ok.error());
+  if (is_fleet_node(options)) {
+    options.store_url = options.upload_url;
+    for (std::string* url : {&options.upload_url, &options.node_url})
+      while (url->ends_with('/')) url->pop_back();
+    options.upload_url += "/recordings/" + options.node_name;
+  }
   if (auto made = real_file_system().create_directories(options.base_dir); !made)
     return std::unexpected(made.error());
   auto own = FolderLock::take(options.base_dir, "rtpx serve");
@@ -121,21 +201,39 @@ Result<std::unique_ptr<App>> App::start(ServeOptions options) {
   events.connected = [](const std::string& session, const std::string& recording) {
     log(LogLevel::info, "publisher connected", {.recording = recording, .session = session});
   };
-  events.ended = [self](const EndedSession& session) {
-    log_end(session, self->options_.webrtc.udp_port);
-    if (session.recording_id.empty()) return;
-    self->webhooks_.send("recording.ended", {{"id", session.recording_id}, {"reason", session.reason}});
-    if (!self->options_.upload_url.empty())  // also after a crash between conversion and upload
-      (void)self->library_.set_upload(session.recording_id, {"waiting", "", 0});
-    self->conversions_.add(session.recording_id);
+  events.joined = [self](const LiveSession& session) {
+    log(LogLevel::info, "participant " + session.participant->id + " joined",
+        {.recording = session.recording_id, .session = session.session_id});
     self->events_->changed(session.recording_id);
+    self->webhooks_.send("participant.joined", about(session.recording_id, *session.participant));
+  };
+  events.left = [self](const EndedSession& session) {
+    log_end(session);
+    if (!session.participant) return;  // or somebody has come in its place
+    self->events_->changed(session.recording_id);
+    self->webhooks_.send("participant.left", about(session.recording_id, *session.participant));
+  };
+  events.ended = [self](const EndedRecording& recording) {
+    if (recording.id.empty()) {
+      log(LogLevel::info, "recording ended without a packet: " + recording.reason);
+      return;
+    }
+    log(LogLevel::info, "recording ended: " + recording.reason, {.recording = recording.id});
+    self->webhooks_.send("recording.ended", {{"id", recording.id}, {"reason", recording.reason}});
+    if (!self->options_.upload_url.empty())  // also after a crash between conversion and upload
+      (void)self->library_.set_upload(recording.id, {"waiting"});
+    self->conversions_.add(recording.id);
+    self->events_->changed(recording.id);
   };
   events.event = [](const std::string& id, const Event& event) { std::visit(RecorderLog{id}, event); };
   app->library_.sweep();
+  if (is_fleet_node(app->options_))
+    if (auto joined = app->join_fleet(); !joined) return std::unexpected(joined.error());
   app->finish_what_was_left();
   auto live = Live::start(app->options_, std::move(events));
   if (!live) return std::unexpected(live.error());
   app->live_ = std::move(*live);
+  if (app->fleet_) app->fleet_->begin();
   app->keeper_ = std::jthread([self](std::stop_token stop) {
     std::mutex mutex;
     std::condition_variable_any sleeping;
@@ -150,20 +248,23 @@ Result<std::unique_ptr<App>> App::start(ServeOptions options) {
 
 App::~App() {
   keeper_ = {};
+  if (fleet_) fleet_->stop();
   live_.reset();  // ends the recordings while the conversions can still take note of them
 }
 
 void App::finish_what_was_left() {
-  for (const std::string& id : library_.ids()) {
+  for (const std::string& id : index_.unfinished()) {
     const auto entry = library_.entry(id);
     if (!entry) continue;
     const bool unfinished = !entry->info.ended_at;
-    if (entry->conversion.state == "waiting" || entry->conversion.state == "running" ||
+    if (fleet_ && !unfinished && entry->upload.state == "done") {
+      if (entry->conversion.state != "done") fleet_->order(fleet_->conversion_of(id), false);
+    } else if (entry->conversion.state == "waiting" || entry->conversion.state == "running" ||
         (entry->conversion.state.empty() && entry->outputs.empty())) {
       log(LogLevel::info,
           unfinished ? "recording was cut off: it is mended and converted" : "waits for conversion",
           {.recording = id});
-      conversions_.add(id, unfinished);
+      conversions_.add(id, unfinished, entry->conversion.formats);
       events_->changed(id);
     } else if (!options_.upload_url.empty() &&
                (entry->upload.state == "waiting" || entry->upload.state == "running")) {
@@ -182,6 +283,7 @@ RecordingState App::state_of(const RecordingEntry& entry) const {
 
 std::string App::not_ready() const {
   if (draining_) return "The server is shutting down.";
+  if (fleet_ && fleet_->draining()) return "The server takes no new sessions: it is drained.";
   const auto free = real_file_system().free_bytes(options_.base_dir);
   if (!free) return free.error().message;
   if (*free < options_.min_free_bytes) return "The disk is nearly full.";

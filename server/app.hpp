@@ -4,17 +4,23 @@
 #include <memory>
 #include <stop_token>
 
-#include "access.hpp"
 #include "base/folder_lock.hpp"
-#include "conversions.hpp"
-#include "event_hub.hpp"
-#include "library.hpp"
-#include "live.hpp"
-#include "options.hpp"
-#include "reports.hpp"
-#include "retention.hpp"
-#include "uploads.hpp"
-#include "webhooks.hpp"
+#include "server/fleet/fleet_node.hpp"
+#include "server/front/access.hpp"
+#include "server/library/library_index.hpp"
+#include "server/library/playback.hpp"
+#include "server/library/retention.hpp"
+#include "server/live/live.hpp"
+#include "server/news/event_hub.hpp"
+#include "server/news/hooks.hpp"
+#include "server/news/webhooks.hpp"
+#include "server/options.hpp"
+#include "server/work/conversions.hpp"
+#include "server/work/cuts.hpp"
+#include "server/work/films.hpp"
+#include "server/work/opened_recordings.hpp"
+#include "server/work/reports.hpp"
+#include "server/work/uploads.hpp"
 
 namespace rtpx::server {
 
@@ -29,14 +35,25 @@ class App {
   [[nodiscard]] Access& access() { return access_; }
   [[nodiscard]] Library& library() { return library_; }
   [[nodiscard]] const Library& library() const { return library_; }
+  [[nodiscard]] LibraryIndex& index() { return index_; }
   [[nodiscard]] Live& live() { return *live_; }
   [[nodiscard]] const Live& live() const { return *live_; }
   [[nodiscard]] Conversions& conversions() { return conversions_; }
   [[nodiscard]] const Conversions& conversions() const { return conversions_; }
+  [[nodiscard]] Playback& playback() { return playback_; }
+  [[nodiscard]] Cuts& cuts() { return cuts_; }
+  [[nodiscard]] Films& films() { return films_; }
+  [[nodiscard]] const Films& films() const { return films_; }
   [[nodiscard]] Reports& reports() { return reports_; }
+  [[nodiscard]] OpenedRecordings& opened() { return opened_; }
+  [[nodiscard]] Uploads& uploads() { return uploads_; }
   [[nodiscard]] const Uploads& uploads() const { return uploads_; }
   [[nodiscard]] EventHub& events() { return *events_; }
   [[nodiscard]] const Webhooks& webhooks() const { return webhooks_; }
+  [[nodiscard]] const Hooks& hooks() const { return hooks_; }
+  /// Null: this server is in no fleet.
+  [[nodiscard]] FleetNode* fleet() { return fleet_.get(); }
+  [[nodiscard]] const FleetNode* fleet() const { return fleet_.get(); }
 
   /// A recording's state with what runs now.
   [[nodiscard]] RecordingState state_of(const RecordingEntry& entry) const;
@@ -49,6 +66,10 @@ class App {
 
  private:
   App(ServeOptions options, FolderLock lock);
+  [[nodiscard]] Result<void> join_fleet();
+  void follow_job(const fleet::JobRecord& record);
+  [[nodiscard]] std::vector<std::string> stored_and_not_converted() const;
+  [[nodiscard]] std::uint64_t unproven() const;
   void finish_what_was_left();
   void tell_end(const std::string& id, const std::string& step, const std::string& done,
                 const StepState& state);
@@ -59,11 +80,18 @@ class App {
   std::atomic<bool> draining_ = false;
   Access access_;
   Library library_;
+  LibraryIndex index_;
   std::shared_ptr<EventHub> events_;
   Webhooks webhooks_;
+  Hooks hooks_;
+  std::unique_ptr<FleetNode> fleet_;  // before what orders jobs of it
   Uploads uploads_;
   Conversions conversions_;
+  Playback playback_{library_, options_.identities};
+  Cuts cuts_{options_, library_};
+  Films films_;
   Reports reports_{options_, library_};
+  OpenedRecordings opened_{options_, library_};
   std::unique_ptr<Live> live_;
   Retention retention_;
   std::jthread keeper_;  // applies it

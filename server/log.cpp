@@ -1,4 +1,4 @@
-#include "log.hpp"
+#include "server/log.hpp"
 
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -51,8 +51,9 @@ void set_up_log(const std::string& level, const std::string& format) {
   auto logger = std::make_shared<spdlog::logger>("rtpx", std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_level(spdlog::level::from_str(level));
   logger->flush_on(spdlog::level::info);
-  logger->set_pattern(as_json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l",%v})"
-                              : "%Y-%m-%d %H:%M:%S.%e %l: %v");
+  logger->set_pattern(as_json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%fZ","level":"%l",%v})"
+                              : "%Y-%m-%dT%H:%M:%S.%fZ %l: %v",
+                      spdlog::pattern_time_type::utc);
   spdlog::set_default_logger(std::move(logger));
 }
 

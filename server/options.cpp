@@ -1,4 +1,6 @@
-#include "options.hpp"
+#include "server/options.hpp"
+
+#include <algorithm>
 
 #include "rtpx/s3.hpp"
 
@@ -15,6 +17,14 @@ Result<std::filesystem::path> output_folder(const std::filesystem::path& recordi
   std::filesystem::create_directory(folder, error);
   if (std::filesystem::is_directory(std::filesystem::symlink_status(folder, error))) return folder;
   return fail(Errc::io, "Cannot write into " + folder.string() + ": it is no folder.");
+}
+
+bool is_http_url(const std::string& url) {
+  for (const std::string_view scheme : {"http://", "https://"})
+    if (url.starts_with(scheme))
+      return url.size() > scheme.size() && url[scheme.size()] != '/' &&
+             std::all_of(url.begin(), url.end(), [](unsigned char c) { return c > 0x20 && c != 0x7F; });
+  return false;
 }
 
 bool is_loopback(const std::string& host) {
@@ -36,6 +46,22 @@ Result<void> check(const ServeOptions& options) {
   if (options.port < 0 || options.port > 65535)
     return fail(Errc::invalid_argument,
                 "Port " + std::to_string(options.port) + " is not between 0 and 65535.");
+  if (!options.public_url.empty() && !is_http_url(options.public_url))
+    return fail(Errc::invalid_argument, "--public-url: \"" + options.public_url + "\" is no http:// or https:// address.");
+  for (const std::string& url : options.webhook_urls)
+    if (!is_http_url(url))
+      return fail(Errc::invalid_argument, "--webhook: \"" + url + "\" is no http:// or https:// address.");
+  for (std::size_t i = 0; i < options.formats.size(); ++i)
+    if (std::count(options.formats.begin(), options.formats.end(), options.formats[i]) > 1)
+      return fail(Errc::invalid_argument, "--format " + options.formats[i] + " is given twice.");
+  if (is_fleet_node(options)) {
+    if (options.upload_url.empty())
+      return fail(Errc::invalid_argument, "--nats needs --upload: a fleet's recordings lie on S3.");
+    if (!fleet::is_member_name(options.node_name))
+      return fail(Errc::invalid_argument, "\"" + options.node_name + "\" is no name of a node (--node-name): up to 64 letters, digits, - and _.");
+    if (!options.node_url.empty() && !options.node_url.starts_with("http://") && !options.node_url.starts_with("https://"))
+      return fail(Errc::invalid_argument, "--node-url is no http:// or https:// URL.");
+  }
   if (options.upload_url.empty()) return {};
   if (const auto url = parse_s3_url(options.upload_url); !url) return std::unexpected(url.error());
   return {};

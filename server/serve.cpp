@@ -8,8 +8,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "front.hpp"
-#include "log.hpp"
+#include "server/front/front.hpp"
+#include "server/log.hpp"
 
 namespace rtpx::server {
 namespace {

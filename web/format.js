@@ -1,4 +1,5 @@
 // Figures as people read them.
+import { language } from './strings.js';
 
 export function duration(ms) {
   const seconds = Math.floor(ms / 1000);
@@ -21,4 +22,4 @@ export function bitRate(bitsPerSecond) {
   return bitsPerSecond >= 1e6 ? `${(bitsPerSecond / 1e6).toFixed(1)} Mbit/s` : `${Math.round(bitsPerSecond / 1e3)} kbit/s`;
 }
 
-export const day = (iso) => new Date(iso).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+export const day = (iso) => new Date(iso).toLocaleString(navigator.languages.find((name) => name.startsWith(language)) ?? language, { dateStyle: 'medium', timeStyle: 'short' });

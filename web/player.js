@@ -1,5 +1,6 @@
 // Plays a converted file in place, with scrub pictures under it (a WebVTT file that names parts of a sheet).
 import { duration } from './format.js';
+import { t } from './strings.js';
 
 function seconds(stamp) {
   return stamp.split(':').reduce((total, part) => total * 60 + Number(part), 0);
@@ -22,7 +23,8 @@ function scrubBar(video, cues) {
   bar.className = 'scrub';
   bar.setAttribute('role', 'slider');
   bar.tabIndex = 0;
-  bar.setAttribute('aria-label', 'Position');
+  bar.setAttribute('aria-label', t('position'));
+  bar.setAttribute('aria-valuenow', 0);
   const picture = document.createElement('div');
   picture.className = 'picture';
   const at = document.createElement('div');
@@ -58,6 +60,36 @@ function scrubBar(video, cues) {
   return bar;
 }
 
+/** Marked moments: buttons that lead there, and points on the bar of pictures. */
+function chapterList(video, chapters) {
+  const list = document.createElement('ol');
+  list.className = 'chapters';
+  list.setAttribute('aria-label', t('marks'));
+  for (const { time_ms: time, text } of chapters) {
+    const button = Object.assign(document.createElement('button'), { type: 'button', textContent: `${duration(time)} ${text}` });
+    button.addEventListener('click', () => {
+      video.currentTime = time / 1000;
+    });
+    const item = document.createElement('li');
+    item.append(button);
+    list.append(item);
+  }
+  return list;
+}
+
+function showPoints(bar, video, chapters) {
+  const place = () => {
+    bar.querySelectorAll('.point').forEach((point) => point.remove());
+    for (const { time_ms: time, text } of chapters) {
+      const point = Object.assign(document.createElement('div'), { className: 'point', title: text });
+      point.style.left = `${Math.min(100, time / 10 / (video.duration || 1))}%`;
+      bar.append(point);
+    }
+  };
+  video.addEventListener('durationchange', place);
+  place();
+}
+
 /** `withLink`: turns the address of a picture into one that may be read. */
 export async function openPlayer(item, file, title, { autoplay = true, withLink = (url) => url } = {}) {
   item.querySelector('.player')?.remove();
@@ -70,9 +102,14 @@ export async function openPlayer(item, file, title, { autoplay = true, withLink 
   player.append(video);
   item.append(player);
   player.scrollIntoView({ block: 'nearest' });
+  const chapters = file.chapters ?? [];
+  if (chapters.length > 0) player.append(chapterList(video, chapters));
   if (!file.sprites_url) return;
   const answer = await fetch(file.sprites_url);
   const cues = answer.ok ? parseSprites(await answer.text(), new URL(file.sprites_url, location.href)) : [];
   for (const cue of cues) cue.url = withLink(cue.url);
-  if (cues.length > 0) player.append(scrubBar(video, cues));
+  if (cues.length === 0) return;
+  const bar = scrubBar(video, cues);
+  video.after(bar);
+  if (chapters.length > 0) showPoints(bar, video, chapters);
 }

@@ -31,8 +31,11 @@ function gathered(connection) {
   });
 }
 
-/** Publishes `stream`, perhaps to go on with a recording; `onLost` is called when the connection breaks for good. */
-export async function startPublishing(stream, { codec, simulcast, name, continues, onLost }) {
+/**
+ * Publishes `stream`, perhaps to go on with a recording or together with others; `onLost` is called when the connection
+ * breaks for good.
+ */
+export async function startPublishing(stream, { codec, simulcast, onLost, ...about }) {
   const connection = new RTCPeerConnection();
   for (const track of stream.getTracks()) {
     const options = { direction: 'sendonly', streams: [stream] };
@@ -50,7 +53,7 @@ export async function startPublishing(stream, { codec, simulcast, name, continue
   try {
     await connection.setLocalDescription(await connection.createOffer());
     await gathered(connection);
-    session = await publish(connection.localDescription.sdp, name, continues);
+    session = await publish(connection.localDescription.sdp, about);
     await connection.setRemoteDescription({ type: 'answer', sdp: session.sdp });
   } catch (error) {
     connection.close();
@@ -59,5 +62,5 @@ export async function startPublishing(stream, { codec, simulcast, name, continue
   connection.onconnectionstatechange = () => {
     if (connection.connectionState === 'failed') onLost();
   };
-  return { stop, id: session.url.split('/').pop(), recording: session.recording };
+  return { stop, id: session.url.split('/').pop(), recording: session.recording, resume: session.resume };
 }

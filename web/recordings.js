@@ -1,46 +1,158 @@
-// The list of recordings: state, thumbnail, player with scrub pictures, report, download, deletion.
+// The list of recordings: finding them, and for each state, thumbnail, player, report, downloads, name and labels.
 import * as api from './api.js';
+import { Chosen } from './chosen.js';
+import { askAndDelete, edit } from './dialogs.js';
 import { bytes, day, duration } from './format.js';
+import { encryptedPart } from './keys.js';
 import { openPlayer } from './player.js';
+import { addControls } from './player_controls.js';
+import { t } from './strings.js';
+import { closeStream, openStream } from './watcher.js';
 
-const stateText = {
-  recording: 'recording', waiting: 'waiting', converting: 'converting', ready: 'ready',
-  failed: 'failed', cancelled: 'not converted', uploaded: 'uploaded',
-};
+const PAGE = 50;
+const MOST = 500; // that the server tells at once
+const TYPING = 120; // ms without a key before it is looked for
+const STATES = ['recording', 'waiting', 'converting', 'ready', 'failed', 'cancelled', 'uploaded'];
+const SORTS = { sort_newest: {}, sort_oldest: { order: 'asc' }, sort_name: { sort: 'name' }, sort_largest: { sort: 'bytes' }, sort_longest: { sort: 'duration' } };
+
+const $ = (id) => document.getElementById(id);
 
 /** What there is to say of an upload beside the state. */
 function uploadText(upload) {
-  if (upload?.state === 'failed') return `not uploaded: ${upload.error}`;
-  if (upload?.state === 'running' && upload.error) return `upload waits: ${upload.error}`;
-  return { waiting: 'waits for upload', running: 'uploading …' }[upload?.state] ?? '';
+  if (upload?.state === 'failed') return t('upload_failed', upload);
+  if (upload?.state === 'running' && upload.error) return t('upload_waits_for', upload);
+  return { waiting: t('upload_waits'), running: t('uploading') }[upload?.state] ?? '';
 }
 
-function element(tag, properties = {}, ...children) {
+export function element(tag, properties = {}, ...children) {
   const node = Object.assign(document.createElement(tag), properties);
   node.append(...children.filter((child) => child !== null && child !== undefined));
   return node;
 }
 
-const titleOf = (recording) => recording.name || day(recording.created);
+/** Who took part; while it runs, who of them is away. */
+const people = ({ participants = [] }) => participants
+  .map(({ id, name, present }) => `${name || id}${present === false ? ` (${t('away')})` : ''}`).join(', ');
+
+/** As the event stream names them. */
+const presentIn = ({ participants = [] }) => participants.filter(({ present }) => present).map(({ id }) => id).sort();
+
+export const titleOf = (recording) => recording.name || day(recording.created);
+
+const isPlaying = (node) => node.querySelector('.player') !== null;
 
 export class RecordingList {
-  constructor(list, empty, notice) {
-    Object.assign(this, { list, empty, notice });
+  /** `only`: the id of the recording that alone is shown; null: all. */
+  constructor(only, notice) {
+    Object.assign(this, { only, notice, list: $('list'), empty: $('empty') });
     this.entries = new Map();
+    this.recordings = new Map();
+    this.chosen = new Chosen($('chosen'), this);
+    $('find').hidden = only !== null;
+    $('to-all').hidden = only === null;
+    if (only !== null) $('recordings-title').textContent = t('one_recording');
+    $('which-state').append(new Option(t('any_state'), ''), ...STATES.map((state) => new Option(t(`state.${state}`), state)));
+    $('sort').append(...Object.keys(SORTS).map((id) => new Option(t(id), id)));
+    const look = () => this.load().catch((error) => this.notice(error.message));
+    $('words').addEventListener('input', () => {
+      clearTimeout(this.typing);
+      this.typing = setTimeout(look, TYPING);
+    });
+    $('find').addEventListener('submit', (event) => event.preventDefault());
+    for (const id of ['which-state', 'which-label', 'sort']) $(id).addEventListener('change', look);
+    $('more').addEventListener('click', () => this.showMore().catch((error) => this.notice(error.message)));
   }
 
+  query(extra) {
+    const label = $('which-label').value;
+    return { q: $('words').value.trim(), state: $('which-state').value, label, ...SORTS[$('sort').value], ...extra };
+  }
+
+  /** Whether it shows the newest of all. */
+  get plain() {
+    return !$('words').value.trim() && !$('which-state').value && !$('which-label').value && $('sort').value === 'sort_newest';
+  }
+
+  /** Anew, as much as was shown. */
   async load() {
-    const { recordings } = await api.recordings();
-    const ids = new Set(recordings.map((recording) => recording.id));
-    for (const id of this.entries.keys()) {
-      if (!ids.has(id)) this.drop(id);
-    }
-    recordings.forEach((recording, index) => this.place(recording, index));
-    this.empty.hidden = recordings.length > 0;
+    if (this.only !== null) return this.showOnly();
+    const turn = this.turn = (this.turn ?? 0) + 1;
+    const limit = Math.min(MOST, Math.max(PAGE, this.loadedFor === JSON.stringify(this.query()) ? this.entries.size : 0));
+    const [page] = await Promise.all([api.recordings(this.query({ limit })), this.loadLabels()]);
+    if (turn !== this.turn) return; // something else is looked for by now
+    this.loadedFor = JSON.stringify(this.query());
+    this.arrange(page.recordings);
+    this.showEnd(page);
   }
 
-  /** From the event stream: what changed. All is asked for only where the stream cannot tell. */
-  async update({ recordings, reset }) {
+  async showOnly() {
+    try {
+      const recording = await api.recording(this.only);
+      document.title = `${titleOf(recording)} – rtpx`;
+      this.arrange([recording]);
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      this.arrange([]);
+    }
+    this.empty.textContent = t('nothing_found');
+    this.empty.hidden = this.entries.size > 0;
+  }
+
+  async loadLabels() {
+    const { labels } = await api.labels();
+    const select = $('which-label');
+    const { value } = select;
+    select.replaceChildren(new Option(t('any_label'), ''), ...labels.map(({ label, recordings }) => new Option(`${label} (${recordings})`, label)));
+    if (value && !labels.some(({ label }) => label === value)) select.append(new Option(value, value));
+    select.value = value;
+    select.hidden = labels.length === 0;
+  }
+
+  async showMore() {
+    const page = await api.recordings(this.query({ limit: PAGE, after: this.next }));
+    for (const recording of page.recordings) this.list.append(this.entryOf(recording));
+    this.showEnd(page);
+  }
+
+  showEnd({ next, total }) {
+    this.next = next;
+    this.total = total;
+    $('more').hidden = !next;
+    this.count();
+  }
+
+  count() {
+    $('shown').textContent = this.total > this.entries.size ? t('shown', { shown: this.entries.size, total: this.total }) : '';
+    this.empty.textContent = this.plain ? t('empty') : t('nothing_found');
+    this.empty.hidden = this.entries.size > 0;
+    this.chosen.show();
+  }
+
+  /** These and no others, in this order. What plays goes on: it stays, and is never moved. */
+  arrange(recordings) {
+    const wanted = recordings.map((recording) => this.entryOf(recording));
+    for (const [id, node] of this.entries) {
+      if (!wanted.includes(node) && !isPlaying(node)) this.drop(id);
+    }
+    let at = this.list.firstElementChild;
+    for (const node of wanted) {
+      while (at && at !== node && isPlaying(node) && node.parentNode === this.list && !isPlaying(at)) {
+        const next = at.nextElementSibling;
+        at.remove(); // it comes again at its own place
+        at = next;
+      }
+      if (at === node) at = at.nextElementSibling;
+      else if (!isPlaying(node) || node.parentNode !== this.list) this.list.insertBefore(node, at);
+    }
+  }
+
+  clear() {
+    for (const id of [...this.entries.keys()]) this.drop(id);
+  }
+
+  /** From the event stream: what changed. The list is asked for only where the stream cannot tell. */
+  async update({ recordings, sessions, reset }) {
+    this.showSizes(sessions);
     try {
       if (reset) await this.load();
       else for (const change of recordings) await this.change(change);
@@ -49,69 +161,151 @@ export class RecordingList {
     }
   }
 
-  async change({ id, state, upload, progress, seconds_left: left }) {
+  /** Of what is being recorded. */
+  showSizes(sessions) {
+    const sizes = new Map();
+    for (const { recording, bytes: size } of sessions) sizes.set(recording, (sizes.get(recording) ?? 0) + size);
+    for (const [id, size] of sizes) {
+      const node = this.entries.get(id)?.querySelector('.size');
+      if (node) node.textContent = bytes(size);
+    }
+  }
+
+  async change({ id, state, upload, progress, seconds_left: left, paused, present }) {
     const known = this.entries.get(id);
     const bar = known?.querySelector('progress');
     if (state === 'removed') {
-      this.drop(id);
+      if (known) {
+        this.total -= 1;
+        this.drop(id);
+      }
+    } else if (this.only !== null && id !== this.only) {
+      return;
     } else if (bar && state === 'converting') {
       bar.value = progress;
-      bar.title = left === undefined ? '' : `about ${Math.ceil(left)} s left`;
-    } else if (!known || known.dataset.state !== `${state} ${upload}`) {
-      const recording = await api.recording(id);
-      const newer = [...this.entries.keys()].filter((other) => other > id);
-      this.place(recording, newer.length);
+      bar.title = left === undefined ? '' : t('seconds_left', { seconds: Math.ceil(left) });
+    } else if (known && known.dataset.state === `${state} ${upload} ${paused ?? false} ${[...(present ?? [])].sort()}`) {
+      return;
+    } else if (known) {
+      this.entryOf(await api.recording(id));
+    } else if (this.plain && this.only === null) {
+      const node = this.entryOf(await api.recording(id));
+      const { created } = this.recordings.get(id);
+      const older = [...this.list.children].find((other) => this.recordings.get(other.dataset.id)?.created <= created);
+      this.list.insertBefore(node, older ?? null);
+      this.total = (this.total ?? 0) + 1;
+    } else {
+      this.loadSoon();
     }
-    this.empty.hidden = this.entries.size > 0;
+    this.count();
+  }
+
+  /** Something may belong into what was looked for. */
+  loadSoon() {
+    clearTimeout(this.soon);
+    this.soon = setTimeout(() => this.load().catch((error) => this.notice(error.message)), 1000);
   }
 
   drop(id) {
     this.entries.get(id)?.remove();
     this.entries.delete(id);
+    this.recordings.delete(id);
+    this.chosen.forget(id);
   }
 
-  place(recording, index) {
+  /** Its node, rendered anew where something has changed. */
+  entryOf(recording) {
     const signature = JSON.stringify({ ...recording, progress: 0, seconds_left: 0 });
     let node = this.entries.get(recording.id);
     if (!node || node.dataset.signature !== signature) {
-      const fresh = this.render(recording);
-      fresh.dataset.signature = signature;
-      fresh.dataset.state = `${recording.state} ${recording.upload?.state}`;
-      node?.replaceWith(fresh);
-      this.entries.set(recording.id, fresh);
-      node = fresh;
+      this.recordings.set(recording.id, recording);
+      node = this.render(recording, node);
+      node.dataset.signature = signature;
+      node.dataset.id = recording.id;
+      node.dataset.state = `${recording.state} ${recording.upload?.state} ${recording.paused ?? false} ${presentIn(recording)}`;
+      this.entries.set(recording.id, node);
     }
-    if (this.list.children[index] !== node) this.list.insertBefore(node, this.list.children[index] ?? null);
+    return node;
   }
 
-  render(recording) {
-    const item = element('li', { id: `recording-${recording.id}` });
+  /** A recording that the page's address names (#recording-ID) is shown, however old it is. */
+  showHash() {
+    const id = /^#recording-(.+)$/.exec(decodeURIComponent(location.hash))?.[1];
+    if (!id || this.only !== null) return;
+    if (this.entries.has(id)) this.entries.get(id).scrollIntoView();
+    else location.replace(`/r/${encodeURIComponent(id)}`);
+  }
+
+  /** Into `item` where there is one: what plays in it goes on. */
+  render(recording, item = element('li', { id: `recording-${recording.id}` })) {
+    const title = titleOf(recording);
     const first = recording.files.find((file) => file.thumbnail_url) ?? recording.files[0];
-    const play = (file) => openPlayer(item, file, titleOf(recording));
-    const thumbnail = element('button', { className: 'thumbnail', type: 'button', disabled: !first },
-      first?.thumbnail_url ? element('img', { src: first.thumbnail_url, alt: '', loading: 'lazy' }) : stateText[recording.state]);
-    thumbnail.setAttribute('aria-label', first ? `Play ${titleOf(recording)}` : `${titleOf(recording)} cannot be played yet`);
-    if (first) thumbnail.addEventListener('click', () => play(first));
-    const facts = [day(recording.created), recording.continues ? `goes on from ${recording.continues}` : null, recording.duration_ms ? duration(recording.duration_ms) : null, bytes(recording.bytes),
-      recording.tracks.map((track) => track.codec?.split('/')[1] ?? track.kind).join(' + ')];
-    item.append(element('div', { className: 'entry' },
+    const close = () => closeStream(item);
+    const play = (file) => {
+      closeStream(item);
+      const opened = openPlayer(item, file, title);
+      addControls(item, close);
+      return opened;
+    };
+    const watch = () => {
+      const opened = openStream(item, recording.id, title, { soon: recording.state === 'recording', onError: (error) => this.notice(error.message) });
+      addControls(item, close);
+      return opened.catch((error) => {
+        closeStream(item);
+        this.notice(error.message);
+      });
+    };
+    const watchable = recording.tracks.length > 0 && !recording.encrypted;
+    const thumbnail = element('button', { className: 'thumbnail', type: 'button', disabled: !first && !watchable },
+      first?.thumbnail_url ? element('img', { src: first.thumbnail_url, alt: '', loading: 'lazy' }) : '');
+    if (!first?.thumbnail_url) thumbnail.dataset.state = t(`state.${recording.state}`); // drawn by the style sheet: the state is told below
+    thumbnail.setAttribute('aria-label', first || watchable ? t(recording.state === 'recording' ? 'watch_it' : 'play_it', { title }) : t('not_yet', { title }));
+    thumbnail.addEventListener('click', () => (watchable ? watch() : play(first)));
+    const facts = [day(recording.created), people(recording), recording.continues ? t('continues', { recording: recording.continues }) : null, recording.duration_ms ? duration(recording.duration_ms) : null,
+      element('span', { className: 'size' }, bytes(recording.bytes)), recording.tracks.map((track) => track.codec?.split('/')[1] ?? track.kind).join(' + ')];
+    const quiet = (text) => (text ? element('span', { className: 'quiet' }, text) : null);
+    const entry = element('div', { className: 'entry' },
       thumbnail,
       element('div', {},
-        element('h3', { id: `title-${recording.id}` }, titleOf(recording)),
-        element('p', { className: 'quiet' }, facts.filter(Boolean).join(' · ')),
+        element('div', { className: 'title' },
+          this.chosen.box(recording.id, title),
+          element('h3', { id: `title-${recording.id}` }, element('a', { href: `/r/${encodeURIComponent(recording.id)}` }, title))),
+        element('p', { className: 'quiet' }, ...facts.filter(Boolean).flatMap((fact, index) => (index > 0 ? [' · ', fact] : [fact]))),
+        this.labelsOf(recording),
         element('p', { className: 'row' },
-          element('span', { className: `state ${recording.state}` }, stateText[recording.state]),
-          recording.state === 'converting' ? element('progress', { value: recording.progress ?? 0, ariaLabel: 'Conversion' }) : null,
-          recording.has_losses ? element('span', { className: 'quiet' }, 'with losses: see the report') : null,
-          uploadText(recording.upload) ? element('span', { className: 'quiet' }, uploadText(recording.upload)) : null,
-          recording.error ? element('span', { className: 'quiet' }, recording.error) : null),
-        this.actions(recording, play))));
+          element('span', { className: `state ${recording.state}` }, t(`state.${recording.paused ? 'paused' : recording.state}`)),
+          recording.state === 'converting' ? element('progress', { value: recording.progress ?? 0, ariaLabel: t('conversion') }) : null,
+          recording.has_losses ? quiet(t('losses')) : null, quiet(uploadText(recording.upload)), quiet(recording.error)),
+        this.actions(recording, play, watchable ? watch : null)));
+    const before = item.querySelector('.entry');
+    if (before) before.replaceWith(entry);
+    else item.prepend(entry);
+    item.keys?.remove();
+    item.keys = recording.encrypted ? item.appendChild(encryptedPart(recording, item, title)) : null;
     // A screen reader says of which recording a button is.
-    for (const button of item.querySelectorAll('.entry button, .entry a')) button.setAttribute('aria-describedby', `title-${recording.id}`);
+    for (const button of item.querySelectorAll('.entry button, .entry a.button')) button.setAttribute('aria-describedby', `title-${recording.id}`);
     return item;
   }
 
-  actions(recording, play) {
+  labelsOf({ labels, metadata }) {
+    const rest = Object.entries(metadata).map(([name, value]) => `${name}: ${value}`).join(' · ');
+    if (labels.length === 0 && !rest) return null;
+    const row = element('p', { className: 'row' });
+    for (const label of labels) {
+      row.append(element('button', { type: 'button', className: 'chip', title: t('only_label', { label }), onclick: () => this.only === null && this.showLabel(label) }, label));
+    }
+    if (rest) row.append(element('span', { className: 'quiet' }, rest));
+    return row;
+  }
+
+  showLabel(label) {
+    const select = $('which-label');
+    if (![...select.options].some(({ value }) => value === label)) select.append(new Option(label, label));
+    select.value = label;
+    select.dispatchEvent(new Event('change'));
+  }
+
+  actions(recording, play, watch) {
     const run = (action) => async () => {
       try {
         await action();
@@ -122,36 +316,81 @@ export class RecordingList {
     };
     const button = (text, onclick, className = '') => element('button', { type: 'button', onclick, className }, text);
     const row = element('div', { className: 'row' });
-    for (const file of recording.files) {
-      const suffix = recording.files.length > 1 ? ` ${file.id.split('_').pop()}` : '';
-      row.append(button(`Play${suffix}`, () => play(file)),
-        element('a', { className: 'button', href: `${file.url}?download`, download: file.name }, `Download${suffix} (${bytes(file.bytes)})`));
+    if (watch) row.append(button(t('watch'), watch));
+    row.append(...this.fileActions(recording, play, button, run));
+    if (recording.report_url) row.append(element('a', { className: 'button', href: recording.report_url, target: '_blank' }, t('report')));
+    if (recording.files.length > 0) row.append(button(t('share'), run(() => this.share(recording))));
+    row.append(button(t('edit'), run(() => edit(recording))));
+    if (['failed', 'cancelled'].includes(recording.state)) row.append(button(t('convert'), run(() => api.convert(recording.id))));
+    if (['ready', 'uploaded'].includes(recording.state)) {
+      row.append(button(t('convert_again'), run(() => api.convert(recording.id))));
+      if (!recording.files.some(({ format }) => format === 'mp4')) row.append(button(t('make_mp4'), run(() => api.convert(recording.id, ['auto', 'mp4']))));
     }
-    if (recording.report_url) row.append(element('a', { className: 'button', href: recording.report_url, target: '_blank' }, 'Quality report'));
-    if (recording.files.length > 0) row.append(button('Share for a day', run(() => this.share(recording))));
-    if (['failed', 'cancelled'].includes(recording.state)) row.append(button('Convert', run(() => api.convert(recording.id))));
-    if (recording.state === 'converting') row.append(button('Cancel', run(() => api.cancelConversion(recording.id))));
-    if (!['recording', 'converting'].includes(recording.state)) row.append(button('Delete', run(() => this.askAndDelete(recording)), 'danger'));
+    if (recording.upload?.state === 'failed') row.append(button(t('upload_again'), run(() => api.upload(recording.id))));
+    if (recording.state === 'converting') row.append(button(t('cancel'), run(() => api.cancelConversion(recording.id))));
+    if (recording.state === 'recording') {
+      row.append(recording.paused ? button(t('go_on'), run(() => api.resume(recording.id))) : button(t('pause'), run(() => api.pause(recording.id))),
+        button(t('end'), run(() => api.end(recording.id))));
+    }
+    if (!['recording', 'converting'].includes(recording.state)) row.append(button(t('delete'), run(() => this.delete([recording])), 'danger'));
     return row;
+  }
+
+  /** Of its files and its film. */
+  fileActions(recording, play, button, run) {
+    const out = [];
+    const layer = (file) => {
+      const rid = file.id.split('_').pop();
+      return recording.files.filter(({ format }) => format === file.format).length > 1 ? ` ${t(`layer.${rid}`).replace('layer.', '')}` : '';
+    };
+    for (const file of recording.files) {
+      const kind = `${layer(file)}${recording.files.some(({ format }) => format !== recording.files[0].format) ? ` ${file.format.toUpperCase()}` : ''}`;
+      out.push(button(`${t('play')}${kind}`, () => play(file)),
+        element('a', { className: 'button', href: `${file.url}?download`, download: '' }, `${t('download')}${kind} (${bytes(file.bytes)})`));
+    }
+    if (recording.film?.url) {
+      out.push(button(t('play_film'), () => play({ id: 'film', name: 'film.mp4', url: recording.film.url })),
+        element('a', { className: 'button', href: `${recording.film.url}?download`, download: '' }, t('download_film')));
+    }
+    if (['waiting', 'running'].includes(recording.film?.state)) {
+      out.push(element('progress', { value: recording.film.progress ?? 0, ariaLabel: t('film') }), button(t('cancel_film'), run(() => api.cancelFilm(recording.id))));
+      this.follow(recording.id);
+    } else if (recording.files.length > 0) {
+      const layout = element('select', { ariaLabel: t('film_layout') },
+        ...['grid', 'speaker', 'single-speaker', 'side-by-side', 'pip'].map((name) => element('option', { value: name }, t(`layout.${name}`))));
+      out.push(layout, button(t('make_film'), run(() => api.compose(recording.id, layout.value))));
+    }
+    if (recording.film?.state === 'failed') out.push(element('span', { className: 'quiet' }, t('no_film', recording.film)));
+    return out;
+  }
+
+  /** A film is being made: looks again until it is there. */
+  follow(id) {
+    this.following ??= new Set();
+    if (this.following.has(id)) return;
+    this.following.add(id);
+    setTimeout(async () => {
+      this.following.delete(id);
+      if (!this.entries.has(id)) return;
+      try {
+        this.entryOf(await api.recording(id));
+      } catch (error) {
+        this.notice(error.message);
+      }
+    }, 2000);
   }
 
   async share(recording) {
     const link = await api.share(recording.id, 24 * 3600);
     await navigator.clipboard?.writeText(link).catch(() => {});
-    this.notice(`Whoever has this link sees “${titleOf(recording)}” for a day: ${link}`);
+    this.notice(t('shared', { title: titleOf(recording), link }));
   }
 
-  askAndDelete(recording) {
-    const dialog = document.getElementById('confirm');
-    document.getElementById('confirm-text').textContent =
-      `“${titleOf(recording)}” (${bytes(recording.bytes)}) and everything converted from it will be gone.`;
-    dialog.returnValue = '';
-    dialog.showModal();
-    return new Promise((resolve, reject) => {
-      dialog.addEventListener('close', () => {
-        if (dialog.returnValue === 'yes') api.remove(recording.id).then(resolve, reject);
-        else resolve();
-      }, { once: true });
-    });
+  /** After asking; then the focus is on what comes next. */
+  async delete(recordings) {
+    const next = this.entries.get(recordings.at(-1).id)?.nextElementSibling;
+    if (!(await askAndDelete(recordings))) return;
+    for (const { id } of recordings) this.drop(id);
+    (next?.isConnected ? next.querySelector('h3 a') : $('recordings')).focus();
   }
 }

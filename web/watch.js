@@ -1,17 +1,34 @@
 // One recording, for whoever has a link to it: watch.html?recording=ID&link=LINK
 import { recording } from './api.js';
 import { day } from './format.js';
+import { encryptedPart } from './keys.js';
 import { openPlayer } from './player.js';
+import { t, translate } from './strings.js';
+import { openStream } from './watcher.js';
 
 const query = new URLSearchParams(location.search);
 const id = query.get('recording') ?? '';
 const link = query.get('link') ?? '';
 const withLink = (url) => url && `${url}?${new URLSearchParams({ link })}`;
 
+translate();
+
 async function show() {
   const entry = await recording(id, link);
   document.title = document.getElementById('title').textContent = entry.name || day(entry.created);
-  if (entry.files.length === 0) throw new Error('There is nothing to play yet.');
+  if (entry.encrypted) {
+    const item = document.getElementById('files').appendChild(document.createElement('li'));
+    item.append(encryptedPart(entry, item, document.title, link));
+  } else {
+    const whole = document.getElementById('files').appendChild(document.createElement('li'));
+    try {
+      await openStream(whole, id, document.title, { link, autoplay: false });
+      return;
+    } catch (error) {
+      whole.remove();
+      if (entry.files.length === 0) throw error;
+    }
+  }
   for (const file of entry.files) {
     const item = document.getElementById('files').appendChild(document.createElement('li'));
     const linked = { ...file, url: withLink(file.url), thumbnail_url: withLink(file.thumbnail_url), sprites_url: withLink(file.sprites_url) };
@@ -20,6 +37,6 @@ async function show() {
 }
 
 show().catch((error) => {
-  document.getElementById('notice').textContent = error.status === 401 ? 'This link has ended, or is not whole.' : error.message;
+  document.getElementById('notice').textContent = error.status === 401 ? t('link_ended') : error.message;
   document.getElementById('notice').hidden = false;
 });

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -11,8 +12,10 @@
 #include <variant>
 #include <vector>
 
+#include "rtpx/e2ee.hpp"
 #include "rtpx/manifest.hpp"
 #include "rtpx/result.hpp"
+#include "rtpx/sealed.hpp"
 #include "rtpx/uploader.hpp"
 
 namespace rtpx {
@@ -22,6 +25,7 @@ enum class Incomplete : std::uint8_t { keep, drop, freeze };
 enum class GapPolicy : std::uint8_t { automatic, keep, fill };  ///< automatic: keep video, fill audio
 enum class OnChange : std::uint8_t { keep, split };
 enum class Layers : std::uint8_t { all, best };                 ///< a file per rid, or one of the best layers
+enum class Pauses : std::uint8_t { keep, cut };  ///< of the whole recording: as gaps, or left out
 enum class AudioCodec : std::uint8_t { copy, opus, aac, flac, pcm };
 enum class VideoCodec : std::uint8_t { vp8, vp9, av1, h264 };
 
@@ -38,6 +42,16 @@ struct Reencode {
   int gop_size = 125;
   std::optional<std::pair<int, int>> resolution;  ///< width, height; -1 keeps the aspect
   bool cues_to_front = true;
+};
+
+/// A moment of a recording: since its timeline's zero (its first media), or on the wall clock.
+using Moment = std::variant<std::chrono::nanoseconds, UtcTime>;
+
+/// How a cut begins that begins at no keyframe.
+enum class CutStart : std::uint8_t {
+  keyframe,  ///< at the keyframe before: nothing is encoded, and the file begins a bit early
+  exact,     ///< MP4: the same bytes, and an edit list that tells players to show them from that moment on
+  encode,    ///< pictures up to the next keyframe are encoded anew
 };
 
 struct ConvertProgress {
@@ -64,10 +78,24 @@ struct ConvertOptions {
   Incomplete incomplete = Incomplete::keep;
   GapPolicy gaps = GapPolicy::automatic;
   OnChange on_change = OnChange::keep;
+  Pauses pauses = Pauses::keep;
   AudioCodec audio = AudioCodec::copy;
   bool opus_fec = false;
+  /// Opens frames that were encrypted end to end; none: they are left out.
+  std::shared_ptr<const E2eeKeys> e2ee_keys;
+  Identities identities;                   ///< open a sealed recording
   bool join = false;                       ///< all streams into one Matroska
+  /// Only what is shown from `from` until `to`. Times on the wall clock need a recording with a clock anchor. Reports
+  /// tell of the whole recording's packets, and of the cut's frames.
+  std::optional<Moment> from, to;
+  CutStart cut_start = CutStart::keyframe;
   bool write_reports = true;               ///< `<file>.report.json` beside each output
+  /// Read what the manifest names outside of the folder, and through links. Never of a manifest from S3.
+  bool allow_outside = false;
+  /// The most that outputs and temporary files may take together; 0: no limit. Unset: 4 times what the recording
+  /// has, and 1 GiB.
+  std::optional<std::uint64_t> max_output;
+  std::uint64_t min_free = 0;              ///< free space that has to be left on the output's disk
   std::function<void(const ConvertProgress&)> progress;  ///< on the calling thread, at most 10 times a second
   std::stop_token stop;
 };
@@ -76,6 +104,12 @@ struct ConvertOptions {
 struct ConvertedPart {
   std::string location;
   std::int64_t offset_ms = 0, duration_ms = 0;  ///< as ConvertedFile's, of this part alone
+};
+
+/// A moment that was marked while the recording ran (Recorder::mark()): a chapter in Matroska, WebM and MP4.
+struct ConvertedChapter {
+  std::int64_t time_ms = 0;  ///< from the file's start
+  std::string text;
 };
 
 /// One written file; upstream's keys and ours.
@@ -90,6 +124,7 @@ struct ConvertedFile {
   /// Further numbered parts, when the output was split: then duration_ms is from the start of the first to
   /// the end of the last.
   std::vector<ConvertedPart> parts;
+  std::vector<ConvertedChapter> chapters;  ///< by time
 };
 
 /// Something that a person should know of a conversion.
@@ -103,12 +138,13 @@ struct ConvertNote {
 struct ConvertResult {
   std::map<std::string, ConvertedFile> files;  ///< output id (`<stream>` or `<stream>_<rid>`) to file
   std::vector<ConvertNote> notes;
-  bool lost_media = false;                     ///< something was lost for good: exit status 1
+  bool lost_media = false;                     ///< something was lost for good, or asked for and not there: exit status 1
 };
 
 /// Converts a recording: a folder, a manifest.json, or an s3:// URL of one (with a downloader). Waits; outputs
 /// appear under their names only when complete. One bad track never stops the others.
-/// Errors: not_found, malformed, nothing_to_convert, io, no_space, cancelled, invalid_argument.
+/// Errors: not_found, malformed, nothing_to_convert, io, no_space (also beyond `max_output` and `min_free`),
+/// cancelled, invalid_argument (also of a cut that lies outside of the recording).
 [[nodiscard]] Result<ConvertResult> convert(const std::string& recording, const ConvertOptions& options);
 /// As above for a manifest in memory whose relative locations are relative to `folder`.
 [[nodiscard]] Result<ConvertResult> convert(const Manifest& manifest, const std::filesystem::path& folder,

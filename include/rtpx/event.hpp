@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -35,6 +36,13 @@ struct PacketsRefused {
   std::string track_id;
   std::uint64_t packets = 0;
   std::string reason;  ///< "queue_full", "disk_full", …
+};
+/// Writing is late: a packet has waited longer than Options::flush_interval and Recorder::kLate, because the
+/// machine or the disk is too busy. A crash of the process costs that much. Told once when it begins and once
+/// when it is over.
+struct WritesLate {
+  bool late = false;  ///< false: it is over
+  std::chrono::microseconds oldest{0};  ///< age of the oldest unwritten packet; over: the longest wait meanwhile
 };
 /// Free space crossed a watermark of Options downwards (low, full) or upwards (ok).
 struct DiskSpace {
@@ -73,7 +81,7 @@ struct UnknownTarget {
 
 using Event = std::variant<event::UploadComplete, event::UploadFailed, event::PacketsRefused, event::DiskSpace,
                            event::TrackRestarted, event::Restarted, event::Failed, event::TrackFlow,
-                           event::UnknownTarget>;
+                           event::UnknownTarget, event::WritesLate>;
 
 /// Receives events on the recorder's dispatcher thread, with no lock held. It may call anything of the recorder
 /// but its destructor. What it throws is caught and counted.

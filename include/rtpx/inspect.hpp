@@ -32,7 +32,8 @@ struct ReportGap {
 /// A frame that was not written, or written although it will not decode cleanly.
 struct ReportFrame {
   double time_ms = 0;
-  std::string reason;  ///< "incomplete", "malformed", "before_keyframe", "layer", "reference_lost"
+  std::string
+      reason;  ///< "incomplete", "malformed", "before_keyframe", "layer", "encrypted", "reference_lost"
   std::string detail;  ///< may be empty
 };
 
@@ -71,12 +72,17 @@ struct ReportDigit {
   double duration_ms = 0;
 };
 
-/// A stretch of frames that were encrypted end to end, and that nobody could read without the call's keys.
+/// A stretch of frames of a track whose frames, or some of them, were encrypted end to end (docs/e2ee.md).
 struct ReportEncryption {
   double start_ms = 0, end_ms = 0;  ///< of its first and last frame
   std::uint64_t frames = 0;
-  std::string format;                     ///< "livekit" (Element Call's too), "jitsi"
-  std::vector<std::uint8_t> key_indexes;  ///< that its frames name
+  std::string format;  ///< "livekit" (Element Call's too), "jitsi", "medooze", "sframe"; plain: empty
+  std::vector<std::uint64_t> key_indexes;  ///< that its frames name
+  /// "decrypted"; "no_key": none was given, or none for its key index; "wrong_key": none of those given fits;
+  /// "plain": sent plain; "incomplete": packets are missing, so that no key could open it.
+  std::string state = "no_key";
+  std::string key;             ///< name of the key that opened it
+  std::uint64_t ratchets = 0;  ///< how often its owner had ratcheted that key by then
 };
 
 /// Packets that took the place of media and cannot be converted.
@@ -101,6 +107,7 @@ struct TrackReport {
   std::optional<std::string> rid;
   MediaKind kind = MediaKind::video;
   std::vector<std::string> streams;
+  std::string participant, participant_name;  ///< id, and name for people; empty where nobody was told apart
   std::string codec;              ///< mime type; empty when nothing was recognised
   bool codec_recognised = false;  ///< from the payload, not from the manifest
   std::string refused;            ///< why the track cannot be converted; empty: it can
@@ -165,8 +172,11 @@ struct OutputReport {
 struct InspectOptions {
   std::filesystem::path download_path = "./converter/download";
   std::shared_ptr<Downloader> downloader;
+  std::shared_ptr<const E2eeKeys> e2ee_keys;             ///< as ConvertOptions::e2ee_keys
+  Identities identities;                                 ///< open a sealed recording
   std::function<void(const ConvertProgress&)> progress;  ///< on the calling thread, at most 10 times a second
   std::stop_token stop;
+  bool allow_outside = false;  ///< read what the manifest names outside of the folder, and through links
 };
 
 /// Reads a recording (a folder, a manifest.json, or an s3:// URL with a downloader) as convert() does, but

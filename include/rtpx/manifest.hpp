@@ -24,6 +24,13 @@ struct ClockAnchor {
   bool operator==(const ClockAnchor&) const = default;
 };
 
+/// A stretch in which nothing was recorded because nothing was to be, on the record files' clock.
+struct Pause {
+  std::int64_t from_ms = 0;
+  std::optional<std::int64_t> to_ms;  ///< not set: it lasts to the track's end
+  bool operator==(const Pause&) const = default;
+};
+
 /// One track of a manifest. Upstream's keys and ours; docs/manifest-format.md lists them.
 struct ManifestTrack {
   UtcTime start_time{};
@@ -38,16 +45,25 @@ struct ManifestTrack {
   std::optional<std::string> rtcp_location;
   std::optional<std::string> index_location;
   std::vector<std::string> more_locations;  ///< later files of a rotated or restarted track, in order ("locations")
+  std::vector<std::string> more_rtcp_locations;  ///< the same of its RTCP ("rtcp_locations")
   std::vector<Codec> codecs;
   std::map<std::string, std::uint8_t> header_extensions;
   std::optional<ClockAnchor> clock;
   std::optional<UtcTime> ended_at;
   std::optional<std::string> end_reason;
   std::optional<std::uint64_t> packets, bytes, refused_packets;
+  /// Id of the participant that sent it (recording.json has the names); not set where nobody was told apart.
+  std::optional<std::string> participant;
+  std::vector<Pause> pauses;  ///< by time; those of the whole recording too
 
   /// Keys that this version does not know, as a JSON object's text; written back unchanged. Empty: none.
   std::string unknown_keys;
 };
+
+/// Where a track's RTP lies, in order: `location` and `more_locations`.
+[[nodiscard]] std::vector<std::string> rtp_locations(const ManifestTrack& track);
+/// Where its RTCP lies, in order; empty when there is none.
+[[nodiscard]] std::vector<std::string> rtcp_locations(const ManifestTrack& track);
 
 /// A recording's manifest: track id to track, in the order of the ids' bytes (as upstream writes small maps).
 using Manifest = std::map<std::string, ManifestTrack>;

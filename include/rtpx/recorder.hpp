@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -16,6 +17,7 @@
 #include "rtpx/event.hpp"
 #include "rtpx/manifest.hpp"
 #include "rtpx/result.hpp"
+#include "rtpx/sealed.hpp"
 #include "rtpx/track.hpp"
 #include "rtpx/uploader.hpp"
 
@@ -33,6 +35,7 @@ enum class Outcome : std::uint8_t {
   ended,      ///< the track or the recorder has ended
   too_large,  ///< over 65,535 bytes
   failed,     ///< the recorder gave up (event::Failed)
+  paused,     ///< the recording or the track is paused; what was not to be recorded is not lost
 };
 
 /// What a caller may know of a packet beyond its bytes.
@@ -67,13 +70,18 @@ class Recorder {
     delete_uploaded,  ///< at low space, delete local files whose upload was verified
   };
 
+  /// How much longer than Options::flush_interval a packet may wait before event::WritesLate.
+  static constexpr std::chrono::milliseconds kLate{500};
+
   struct Options {
     /// Folder of recordings; created when missing. Each recorder makes its own `YYYYMMDD-HHMMSS` folder in
     /// it.
     std::filesystem::path base_dir = "./recordings";
     /// When not empty: the recording's folder itself, instead of a dated one. Must be new or empty.
     std::filesystem::path folder;
-    std::string name;       ///< free text, kept in recording.json
+    std::string name;       ///< free text, kept in recording.json; change_description() alters it and what follows
+    std::vector<std::string> labels;              ///< words to find it by; kept there too
+    std::map<std::string, std::string> metadata;  ///< whatever else belongs to it; kept there too
     std::string continues;  ///< folder name of the recording that this one goes on with, kept there too
     /// Runs after every (re)start, on the dispatcher thread at restarts and inside start() at first; returns
     /// tracks to add.
@@ -105,6 +113,9 @@ class Recorder {
     /// Anchor of receive times to wall clock when packets carry their own arrival times (imports). Default:
     /// now.
     std::optional<ClockAnchor> clock;
+    /// When not empty: everything is sealed for them as it is written, and nothing on this machine can open it again
+    /// (docs/sealed-files.md). recording.json stays readable, without names, labels and marks.
+    std::vector<Recipient> recipients;
     FileSystem* file_system = nullptr;  ///< must outlive the recorder; null: the operating system's
   };
 
@@ -146,6 +157,35 @@ class Recorder {
   /// Errors: not_found.
   [[nodiscard]] Result<Track> track(std::string_view track_id);
 
+  /// One of several who are recorded together: what it adds is its own, whatever names the others use. Tracks
+  /// and streams get ids of `id() + "." + their own id`, and the manifest says whose they are. All participants
+  /// of a recorder are on its clock; they may come and go at any time. Copyable; outlives the recorder
+  /// harmlessly (then nothing can be added any more).
+  class Participant {
+   public:
+    Participant() = default;
+    [[nodiscard]] const std::string& id() const noexcept { return id_; }
+    /// The recorder's id of a track that this participant calls `own_id`: what Recorder's members take.
+    [[nodiscard]] std::string track_id(std::string_view own_id) const;
+    /// As Recorder::add_tracks(), with ids and streams that are unique within the participant. A track without
+    /// a stream belongs to the participant's own. The manifest has the recorder's ids.
+    [[nodiscard]] Result<Manifest> add_tracks(std::span<const MediaStreamTrack> tracks);
+    /// Errors: not_found.
+    [[nodiscard]] Result<Track> track(std::string_view own_id) const;
+    /// Ends its tracks that are still live; it may add others later. Errors: those of end_tracks().
+    [[nodiscard]] Result<EndedTracks> end_tracks(std::string_view end_reason = "left");
+
+   private:
+    friend struct RecorderImpl;
+    std::string id_;
+    std::shared_ptr<struct RecorderImpl> impl_;
+  };
+
+  /// Adds a participant and names it in recording.json. `name` is for people; several may have the same.
+  /// `id`: 1 to 64 of [A-Za-z0-9_-], new to this recorder; empty: "p1", "p2", …. Errors: already_exists,
+  /// invalid_argument (id, over 4,096 bytes of name, over 10,000 participants), io, no_space, storage_failed.
+  [[nodiscard]] Result<Participant> add_participant(std::string_view name, std::string_view id = {});
+
   /// Takes a copy of one RTP packet for `track_id`; `rid` is nullopt without simulcast.
   Outcome record(std::string_view track_id, std::optional<std::string_view> rid,
                  std::span<const std::byte> packet, const PacketInfo& info = {}) noexcept;
@@ -159,6 +199,25 @@ class Recorder {
   [[nodiscard]] Result<EndedTracks> end_tracks(std::span<const std::string> ids,
                                                std::string_view end_reason = "ended");
 
+  /// Pauses the whole recording: until resume() nothing is written of any track, tracks added meanwhile too;
+  /// record() and record_rtcp() count and answer Outcome::paused. Packets that record() took before are kept.
+  /// When it is paused already nothing happens. The time goes into recording.json and the manifest, on the
+  /// clock of ReceiveClock: an import with a clock of its own cannot be paused. To go on with a whole picture,
+  /// ask the sender for a keyframe after resume(). Errors: storage_failed; invalid_argument after 10,000 pauses; io and no_space: it is paused, or
+  /// goes on, but that could not be noted.
+  [[nodiscard]] Result<void> pause();
+  [[nodiscard]] Result<void> resume();
+  /// The same for some tracks, beside the recording's own pause: a track goes on when both have ended.
+  /// Errors: besides, not_found when an id is not a live track's; nothing is changed then.
+  [[nodiscard]] Result<void> pause(std::span<const std::string> track_ids);
+  [[nodiscard]] Result<void> resume(std::span<const std::string> track_ids);
+  /// Whether the whole recording is paused.
+  [[nodiscard]] bool paused() const;
+
+  /// Marks a moment (default: now) in recording.json; players show it as a chapter called `text`, UTF-8.
+  /// Errors: invalid_argument (over 4,096 bytes of text, over 10,000 marks), storage_failed, io, no_space.
+  [[nodiscard]] Result<void> mark(std::string_view text, std::optional<ReceiveClock::time_point> at = {});
+
   /// Changes who receives events. Returns only when the old sink is not running (unless called by it).
   void set_event_sink(EventSink sink);
 
@@ -171,13 +230,15 @@ class Recorder {
     std::uint64_t packets = 0, bytes = 0,
                   rtcp_packets = 0;  ///< accepted; bytes of records, with their headers
     std::uint64_t refused_packets = 0;
-    bool live = false;
+    std::uint64_t paused_packets = 0;  ///< that came while it was paused; not among the refused
+    bool live = false, paused = false;
   };
   /// Counts are of the recorder's whole life.
   struct Stats {
     std::uint64_t packets = 0, bytes = 0, rtcp_packets = 0;
     std::uint64_t queue_full = 0, disk_full = 0, unknown_track = 0, unknown_rid = 0, ended = 0, too_large = 0,
                   failed = 0;             ///< packets refused, by outcome
+    std::uint64_t paused = 0;             ///< packets, RTCP's too, that came while their track was paused
     std::uint64_t lost_after_accept = 0;  ///< accepted, then lost with a failing disk
     std::size_t queued_bytes = 0;         ///< accepted and not yet written
     /// No packet that was accepted longer ago than this waits for being written: what a crash of the process

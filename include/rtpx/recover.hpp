@@ -9,6 +9,7 @@
 
 #include "rtpx/manifest.hpp"
 #include "rtpx/result.hpp"
+#include "rtpx/sealed.hpp"
 
 namespace rtpx {
 
@@ -17,6 +18,9 @@ struct RecoverOptions {
   /// place, and each file that is changed is first kept beside it as NAME.damaged.
   std::filesystem::path output;
   std::stop_token stop;
+  Identities identities;  ///< open a sealed recording; what is written is sealed for the same recipients
+  /// Read what the manifest names outside of the folder, and through links. Nothing outside is ever changed.
+  bool allow_outside = false;
 };
 
 /// What was done for one .rtpx or .rtcpx file.
@@ -64,6 +68,6 @@ struct RecoverReport {
 /// manifest.json is missing or broken. Reads all record files, writes nothing.
 /// Errors: as recover().
 [[nodiscard]] Result<Manifest> rebuild_manifest(const std::filesystem::path& recording,
-                                                std::stop_token stop = {});
+                                                std::stop_token stop = {}, const Identities& identities = {});
 
 }  // namespace rtpx

@@ -1,9 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <expected>
 #include <string>
 #include <utility>
+
+#include "rtpx/expected.hpp"
 
 namespace rtpx {
 
@@ -37,13 +38,14 @@ struct Error {
   std::string message;
 };
 
-/// The outcome of every call that can fail for reasons. No exception crosses the API.
+/// The outcome of every call that can fail for reasons. No exception crosses the API. It is not std::expected, so that a
+/// program in C++20 and the library agree on what it is.
 template <typename T>
-using Result = std::expected<T, Error>;
+using Result = Expected<T, Error>;
 
 /// Shorthand for returning a failure: `return fail(Errc::io, "…");`
-[[nodiscard]] inline std::unexpected<Error> fail(Errc code, std::string message) {
-  return std::unexpected<Error>(Error{code, std::move(message)});
+[[nodiscard]] inline Unexpected<Error> fail(Errc code, std::string message) {
+  return Unexpected<Error>(Error{code, std::move(message)});
 }
 
 }  // namespace rtpx

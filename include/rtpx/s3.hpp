@@ -84,6 +84,8 @@ struct S3TransferOptions {
   S3Config config;
   std::chrono::seconds retry_for{30};  ///< give up after this long without one successful request; 0: never
   bool delete_after_upload = false;
+  /// Uploads: bring what the manifest names outside of the folder, or behind links, into the folder first.
+  bool allow_outside = false;
   std::uint64_t max_bytes = 0;  ///< downloads: receive no more than this; 0: what the disk has free
   std::function<void(const S3Progress&)> progress;  ///< on any thread, one call at a time
   /// Why nothing moves though it is tried again and again; an empty text when it moves again. On any thread,

@@ -10,6 +10,7 @@
 
 #include "rtpx/manifest.hpp"
 #include "rtpx/result.hpp"
+#include "rtpx/sealed.hpp"
 
 namespace rtpx {
 
@@ -39,11 +40,17 @@ struct VerifiedFile {
   bool rtcp = false;
   std::uint64_t bytes = 0;  ///< that it has now
   std::uint64_t proven_bytes = 0, unproven_bytes = 0, damaged_bytes = 0;
-  std::vector<VerifiedRange>
-      ranges;  ///< by offset, covering the file; what is missing at its end lies behind its end
+  static constexpr std::size_t kMostRanges = 1000;
+  std::vector<VerifiedRange> ranges;  ///< the first kMostRanges, by offset, covering the file as far as they
+                                      ///< reach; what is missing at its end lies behind its end
+  std::uint64_t further_ranges = 0;   ///< that are not in `ranges`; the sums of bytes count them too
+  bool flawed = false;  ///< some range, listed or not, is damaged, or unproven and no tail
 };
 
 struct VerifyReport {
+  /// The recording is sealed and was not opened: offsets are those of its files on disk, and what is proven is that
+  /// blocks are there, whole and in order, and not what they hold.
+  bool sealed = false;
   std::vector<VerifiedFile> files;
   std::vector<std::string>
       notes;  ///< for a person: tails of tracks that were not ended, a recording without index
@@ -57,11 +64,16 @@ struct VerifyReport {
 struct VerifyOptions {
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;  ///< bytes; on the calling thread
   std::stop_token stop;
+  /// Open a sealed recording. Without them its blocks are proven to be there, whole and in order, against accidents;
+  /// with them against everybody who does not hold them, and their content too.
+  Identities identities;
+  bool allow_outside = false;  ///< read what the manifest names outside of the folder, and through links
 };
 
 /// Reads a whole recording (its folder, or its manifest.json) and compares it with the checksums of its
-/// index. Changes nothing. A damaged manifest or index is a finding, not an error. Errors: not_found when
-/// there is no recording; io; unsupported for newer versions; cancelled.
+/// index; one that is sealed, without an identity, with the checksums of its blocks. Changes nothing. A damaged manifest or index is a finding, not an error. Errors: not_found when
+/// there is no recording; io; unsupported for newer versions, and where identities were given and none opens it;
+/// cancelled.
 [[nodiscard]] Result<VerifyReport> verify(const std::filesystem::path& recording,
                                           const VerifyOptions& options = {});
 

@@ -1,4 +1,4 @@
-#include "http/address.hpp"
+#include "server/http/address.hpp"
 
 #include <arpa/inet.h>
 

@@ -1,4 +1,4 @@
-#include "http/chunked_body.hpp"
+#include "server/http/chunked_body.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "http/connection.hpp"
+#include "server/http/connection.hpp"
 
 #include <boost/asio/post.hpp>
 #include <nlohmann/json.hpp>

@@ -7,8 +7,8 @@
 #include <memory>
 #include <unordered_map>
 
-#include "http/server.hpp"
-#include "http/stream.hpp"
+#include "server/http/server.hpp"
+#include "server/http/stream.hpp"
 
 namespace rtpx::http {
 

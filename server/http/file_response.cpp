@@ -1,9 +1,11 @@
-#include "http/file_response.hpp"
+#include "server/http/file_response.hpp"
 
 #include <fcntl.h>
+#include <openssl/sha.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <ctime>
 
@@ -62,9 +64,52 @@ RangeCheck parse_range(std::string_view header, std::uint64_t size, ByteRange& r
   return RangeCheck::one;
 }
 
+namespace {
+
+/// What a request with conditions and ranges gets of `size` bytes.
+struct Part {
+  std::optional<Response> instead;  ///< 304, 416
+  ByteRange range;
+};
+
+Part part_of(const Request& request, const std::string& tag, const std::string& modified, std::uint64_t size,
+             Response& out) {
+  Part part{std::nullopt, {0, size}};
+  if (const auto known = request.header("If-None-Match"); !known.empty() && names_tag(known, tag)) {
+    out.status = 304;
+    part.instead = out;
+    return part;
+  }
+  const auto condition = request.header("If-Range");
+  const bool ranged = request.method == "GET" &&
+                      (condition.empty() || condition == tag || (!modified.empty() && condition == modified));
+  switch (ranged ? parse_range(request.header("Range"), size, part.range) : RangeCheck::none) {
+    case RangeCheck::unsatisfiable:
+      part.instead = problem(416, "The file has " + std::to_string(size) + " bytes.")
+                         .with("Content-Range", "bytes */" + std::to_string(size));
+      break;
+    case RangeCheck::one:
+      out.status = 206;
+      out.with("Content-Range", "bytes " + std::to_string(part.range.first) + "-" +
+                                    std::to_string(part.range.first + part.range.length - 1) + "/" +
+                                    std::to_string(size));
+      break;
+    case RangeCheck::none:
+      break;
+  }
+  return part;
+}
+
+}  // namespace
+
 Response file_response(const Request& request, const std::filesystem::path& path, std::string content_type) {
-  auto file =
-      std::make_shared<Descriptor>(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  return file_response(
+      request,
+      std::make_shared<Descriptor>(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)),
+      std::move(content_type));
+}
+
+Response file_response(const Request& request, std::shared_ptr<Descriptor> file, std::string content_type) {
   struct stat info {};
   if (file->get() < 0 || ::fstat(file->get(), &info) != 0 || !S_ISREG(info.st_mode))
     return problem(404, "There is no such file.");
@@ -72,29 +117,29 @@ Response file_response(const Request& request, const std::filesystem::path& path
   const std::string tag = tag_of(info), modified = http_date(info.st_mtim.tv_sec);
   Response out;
   out.with("ETag", tag).with("Last-Modified", modified).with("Accept-Ranges", "bytes");
-  if (const auto known = request.header("If-None-Match"); !known.empty() && names_tag(known, tag)) {
-    out.status = 304;
-    return out;
-  }
-  ByteRange range{0, size};
-  const auto condition = request.header("If-Range");
-  const bool ranged =
-      request.method == "GET" && (condition.empty() || condition == tag || condition == modified);
-  switch (ranged ? parse_range(request.header("Range"), size, range) : RangeCheck::none) {
-    case RangeCheck::unsatisfiable:
-      return problem(416, "The file has " + std::to_string(size) + " bytes.")
-          .with("Content-Range", "bytes */" + std::to_string(size));
-    case RangeCheck::one:
-      out.status = 206;
-      out.with("Content-Range", "bytes " + std::to_string(range.first) + "-" +
-                                    std::to_string(range.first + range.length - 1) + "/" +
-                                    std::to_string(size));
-      break;
-    case RangeCheck::none:
-      break;
-  }
+  const Part part = part_of(request, tag, modified, size, out);
+  if (part.instead) return *part.instead;
   out.with("Content-Type", std::move(content_type));
-  out.body = FileBody{std::move(file), range.first, range.length};
+  out.body = FileBody{std::move(file), part.range.first, part.range.length};
+  return out;
+}
+
+Response bytes_response(const Request& request, std::string_view bytes, std::string content_type) {
+  std::array<unsigned char, SHA_DIGEST_LENGTH> digest{};
+  SHA1(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
+  std::string tag = "\"";
+  for (std::size_t i = 0; i < 10; ++i) {
+    char two[3];
+    std::snprintf(two, sizeof two, "%02x", digest[i]);
+    tag += two;
+  }
+  tag += '"';
+  Response out;
+  out.with("ETag", tag).with("Accept-Ranges", "bytes");
+  const Part part = part_of(request, tag, "", bytes.size(), out);
+  if (part.instead) return *part.instead;
+  out.with("Content-Type", std::move(content_type));
+  out.body = std::string(bytes.substr(part.range.first, part.range.length));
   return out;
 }
 

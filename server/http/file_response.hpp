@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <string>
 
-#include "http/message.hpp"
+#include "server/http/message.hpp"
 
 namespace rtpx::http {
 
@@ -12,6 +12,12 @@ namespace rtpx::http {
 /// symbolic link is followed to the file itself. 404 when there is no such ordinary file.
 [[nodiscard]] Response file_response(const Request& request, const std::filesystem::path& path,
                                      std::string content_type);
+/// The same of a file that is open already.
+[[nodiscard]] Response file_response(const Request& request, std::shared_ptr<Descriptor> file,
+                                     std::string content_type);
+
+/// Bytes in memory, or the one range of them that the request asks for, likewise. The ETag is made of them.
+[[nodiscard]] Response bytes_response(const Request& request, std::string_view bytes, std::string content_type);
 
 /// `bytes=first-last` of a file of `size` bytes.
 struct ByteRange {

@@ -1,4 +1,4 @@
-#include "http/gate.hpp"
+#include "server/http/gate.hpp"
 
 #include <algorithm>
 

@@ -7,7 +7,7 @@
 #include <optional>
 #include <unordered_map>
 
-#include "http/address.hpp"
+#include "server/http/address.hpp"
 
 namespace rtpx::http {
 

@@ -12,8 +12,8 @@
 #include <variant>
 #include <vector>
 
-#include "http/address.hpp"
-#include "http/target.hpp"
+#include "server/http/address.hpp"
+#include "server/http/target.hpp"
 
 namespace rtpx::http {
 

@@ -1,4 +1,4 @@
-#include "http/request_parser.hpp"
+#include "server/http/request_parser.hpp"
 
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>

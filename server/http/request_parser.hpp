@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "http/chunked_body.hpp"
-#include "http/message.hpp"
+#include "server/http/chunked_body.hpp"
+#include "server/http/message.hpp"
 
 namespace rtpx::http {
 

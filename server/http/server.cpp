@@ -1,4 +1,4 @@
-#include "http/server.hpp"
+#include "server/http/server.hpp"
 
 #include <sys/resource.h>
 
@@ -8,7 +8,7 @@
 #include <mutex>
 #include <thread>
 
-#include "http/connection.hpp"
+#include "server/http/connection.hpp"
 
 namespace rtpx::http {
 namespace {
@@ -125,6 +125,10 @@ Result<void> Server::Impl::listen() {
   if (!error) acceptor.listen(4096, error);
   if (error == boost::asio::error::address_in_use)
     return failed("is another server there? " + error.message());
+  if (error == boost::asio::error::access_denied)
+    return failed(options.port < 1024 ? "ports below 1024 need a privilege that this process has not (root, or CAP_NET_BIND_SERVICE)"
+                                      : error.message());
+  if (error == boost::system::errc::address_not_available) return failed("no interface of this machine has that address");
   if (error) return failed(error.message());
   port = acceptor.local_endpoint().port();
   return {};

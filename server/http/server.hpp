@@ -7,12 +7,12 @@
 #include <variant>
 #include <vector>
 
-#include "http/gate.hpp"
-#include "http/message.hpp"
-#include "http/request_parser.hpp"
-#include "http/tls_certificate.hpp"
-#include "http/work_queue.hpp"
 #include "rtpx/result.hpp"
+#include "server/http/gate.hpp"
+#include "server/http/message.hpp"
+#include "server/http/request_parser.hpp"
+#include "server/http/tls_certificate.hpp"
+#include "server/http/work_queue.hpp"
 
 namespace rtpx::http {
 

@@ -1,4 +1,4 @@
-#include "http/stream.hpp"
+#include "server/http/stream.hpp"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -1,4 +1,4 @@
-#include "http/target.hpp"
+#include "server/http/target.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "http/work_queue.hpp"
+#include "server/http/work_queue.hpp"
 
 namespace rtpx::http {
 

@@ -16,9 +16,14 @@
 #include <system_error>
 #include <utility>
 
+#include "base/data_extents.hpp"
+#include "base/decoded_file.hpp"
+
 namespace rtpx {
 
 namespace {
+
+constexpr std::uint64_t kSmallFile = 1U << 20;  // is read into memory, holes or not
 
 Errc code_of(int error_number) {
   switch (error_number) {
@@ -53,8 +58,8 @@ std::string open_files_limit() {
   return ": this process may have " + std::to_string(limit.rlim_cur) + " files open (ulimit -n)";
 }
 
-std::unexpected<Error> failed(const char* what, const std::filesystem::path& path) {
-  return std::unexpected<Error>(os_error(what, path, errno));
+Unexpected<Error> failed(const char* what, const std::filesystem::path& path) {
+  return Unexpected<Error>(os_error(what, path, errno));
 }
 
 /// Calls again while a signal interrupts.
@@ -211,7 +216,7 @@ class RealFileSystem final : public FileSystem {
       const int error_number = errno;
       struct stat info {};
       if (::stat(prefix.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) continue;
-      return std::unexpected<Error>(os_error("create folder", prefix, error_number));
+      return Unexpected<Error>(os_error("create folder", prefix, error_number));
     }
     return {};
   }
@@ -239,7 +244,7 @@ class RealFileSystem final : public FileSystem {
     const int error_number = errno;
     ::close(fd);
     if (answer != 0 && error_number != EINVAL)  // EINVAL: a file system whose folders cannot be synced
-      return std::unexpected<Error>(os_error("sync folder", folder, error_number));
+      return Unexpected<Error>(os_error("sync folder", folder, error_number));
     return {};
   }
 
@@ -251,7 +256,7 @@ class RealFileSystem final : public FileSystem {
       std::error_code ignored;
       entries.push_back({at->path().filename().string(), at->is_directory(ignored)});
     }
-    if (error) return std::unexpected<Error>(os_error("list", path, error.value()));
+    if (error) return Unexpected<Error>(os_error("list", path, error.value()));
     std::ranges::sort(entries, {}, &DirectoryEntry::name);
     return entries;
   }
@@ -318,6 +323,7 @@ Result<void> write_file_atomically(FileSystem& files, const std::filesystem::pat
     auto file = files.open(temporary, OpenMode::create_new);
     if (!file) return std::unexpected(file.error());
     if (const auto done = write_all(**file, bytes); !done) return done;
+    if (const auto done = complete(**file); !done) return done;
     if (const auto done = (*file)->sync(); !done) return done;
     return (*file)->close();
   };
@@ -340,6 +346,8 @@ Result<std::string> read_whole_file(FileSystem& files, const std::filesystem::pa
     return fail(Errc::malformed, path.string() + " is larger (" + std::to_string(*size) +
                                      " bytes) than such a file can be (" + std::to_string(max_bytes) +
                                      " bytes)");
+  if (*size > kSmallFile && as_stored(**file) && DataExtents(path).has_hole(0, *size, kSmallFile))
+    return fail(Errc::malformed, path.string() + " has a hole: nothing was ever written there");
   std::string content(static_cast<std::size_t>(*size), '\0');
   const auto got = (*file)->pread(std::as_writable_bytes(std::span(content)), 0);
   if (!got) return std::unexpected(got.error());

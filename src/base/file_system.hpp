@@ -119,7 +119,8 @@ class FileSystem {
 [[nodiscard]] Result<void> write_file_atomically(FileSystem& files, const std::filesystem::path& path,
                                                  Bytes bytes);
 
-/// The whole content. Errors besides those of open: malformed when it is larger than `max_bytes`.
+/// The whole content. Errors besides those of open: malformed when it is larger than `max_bytes`, or has a hole of
+/// more than 1 MiB.
 [[nodiscard]] Result<std::string> read_whole_file(FileSystem& files, const std::filesystem::path& path,
                                                   std::uint64_t max_bytes = 1U << 30);
 

@@ -22,6 +22,10 @@ class AudioDepacketizer : public Depacketizer {
   StreamConfig config_;
 
  private:
+  void set_sinks(OnFrame on_frame, OnDropped on_dropped) final {
+    on_frame_ = std::move(on_frame);
+    on_dropped_ = std::move(on_dropped);
+  }
   OnFrame on_frame_;
   OnDropped on_dropped_;
   bool delivered_ = false;

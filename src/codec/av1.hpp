@@ -18,6 +18,9 @@ class Av1Depacketizer final : public VideoDepacketizer {
  public:
   Av1Depacketizer(DepacketizerOptions options, OnFrame on_frame, OnDropped on_dropped)
       : VideoDepacketizer(options, std::move(on_frame), std::move(on_dropped)) {}
+  [[nodiscard]] std::unique_ptr<Depacketizer> clone(OnFrame on_frame, OnDropped on_dropped) const override {
+    return clone_of(*this, std::move(on_frame), std::move(on_dropped));
+  }
 
  private:
   Start inspect(const MediaPacket& packet) override;

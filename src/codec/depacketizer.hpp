@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "codec/frame_transform.hpp"
 #include "rtpx/result.hpp"
 #include "rtpx/track.hpp"
 
@@ -40,7 +41,7 @@ struct Frame {
 
 /// Packets that could not become a frame.
 struct Dropped {
-  enum class Reason : std::uint8_t { incomplete, malformed, before_keyframe, layer };
+  enum class Reason : std::uint8_t { incomplete, malformed, before_keyframe, layer, encrypted };
   std::int64_t timestamp = 0;
   std::int64_t first_sequence = 0, last_sequence = 0;
   Reason reason = Reason::incomplete;
@@ -66,6 +67,7 @@ struct DepacketizerOptions {
   bool sets_in_band = false;  ///< H.264, H.265: every keyframe carries the parameter sets, as they change
   bool markers_within_pictures =
       false;  ///< H.264, H.265: the marker ends slices; pictures end where the next begins
+  FrameTransform* transform = nullptr;  ///< of VP8, VP9, H.264 and H.265; outlives the depacketizer
   std::size_t max_unit_bytes = std::size_t{64} << 20;  ///< an access unit beyond it is dropped as malformed
 };
 
@@ -88,8 +90,27 @@ class Depacketizer {
   /// any sequence number; unless the payload itself shows that nothing is missing, frames up to the next
   /// keyframe are reference_lost.
   virtual void flush() = 0;
+  /// Another transform than the options named; nullptr: none.
+  virtual void set_transform(FrameTransform* /*transform*/) {}
   /// As of the last frame handed out.
   [[nodiscard]] virtual const StreamConfig& config() const = 0;
+  /// Another one that goes on from here as this one would, with sinks of its own. Not to be called by a sink.
+  [[nodiscard]] virtual std::unique_ptr<Depacketizer> clone(OnFrame on_frame,
+                                                            OnDropped on_dropped) const = 0;
+  /// What a clone copies beside a few KB: the open unit, parameter sets.
+  [[nodiscard]] virtual std::size_t clone_bytes() const { return 0; }
+
+ protected:
+  template <typename Kind>
+  static std::unique_ptr<Kind> clone_of(const Kind& original, OnFrame on_frame,
+                                                OnDropped on_dropped) {
+    auto made = std::make_unique<Kind>(original);
+    static_cast<Depacketizer&>(*made).set_sinks(std::move(on_frame), std::move(on_dropped));
+    return made;
+  }
+
+ private:
+  virtual void set_sinks(OnFrame on_frame, OnDropped on_dropped) = 0;
 };
 
 /// Makes the depacketizer for `codec` (by mime type, case-insensitive; fmtp is used for parameter sets,
@@ -108,8 +129,8 @@ class CodecRecognizer {
   void push(const MediaPacket& packet);
   /// mime type ("video/VP8") or nullopt while unsure.
   [[nodiscard]] std::optional<std::string> answer() const;
-  /// Whether the payloads can be of this codec and nothing contradicts it: enough where it is known to be sent
-  /// under another payload type.
+  /// Whether the payloads can be of this codec and nothing contradicts it: enough where it is known to be
+  /// sent under another payload type.
   [[nodiscard]] bool goes_with(const std::string& mime_type) const;
 
  private:

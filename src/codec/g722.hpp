@@ -9,6 +9,9 @@ namespace rtpx {
 class G722Depacketizer final : public AudioDepacketizer {
  public:
   G722Depacketizer(const Codec& codec, OnFrame on_frame, OnDropped on_dropped);
+  [[nodiscard]] std::unique_ptr<Depacketizer> clone(OnFrame on_frame, OnDropped on_dropped) const override {
+    return clone_of(*this, std::move(on_frame), std::move(on_dropped));
+  }
 
  private:
   const char* read(Bytes payload, Frame& frame) override;

@@ -46,7 +46,7 @@ H264Depacketizer::Start H264Depacketizer::inspect(const MediaPacket& packet) {
   if (!is_slice(type)) return Start::unknown;
   // first_mb_in_slice is 0 exactly when its first bit is 1.
   if (first.size() < 2 || (u8(first[1]) & 0x80U) == 0) return Start::unknown;
-  return next_picture && unit_.sps != nullptr && unit_.sps->frame_mbs_only ? Start::always : Start::yes;
+  return next_picture && unit_.sps && sps_[*unit_.sps]->frame_mbs_only ? Start::always : Start::yes;
 }
 
 void H264Depacketizer::begin() {
@@ -106,13 +106,12 @@ void H264Depacketizer::take_slice(Bytes nal) {
   const auto slice = parse_h264_slice(nal);
   if (!slice) return;
   unit_.sps = sps_of(slice->pps_id);
-  if (unit_.sps != nullptr) unit_.frame_num = h264_frame_num(nal, *unit_.sps);
+  if (unit_.sps) unit_.frame_num = h264_frame_num(nal, *sps_[*unit_.sps]);
 }
 
-const H264Sps* H264Depacketizer::sps_of(std::uint32_t pps_id) const {
-  if (!sps_of_pps_[pps_id]) return nullptr;
-  const auto& sps = sps_[*sps_of_pps_[pps_id]];
-  return sps ? &*sps : nullptr;
+std::optional<std::uint32_t> H264Depacketizer::sps_of(std::uint32_t pps_id) const {
+  const auto sps = sps_of_pps_[pps_id];
+  return sps && sps_[*sps] ? sps : std::nullopt;
 }
 
 void H264Depacketizer::restart() {
@@ -128,11 +127,11 @@ bool H264Depacketizer::reference_lost() {
     damaged_ = false;
   } else if (references_.missing()) {
     damaged_ = damaged_ || uncertain_;
-  } else if (unit_.sps == nullptr || !unit_.frame_num) {
+  } else if (!unit_.sps || !unit_.frame_num) {
     damaged_ = true;
   } else if (uncertain_) {
-    const std::uint32_t turn = 1U << unit_.sps->frame_num_bits;
-    const bool exact = unit_.sps->frame_mbs_only && missing_packets_ < turn;
+    const std::uint32_t turn = 1U << sps_[*unit_.sps]->frame_num_bits;
+    const bool exact = sps_[*unit_.sps]->frame_mbs_only && missing_packets_ < turn;
     if (!exact || *unit_.frame_num != (reference_frame_num_ + 1) % turn) damaged_ = true;
   }
   uncertain_ = false;
@@ -160,8 +159,8 @@ void H264Depacketizer::finish_sample() {
     return;
   }
   if (unit_.idr) idr_brings_sps_ = unit_.has_sps;
-  if (unit_.sps != nullptr) active_sps_ = unit_.sps;
-  if (frame.kind == FrameKind::key && active_sps_ == nullptr) {
+  if (unit_.sps) active_sps_ = unit_.sps;
+  if (frame.kind == FrameKind::key && !active_sps_) {
     drop(Dropped::Reason::before_keyframe, kSetsMissing);
     damaged_ = true;
     return;
@@ -171,9 +170,9 @@ void H264Depacketizer::finish_sample() {
 
 StreamConfig H264Depacketizer::make_config() const {
   StreamConfig out;
-  if (active_sps_ != nullptr) {
-    out.width = active_sps_->width;
-    out.height = active_sps_->height;
+  if (active_sps_) {
+    out.width = sps_[*active_sps_]->width;
+    out.height = sps_[*active_sps_]->height;
   }
   out.codec_private = make_avcc(sets_);
   return out;

@@ -20,6 +20,9 @@ class H264Depacketizer final : public NalDepacketizer {
       : NalDepacketizer(options, std::move(on_frame), std::move(on_dropped)) {}
   /// A parameter set known beforehand, from sprop-parameter-sets.
   void add_parameter_set(Bytes nal);
+  [[nodiscard]] std::unique_ptr<Depacketizer> clone(OnFrame on_frame, OnDropped on_dropped) const override {
+    return clone_of(*this, std::move(on_frame), std::move(on_dropped));
+  }
 
  private:
   Start inspect(const MediaPacket& packet) override;
@@ -36,13 +39,13 @@ class H264Depacketizer final : public NalDepacketizer {
   void restart() override;
   StreamConfig make_config() const override;
   bool reference_lost();
-  const H264Sps* sps_of(std::uint32_t pps_id) const;
+  std::optional<std::uint32_t> sps_of(std::uint32_t pps_id) const;
 
   struct Unit {
     bool has_slice = false, idr = false, has_sps = false, recovery_point = false;
     bool reference = false;  // nal_ref_idc of a slice is not 0
     std::uint8_t temporal_layer = 0;
-    const H264Sps* sps = nullptr;
+    std::optional<std::uint32_t> sps;  // its place in sps_
     std::optional<std::uint32_t> frame_num;
   };
   Unit unit_;
@@ -51,7 +54,7 @@ class H264Depacketizer final : public NalDepacketizer {
   DescribedReferences references_;
   std::array<std::optional<H264Sps>, 32> sps_;
   std::array<std::optional<std::uint32_t>, 256> sps_of_pps_;
-  const H264Sps* active_sps_ = nullptr;
+  std::optional<std::uint32_t> active_sps_;  // its place in sps_
   bool idr_brings_sps_ = false;  // this sender puts the sets before each IDR picture
   // Loss of references, by dependency descriptors or by frame_num (section 7.4.3)
   bool uncertain_ = false;  // something is missing since the last whole unit

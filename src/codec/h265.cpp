@@ -100,7 +100,7 @@ void H265Depacketizer::take_slice(const H265Header& header, Bytes nal) {
   const auto pps = h265_slice_pps(nal);
   if (!pps || !sps_of_pps_[*pps]) return;
   const auto& sps = sps_[*sps_of_pps_[*pps]];
-  if (sps) active_sps_ = &*sps;
+  if (sps) active_sps_ = sps;
 }
 
 void H265Depacketizer::finish_sample() {
@@ -121,7 +121,7 @@ void H265Depacketizer::finish_sample() {
       return;
     }
     irap_brings_sps_ = unit_.has_sps;
-    if (active_sps_ == nullptr) {
+    if (!active_sps_) {
       drop(Dropped::Reason::before_keyframe, kSetsMissing);
       return;
     }
@@ -140,7 +140,7 @@ void H265Depacketizer::finish_sample() {
 
 StreamConfig H265Depacketizer::make_config() const {
   StreamConfig out;
-  if (active_sps_ != nullptr) {
+  if (active_sps_) {
     out.width = active_sps_->width;
     out.height = active_sps_->height;
   }

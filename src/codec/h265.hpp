@@ -20,6 +20,9 @@ class H265Depacketizer final : public NalDepacketizer {
   void add_parameter_set(Bytes nal);
   /// Payloads carry decoding order numbers.
   void expect_donl() noexcept { has_donl_ = true; }
+  [[nodiscard]] std::unique_ptr<Depacketizer> clone(OnFrame on_frame, OnDropped on_dropped) const override {
+    return clone_of(*this, std::move(on_frame), std::move(on_dropped));
+  }
 
  private:
   Start inspect(const MediaPacket& packet) override;
@@ -43,7 +46,7 @@ class H265Depacketizer final : public NalDepacketizer {
   Unit unit_;
   std::array<std::optional<H265Sps>, 16> sps_;
   std::array<std::optional<std::uint32_t>, 64> sps_of_pps_;
-  const H265Sps* active_sps_ = nullptr;
+  std::optional<H265Sps> active_sps_;
   bool irap_brings_sps_ = false;
   bool uncertain_ = true;         // something is missing since the last whole unit
   bool damaged_ = true;           // since the last IRAP picture

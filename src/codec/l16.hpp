@@ -9,6 +9,9 @@ namespace rtpx {
 class L16Depacketizer final : public AudioDepacketizer {
  public:
   L16Depacketizer(const Codec& codec, OnFrame on_frame, OnDropped on_dropped);
+  [[nodiscard]] std::unique_ptr<Depacketizer> clone(OnFrame on_frame, OnDropped on_dropped) const override {
+    return clone_of(*this, std::move(on_frame), std::move(on_dropped));
+  }
 
  private:
   const char* read(Bytes payload, Frame& frame) override;

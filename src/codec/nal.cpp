@@ -25,6 +25,29 @@ std::vector<std::byte> unescape_nal(Bytes nal, std::size_t limit) {
   return out;
 }
 
+std::vector<Bytes> annexb_units(Bytes stream) {
+  std::vector<Bytes> units;
+  std::size_t begin = 0, zeros = 0;
+  bool open = false;
+  const auto end_unit = [&](std::size_t end) {
+    if (open && end > begin) units.push_back(stream.subspan(begin, end - begin));
+  };
+  for (std::size_t i = 0; i < stream.size(); ++i) {
+    if (stream[i] == std::byte{0}) {
+      ++zeros;
+      continue;
+    }
+    if (stream[i] == std::byte{1} && zeros >= 2) {
+      end_unit(i - zeros);
+      begin = i + 1;
+      open = true;
+    }
+    zeros = 0;
+  }
+  end_unit(stream.size());
+  return units;
+}
+
 NalHead::NalHead(Bytes nal) noexcept {
   int zeros = 0;
   for (const std::byte b : nal) {
@@ -108,6 +131,7 @@ const ParameterSets::Entry* ParameterSets::find(std::uint8_t kind, std::uint32_t
 
 void NalDepacketizer::begin() {
   nal_at_ = kNone;
+  sealed_ = options().transform != nullptr;
 }
 
 bool NalDepacketizer::add_nal(Bytes nal) {
@@ -129,7 +153,7 @@ bool NalDepacketizer::end_fragment() {
   const std::size_t at = std::exchange(nal_at_, kNone);
   const Bytes nal = Bytes(buffer()).subspan(at + 4);
   store_be(buffer().data() + at, static_cast<std::uint32_t>(nal.size()));
-  if (!take_nal(nal)) buffer().resize(at);
+  if (!sealed_ && !take_nal(nal)) buffer().resize(at);
   return true;
 }
 
@@ -145,7 +169,35 @@ bool NalDepacketizer::add_aggregate(Bytes units) {
 
 void NalDepacketizer::finish() {
   if (fragment_open()) (void)end_fragment();
+  if (sealed_ && !transform_unit()) {
+    broken();
+    return;
+  }
   finish_sample();
+}
+
+// False: the access unit has been dropped.
+bool NalDepacketizer::transform_unit() {
+  sealed_ = false;
+  const std::vector<std::byte> sealed = std::move(buffer());
+  buffer().clear();
+  std::vector<std::byte> stream = sealed;
+  std::vector<Bytes> units;
+  for (std::size_t at = 0; at < sealed.size();) {  // as add_nal() wrote them
+    const auto size = load_be<std::uint32_t>(sealed.data() + at);
+    store_be<std::uint32_t>(stream.data() + at, 1);
+    units.push_back(Bytes(sealed).subspan(at + 4, size));
+    at += 4 + size;
+  }
+  const auto outcome = transform(stream);
+  if (outcome == FrameTransform::Outcome::refused) return false;
+  if (outcome == FrameTransform::Outcome::changed) units = annexb_units(stream);
+  for (const Bytes unit : units)
+    if (!add_nal(unit)) {
+      drop(Dropped::Reason::malformed, "malformed payload");
+      return false;
+    }
+  return true;
 }
 
 void NalDepacketizer::deliver_sample(Frame frame) {

@@ -12,6 +12,9 @@ namespace rtpx {
 /// most `limit` bytes of it.
 [[nodiscard]] std::vector<std::byte> unescape_nal(Bytes nal, std::size_t limit = 4096);
 
+/// The NAL units of an Annex B stream (H.264, H.265), without start codes and the zeros before them.
+[[nodiscard]] std::vector<Bytes> annexb_units(Bytes stream);
+
 /// The first bytes of a NAL unit without emulation prevention: enough for the start of a slice header, and no
 /// allocation for each slice.
 class NalHead {
@@ -56,9 +59,19 @@ class ParameterSets {
 /// so that a file plays through changes and after a seek. MP4 calls that avc3 and hev1; a stream without
 /// changes is plain avc1 and hvc1. Who knows of changes beforehand asks for the sets in every keyframe
 /// (sets_in_band), so that a player may also seek back to before them.
+/// Where a transform comes first, NAL units are looked at only once the whole access unit went through it.
 class NalDepacketizer : public VideoDepacketizer {
  protected:
   using VideoDepacketizer::VideoDepacketizer;
+
+ public:
+  [[nodiscard]] std::size_t clone_bytes() const final {
+    std::size_t bytes = VideoDepacketizer::clone_bytes();
+    for (const ParameterSets::Entry& set : sets_.entries()) bytes += set.nal.size();
+    return bytes;
+  }
+
+ protected:
 
   bool add_nal(Bytes nal);
   bool begin_fragment(Bytes nal_header, Bytes data);
@@ -83,9 +96,11 @@ class NalDepacketizer : public VideoDepacketizer {
 
  private:
   void put_sets_in_band();
+  bool transform_unit();
 
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
   std::size_t nal_at_ = kNone;  // where the open NAL unit's length is in buffer()
+  bool sealed_ = false;         // the open unit is still to be transformed
   bool first_ = true;
   std::uint64_t header_revision_ = 0;     // of the sets when the first sample was delivered
   std::uint64_t delivered_revision_ = 0;  // of the sets that a decoder has by now

@@ -45,6 +45,9 @@ class OpusDepacketizer final : public AudioDepacketizer {
   /// it.
   OpusDepacketizer(std::uint16_t channels, OnFrame on_frame, OnDropped on_dropped);
   OpusDepacketizer(const OpusLayout& layout, OnFrame on_frame, OnDropped on_dropped);
+  [[nodiscard]] std::unique_ptr<Depacketizer> clone(OnFrame on_frame, OnDropped on_dropped) const override {
+    return clone_of(*this, std::move(on_frame), std::move(on_dropped));
+  }
 
  private:
   const char* read(Bytes payload, Frame& frame) override;

@@ -25,13 +25,20 @@ std::optional<char> dtmf_digit(std::uint8_t event) noexcept {
 // A sender whose time rises within a press (RFC 4733 section 2.1 has it stand) tells the same key again, no
 // shorter than before and before its end.
 bool KeyPresses::same_press(const MediaPacket& packet, const TelephoneEvent& event) const {
-  if (packet.timestamp == segment_) return true;
+  if (packet.timestamp == segment_) return !begins_at_same_time(event);
   return event.event == event_ && !packet.marker && packet.timestamp > segment_ &&
          packet.timestamp <= segment_ + segment_duration_ && event.duration >= segment_duration_ &&
          segment_duration_ != 0xFFFF;
 }
 
-void KeyPresses::push(const MediaPacket& packet) {
+// Of a sender whose time stands still while keys are pressed: another key, or the same one after its end, or
+// shorter than it was.
+bool KeyPresses::begins_at_same_time(const TelephoneEvent& event) const {
+  if (event.event != event_) return true;
+  return !event.end && (!open_ || event.duration < segment_duration_);
+}
+
+void KeyPresses::push(const MediaPacket& packet, std::int64_t receive_ms) {
   const auto event = parse_telephone_event(packet.payload);
   if (!event) return;
   if (told_ && same_press(packet, *event)) {
@@ -48,7 +55,7 @@ void KeyPresses::push(const MediaPacket& packet) {
     segment_duration_ = 0;
   }
   if (!open_) {
-    open_ = KeyPress{.timestamp = packet.timestamp, .event = event->event};
+    open_ = KeyPress{.timestamp = packet.timestamp, .event = event->event, .receive_ms = receive_ms};
     segment_ = packet.timestamp;
     segment_duration_ = 0;
   }

@@ -27,7 +27,8 @@ struct KeyPress {
   std::int64_t timestamp = 0;  ///< when it began, unwrapped RTP time
   std::uint32_t duration = 0;  ///< RTP ticks, as far as was received
   std::uint8_t event = 0;
-  bool ended = false;  ///< the end was received; else it may have lasted longer
+  bool ended = false;           ///< the end was received; else it may have lasted longer
+  std::int64_t receive_ms = 0;  ///< of the first packet that told of it
 };
 
 /// Lists the key presses of a stream. Events longer than 0xFFFF ticks come as segments (section 2.5.1.3),
@@ -37,11 +38,12 @@ class KeyPresses {
   using OnKeyPress = std::function<void(const KeyPress&)>;
   explicit KeyPresses(OnKeyPress on_key_press) : on_key_press_(std::move(on_key_press)) {}
   /// In sequence order. A press is handed out once: at its end, when another begins, or by flush().
-  void push(const MediaPacket& packet);
+  void push(const MediaPacket& packet, std::int64_t receive_ms = 0);
   void flush();
 
  private:
   [[nodiscard]] bool same_press(const MediaPacket& packet, const TelephoneEvent& event) const;
+  [[nodiscard]] bool begins_at_same_time(const TelephoneEvent& event) const;
 
   OnKeyPress on_key_press_;
   std::optional<KeyPress> open_;

@@ -122,6 +122,13 @@ void VideoDepacketizer::drop(Dropped::Reason reason, const char* detail) {
   on_dropped_(dropped);
 }
 
+FrameTransform::Outcome VideoDepacketizer::transform(std::vector<std::byte>& frame) {
+  if (options_.transform == nullptr) return FrameTransform::Outcome::unchanged;
+  const auto outcome = options_.transform->transform(unit_.timestamp, frame);
+  if (outcome == FrameTransform::Outcome::refused) drop(Dropped::Reason::encrypted, "");
+  return outcome;
+}
+
 void VideoDepacketizer::set_config(const StreamConfig& config) {
   if (config == config_) return;
   config_ = config;

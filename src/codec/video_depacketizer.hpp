@@ -14,6 +14,8 @@ class VideoDepacketizer : public Depacketizer {
  public:
   void push(const MediaPacket& packet) final;
   void flush() final;
+  [[nodiscard]] std::size_t clone_bytes() const override { return unit_open() ? buffer_.size() : 0; }
+  void set_transform(FrameTransform* transform) final { options_.transform = transform; }
   [[nodiscard]] const StreamConfig& config() const final { return config_; }
 
  protected:
@@ -46,6 +48,8 @@ class VideoDepacketizer : public Depacketizer {
   /// Fills in timestamp and sequence numbers. A delta frame before the first keyframe is dropped instead.
   void deliver(Frame frame);
   void drop(Dropped::Reason reason, const char* detail);
+  /// To be called on a whole frame before anything in it is read. refused: it has been dropped.
+  [[nodiscard]] FrameTransform::Outcome transform(std::vector<std::byte>& frame);
   /// To be called right before deliver(). Notes whether the configuration changed.
   void set_config(const StreamConfig& config);
   [[nodiscard]] bool seen_keyframe() const noexcept { return seen_keyframe_; }
@@ -57,6 +61,11 @@ class VideoDepacketizer : public Depacketizer {
   }
 
  private:
+  void set_sinks(OnFrame on_frame, OnDropped on_dropped) final {
+    on_frame_ = std::move(on_frame);
+    on_dropped_ = std::move(on_dropped);
+    if (!unit_open()) std::vector<std::byte>().swap(buffer_);
+  }
   enum class State : std::uint8_t { none, open, broken };
   void note_gap(std::int64_t missing);
   void open_unit(const MediaPacket& packet, Start start);

@@ -101,6 +101,10 @@ bool Vp8Depacketizer::add(const MediaPacket& packet) {
 }
 
 void Vp8Depacketizer::finish() {
+  if (transform(buffer()) == FrameTransform::Outcome::refused) {
+    broken();
+    return;
+  }
   const auto header = parse_vp8_frame_header(buffer());
   if (!header) {
     drop(Dropped::Reason::malformed, "not a VP8 frame");

@@ -42,6 +42,9 @@ class Vp8Depacketizer final : public VideoDepacketizer {
  public:
   Vp8Depacketizer(DepacketizerOptions options, OnFrame on_frame, OnDropped on_dropped)
       : VideoDepacketizer(options, std::move(on_frame), std::move(on_dropped)) {}
+  [[nodiscard]] std::unique_ptr<Depacketizer> clone(OnFrame on_frame, OnDropped on_dropped) const override {
+    return clone_of(*this, std::move(on_frame), std::move(on_dropped));
+  }
 
  private:
   Start inspect(const MediaPacket& packet) override;

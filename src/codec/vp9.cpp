@@ -84,6 +84,23 @@ bool Vp9Depacketizer::add(const MediaPacket& packet) {
   return true;
 }
 
+// Each layer frame was encrypted by itself. False: the picture has been dropped.
+bool Vp9Depacketizer::transform_layers() {
+  if (options().transform == nullptr) return true;
+  std::vector<std::byte> all;
+  for (std::size_t i = 0; i < layer_count_; ++i) {
+    LayerFrame& layer = layers_[i];
+    std::vector<std::byte> frame(buffer().begin() + static_cast<std::ptrdiff_t>(layer.begin),
+                                 buffer().begin() + static_cast<std::ptrdiff_t>(layer.end));
+    if (transform(frame) == FrameTransform::Outcome::refused) return false;
+    layer.begin = all.size();
+    all.insert(all.end(), frame.begin(), frame.end());
+    layer.end = all.size();
+  }
+  buffer() = std::move(all);
+  return true;
+}
+
 // False: nothing of this picture is wanted.
 bool Vp9Depacketizer::choose_layers() {
   const auto wanted = [&](const LayerFrame& layer) {
@@ -123,6 +140,10 @@ Bytes Vp9Depacketizer::make_superframe() {
 }
 
 void Vp9Depacketizer::finish() {
+  if (!transform_layers()) {
+    broken();
+    return;
+  }
   std::array<std::optional<Vp9Header>, kLayers> headers;
   const bool wanted = choose_layers();
   for (std::size_t i = lowest_; wanted && i <= highest_; ++i) {

@@ -39,6 +39,12 @@ class Vp9Depacketizer final : public VideoDepacketizer {
  public:
   Vp9Depacketizer(DepacketizerOptions options, OnFrame on_frame, OnDropped on_dropped)
       : VideoDepacketizer(options, std::move(on_frame), std::move(on_dropped)) {}
+  [[nodiscard]] std::unique_ptr<Depacketizer> clone(OnFrame on_frame, OnDropped on_dropped) const override {
+    auto made = clone_of(*this, std::move(on_frame), std::move(on_dropped));
+    std::vector<std::byte>().swap(made->superframe_);
+    std::vector<std::byte>().swap(made->hidden_);
+    return made;
+  }
 
  private:
   struct LayerFrame {
@@ -61,6 +67,7 @@ class Vp9Depacketizer final : public VideoDepacketizer {
   void lost(std::int64_t packets) override { references_.gap(packets); }
   void restart() override;
 
+  [[nodiscard]] bool transform_layers();
   [[nodiscard]] bool choose_layers();
   Bytes make_superframe();
   bool reference_lost(bool keyframe);

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/data_extents.hpp"
 #include "convert/finishing.hpp"
 #include "convert/publish.hpp"
 #include "mux/published_file.hpp"
+#include "report/notes.hpp"
 #include "report/reception_notes.hpp"
 #include "report/track_report.hpp"
 #include "storage/recording_lock.hpp"
@@ -16,7 +18,18 @@ namespace rtpx {
 namespace {
 
 constexpr double kScanShare = 0.4;   // of the whole, in time
+constexpr std::uint64_t kSpareOutput = 1ULL << 30;  // beside 4 times what was recorded
 constexpr double kStageShare = 0.1;  // of a re-encoded output
+
+/// As Matroska's registry of tags names them, and the user's own.
+std::vector<std::pair<std::string, std::string>> tags_of(const RecordingFacts& facts) {
+  std::vector<std::pair<std::string, std::string>> out;
+  std::string labels;
+  for (const std::string& label : facts.labels) labels += (labels.empty() ? "" : ",") + label;
+  if (!labels.empty()) out.emplace_back("KEYWORDS", labels);
+  out.insert(out.end(), facts.metadata.begin(), facts.metadata.end());
+  return out;
+}
 
 bool has_video(const PlannedOutput& output) {
   return std::ranges::any_of(output.tracks, [](const PlannedTrack& track) {
@@ -29,44 +42,82 @@ std::string stream_key(const PlannedOutput& output) {
   return output.stream.value_or(output.id);
 }
 
+/// Holes do not count: they cost whoever made the recording nothing.
+std::uint64_t bytes_recorded(const Recording& recording) {
+  constexpr std::uint64_t kMost = UINT64_MAX / 16;
+  std::uint64_t sum = 0;
+  for (const TrackFiles& track : recording.tracks)
+    for (const auto& files : {track.rtp, track.rtcp})
+      for (const auto& file : files) sum = std::min(kMost, sum + std::min(kMost, DataExtents(file).bytes()));
+  return sum;
+}
+
 }  // namespace
 
-Conversion::Conversion(Recording recording, const ConvertOptions& options)
+Conversion::Conversion(Recording recording, const ConvertOptions& options, std::vector<std::string> streams)
     : recording_(std::move(recording)),
       options_(options),
+      streams_(std::move(streams)),
       progress_(options.progress),
-      spill_(options.output_path) {}
+      budget_(real_file_system(), options.output_path,
+              options.max_output.value_or(4 * bytes_recorded(recording_) + kSpareOutput), options.min_free),
+      files_(real_file_system(), budget_) {
+  recording_.cut_pauses = options.pauses == Pauses::cut;
+}
 
 Result<ConvertResult> Conversion::run() {
   if (auto checked = check_finishing(options_); !checked) return std::unexpected(checked.error());
   std::error_code failed;
-  std::filesystem::create_directories(options_.output_path, failed);
+  const bool made = std::filesystem::create_directories(options_.output_path, failed);
   if (failed)
     return fail(Errc::io,
                 "cannot make the folder " + options_.output_path.string() + ": " + failed.message());
+  auto result = convert_all();
+  if (made && !result) std::filesystem::remove(options_.output_path, failed);  // if nothing was written
+  return result;
+}
 
-  auto scanned = scan_recording(recording_, spill_, options_.stop,
-                                [&](double fraction) { progress_.tell(kScanShare * fraction, "scan"); });
-  if (!scanned) return std::unexpected(scanned.error());
-  scanned_ = std::move(*scanned);
+Result<ConvertResult> Conversion::convert_all() {
+  OpenedRecording::Options opening;
+  opening.spill_folder = options_.output_path;
+  opening.budget = &budget_;
+  opening.stop = options_.stop;
+  opening.progress = [this](double fraction) { progress_.tell(kScanShare * fraction, "scan"); };
+  auto opened = OpenedRecording::open(recording_, opening);
+  if (!opened) return std::unexpected(opened.error());
+  opened_ = std::move(*opened);
+  const ScannedRecording& scanned = opened_->scanned();
+  auto cut = cut_of(options_, *opened_);
+  if (!cut) return std::unexpected(cut.error());
+  cut_ = *cut;
+  for (const Mark& mark : recording_.facts.marks)
+    chapters_.push_back({std::max<std::int64_t>(timeline_ns(scanned, mark.at_ms), 0), mark.text});
   if (const auto owner = recording_owner(recording_.folder))
     note({{ConvertNote::Severity::info, "",
            recording_.name + " belongs to " + *owner + ": only what was written until now is converted"}});
   note(reception_notes(recording_.folder));
-  for (const TrackScan& track : scanned_.tracks) {
+  for (const TrackScan& track : scanned.tracks) {
     note(notes_of(track));
     const bool placed =
-        std::ranges::any_of(scanned_.layers, [&](const PlacedLayer& layer) { return layer.track == &track; });
-    if (!placed) left_out_.push_back(report_unusable(track, scanned_.zero_receive_ms));
+        std::ranges::any_of(scanned.layers, [&](const PlacedLayer& layer) { return layer.track == &track; });
+    if (!placed) left_out_.push_back(report_unusable(track, scanned.zero_receive_ms));
   }
 
-  plan_ = plan_outputs(scanned_.layers, options_);
+  for (const std::string& one : not_there(scanned.layers, options_, streams_)) {
+    note({{ConvertNote::Severity::skipped, "", one}});
+    result_.lost_media = true;
+  }
+  plan_ = plan_outputs(scanned.layers, options_, streams_);
   for (const PlannedOutput& output : plan_)
     if (has_video(output)) ++video_outputs_left_[stream_key(output)];
   for (const PlannedOutput& output : plan_) {
     if (auto written = write(output); !written) return std::unexpected(written.error());
     ++outputs_done_;
   }
+  const bool skipped = std::ranges::any_of(
+      result_.notes, [](const ConvertNote& one) { return one.severity == ConvertNote::Severity::skipped; });
+  if (result_.files.empty() && cut_ && !skipped)
+    return fail(Errc::nothing_to_convert, recording_.name + " has nothing in that time");
   if (result_.files.empty()) return nothing_to_convert();
   if (options_.write_reports) write_reports();
   if (options_.uploader)
@@ -76,10 +127,10 @@ Result<ConvertResult> Conversion::run() {
   return std::move(result_);
 }
 
-Result<std::vector<std::unique_ptr<OpenTrack>>> Conversion::open_tracks(const PlannedOutput& planned) {
-  std::vector<std::unique_ptr<OpenTrack>> tracks;
+Result<std::vector<OpenTrack>> Conversion::open_tracks(const PlannedOutput& planned) {
+  std::vector<OpenTrack> tracks;
   for (const PlannedTrack& plan : planned.tracks) {
-    auto track = OpenTrack::open(plan, spill_, options_);
+    auto track = opened_->open_layers(plan.layers, track_frame_options(options_));
     if (!track) {
       const std::string& id = plan.layers.front()->track->files.track_id;
       note({{ConvertNote::Severity::skipped, id, "track " + id + ": " + track.error().message}});
@@ -88,23 +139,44 @@ Result<std::vector<std::unique_ptr<OpenTrack>>> Conversion::open_tracks(const Pl
     const auto has_frames = (*track)->has_frames();
     if (!has_frames) return std::unexpected(has_frames.error());
     if (*has_frames) {
-      tracks.push_back(std::move(*track));
+      tracks.push_back({&plan, std::move(*track)});
       continue;
     }
-    for (TrackReport& report : (*track)->reports()) {
-      note(notes_of(report));
-      left_out_.push_back(std::move(report));
-    }
+    note((*track)->notes());
+    for (TrackReport& report : (*track)->reports()) left_out_.push_back(std::move(report));
   }
   return tracks;
+}
+
+WriterInput Conversion::input_of(const OpenTrack& track) const {
+  const TrackFrames& frames = *track.frames;
+  WriterInput input{&track.source(),
+                    frames.kind(),
+                    track.planned->name,
+                    frames.end_ns(),
+                    frames.keyframe_bound(),
+                    frames.sets_in_band(),
+                    0,
+                    0};
+  if (track.begun) input.config_changes = true;  // its first pictures have sets of their own
+  if (cut_) input.end_ns = std::min(input.end_ns, cut_->to_ns);
+  // A part of its own for each size has that size; a lower spatial layer is smaller than its parameter sets
+  // say.
+  if (options_.on_change != OnChange::keep || options_.max_spatial_layer) return input;
+  const PictureSize largest = frames.largest_picture();
+  input.width = largest.width;
+  input.height = largest.height;
+  return input;
 }
 
 Result<void> Conversion::write(const PlannedOutput& planned) {
   auto tracks = open_tracks(planned);
   if (!tracks) return std::unexpected(tracks.error());
+  if (cut_)
+    if (auto cut = cut_tracks(*tracks, *cut_); !cut) return cut;
   const std::string key = stream_key(planned);
   const bool picture =
-      std::ranges::any_of(*tracks, [](const auto& t) { return t->kind() == MediaKind::video; });
+      std::ranges::any_of(*tracks, [](const OpenTrack& t) { return t.frames->kind() == MediaKind::video; });
   if (has_video(planned)) --video_outputs_left_[key];
   if (picture) streams_with_video_.insert(key);
   const bool others_have_it = streams_with_video_.contains(key) || video_outputs_left_[key] > 0;
@@ -113,7 +185,7 @@ Result<void> Conversion::write(const PlannedOutput& planned) {
   const bool stage = options_.reencode && picture;
   const WriterOptions options = writer_options(planned, stage);
   std::vector<WriterInput> inputs;
-  for (const auto& track : *tracks) inputs.push_back(track->input());
+  for (const OpenTrack& track : *tracks) inputs.push_back(input_of(track));
   auto written = write_output(std::move(inputs), options);
   if (!written && written.error().code == Errc::unsupported) {
     note({{ConvertNote::Severity::skipped, "", written.error().message}});
@@ -136,19 +208,29 @@ Result<void> Conversion::write(const PlannedOutput& planned) {
 WriterOptions Conversion::writer_options(const PlannedOutput& planned, bool stage) {
   WriterOptions options;
   options.folder = options_.output_path;
+  options.files = &files_;
   options.stem = planned.stem;
   options.format = options_.format;
   if (options_.join && options.format == Format::automatic) options.format = Format::mkv;
   options.on_change = options_.on_change;
-  options.started = scanned_.started;
+  options.started = opened_->started();
+  if (cut_ && cut_->start == CutStart::exact) {
+    options.shown_from_ns = cut_->from_ns;
+    if (options.format == Format::automatic) options.format = Format::mp4;
+  }
+  options.title = recording_.title;
+  options.tags = tags_of(recording_.facts);
+  options.chapters = chapters_;
   options.stop = options_.stop;
   if (stage) {
     options.stem = "." + planned.stem.substr(0, 100) + "." + std::to_string(::getpid()) + ".stage";
     options.format = Format::mkv;
   }
   options.progress = [this, share = stage ? kStageShare : 1](std::int64_t time_ns) {
-    const auto whole = static_cast<double>(std::max<std::int64_t>(scanned_.duration_ns, 1));
-    tell_output(share * std::min(static_cast<double>(time_ns) / whole, 1.0), "write");
+    const std::int64_t from_ns = cut_ ? std::max<std::int64_t>(cut_->from_ns, 0) : 0;
+    const std::int64_t to_ns = std::min(opened_->duration_ns(), cut_ ? cut_->to_ns : INT64_MAX);
+    const auto whole = static_cast<double>(std::max<std::int64_t>(to_ns - from_ns, 1));
+    tell_output(share * std::clamp(static_cast<double>(time_ns - from_ns) / whole, 0.0, 1.0), "write");
   };
   return options;
 }
@@ -172,21 +254,20 @@ Result<void> Conversion::reencode_parts(const PlannedOutput& planned, WrittenOut
             const double done =
                 (static_cast<double>(i) + fraction) / static_cast<double>(written.parts.size());
             tell_output(kStageShare + (1 - kStageShare) * done, "re-encode");
-          });
+          }, files_);
       if (file)
         part.file = *file;
       else
         outcome = std::unexpected(file.error());
     }
-    std::error_code ignored;
-    std::filesystem::remove(stage, ignored);
+    (void)files_.remove(stage);
   }
   return outcome;
 }
 
 // Enters a written output into the result.
 void Conversion::record(const PlannedOutput& planned, const WrittenOutput& written,
-                        const std::vector<std::unique_ptr<OpenTrack>>& tracks) {
+                        const std::vector<OpenTrack>& tracks) {
   const auto ms = [](std::int64_t ns) { return (ns + 500'000) / 1'000'000; };
   ConvertedFile file;
   file.file = written.parts.front().file;
@@ -199,8 +280,12 @@ void Conversion::record(const PlannedOutput& planned, const WrittenOutput& writt
     file.parts.push_back({part.file.string(), ms(part.start_ns), ms(part.end_ns - part.start_ns)});
   }
 
+  for (const Chapter& chapter : chapters_from(chapters_, written.parts.front().start_ns,
+                                              written.parts.back().end_ns - written.parts.front().start_ns))
+    file.chapters.push_back({ms(chapter.start_ns), chapter.text});
+
   if (written.parts.front().has_video)
-    for (const std::string& failure : make_pictures(file, options_))
+    for (const std::string& failure : make_pictures(file, options_, files_))
       note({{ConvertNote::Severity::skipped, "", planned.id + ": " + failure}});
 
   OutputReport report{planned.id,
@@ -212,15 +297,10 @@ void Conversion::record(const PlannedOutput& planned, const WrittenOutput& writt
   for (const WrittenPart& part : written.parts)
     report.parts.push_back({part.file.filename().string(), static_cast<double>(part.start_ns) / 1e6,
                             static_cast<double>(part.end_ns - part.start_ns) / 1e6});
-  for (const auto& track : tracks)
-    for (TrackReport& layer : track->reports()) {
-      note(notes_of(layer));
-      for (const std::string& message : track->unsupported())
-        note({{ConvertNote::Severity::skipped, layer.track_id, "track " + layer.track_id + ": " + message}});
-      if (const auto unfilled = track->left_unfilled())
-        note({{ConvertNote::Severity::info, layer.track_id, *unfilled}});
-      report.tracks.push_back(std::move(layer));
-    }
+  for (const OpenTrack& track : tracks) {
+    note(track.frames->notes());
+    for (TrackReport& layer : track.frames->reports()) report.tracks.push_back(std::move(layer));
+  }
   reports_.push_back({planned.id, planned.stream, std::move(report)});
   result_.files[planned.id] = std::move(file);
 }
@@ -246,7 +326,7 @@ void Conversion::write_reports() {
 
 Result<void> Conversion::write_report(ConvertedFile& file, const OutputReport& report) {
   const std::filesystem::path path = file.file.string() + ".report.json";
-  auto out = PublishedFile::create(path);
+  auto out = PublishedFile::create(path, files_);
   if (!out) return std::unexpected(out.error());
   const std::string text = serialize_report(report);
   if (auto done = (*out)->append(as_bytes(text)); !done) return done;
@@ -257,8 +337,7 @@ Result<void> Conversion::write_report(ConvertedFile& file, const OutputReport& r
 
 void Conversion::note(std::vector<ConvertNote> notes) {
   for (ConvertNote& entry : notes) {
-    const bool left_out = entry.severity == ConvertNote::Severity::skipped && !entry.track_id.empty();
-    if (entry.severity == ConvertNote::Severity::loss || left_out) result_.lost_media = true;
+    if (tells_a_loss(entry)) result_.lost_media = true;
     if (noted_.insert(entry.message).second) result_.notes.push_back(std::move(entry));
   }
 }

@@ -3,22 +3,48 @@
 #include <map>
 #include <set>
 
-#include "convert/open_track.hpp"
-#include "convert/progress.hpp"
-#include "packets/scanned_recording.hpp"
+#include "base/budgeted_files.hpp"
+#include "convert/output_writer.hpp"
+#include "convert/plan.hpp"
+#include "reader/opened_recording.hpp"
+#include "report/progress.hpp"
 #include "rtpx/converter.hpp"
 
 namespace rtpx {
 
+/// A track of an output with its frames open, ready to be written.
+struct OpenTrack {
+  const PlannedTrack* planned = nullptr;
+  std::unique_ptr<TrackFrames> frames;
+  std::unique_ptr<FrameSource> begun;  ///< of a cut: `frames` from its first moment on
+  std::unique_ptr<FrameSource> cut;    ///< of a cut: until its last
+  [[nodiscard]] FrameSource& source() const { return cut ? *cut : *frames; }
+};
+
+/// What is cut out of a recording, on its timeline.
+struct Cut {
+  std::int64_t from_ns = INT64_MIN, to_ns = INT64_MAX;
+  CutStart start = CutStart::keyframe;
+};
+/// Errors: invalid_argument.
+[[nodiscard]] Result<std::optional<Cut>> cut_of(const ConvertOptions& options,
+                                                const OpenedRecording& recording);
+/// Brings the tracks of one output to where the cut begins, and takes those away that have nothing in it.
+/// Errors: io.
+[[nodiscard]] Result<void> cut_tracks(std::vector<OpenTrack>& tracks, const Cut& cut);
+
 /// One run of convert(): scan, plan, stream.
 class Conversion {
  public:
-  Conversion(Recording recording, const ConvertOptions& options);
+  /// `streams`: as of plan_outputs().
+  Conversion(Recording recording, const ConvertOptions& options, std::vector<std::string> streams = {});
   [[nodiscard]] Result<ConvertResult> run();
 
  private:
+  [[nodiscard]] Result<ConvertResult> convert_all();
   [[nodiscard]] Result<void> write(const PlannedOutput& planned);
-  [[nodiscard]] Result<std::vector<std::unique_ptr<OpenTrack>>> open_tracks(const PlannedOutput& planned);
+  [[nodiscard]] Result<std::vector<OpenTrack>> open_tracks(const PlannedOutput& planned);
+  [[nodiscard]] WriterInput input_of(const OpenTrack& track) const;
   [[nodiscard]] WriterOptions writer_options(const PlannedOutput& planned, bool stage);
   void tell_output(double fraction, const char* what);
   [[nodiscard]] Result<void> reencode_parts(const PlannedOutput& planned, WrittenOutput& written);
@@ -29,7 +55,7 @@ class Conversion {
     OutputReport report;
   };
   void record(const PlannedOutput& planned, const WrittenOutput& written,
-              const std::vector<std::unique_ptr<OpenTrack>>& tracks);
+              const std::vector<OpenTrack>& tracks);
   void write_reports();
   [[nodiscard]] Result<void> write_report(ConvertedFile& file, const OutputReport& report);
   void note(std::vector<ConvertNote> notes);
@@ -37,9 +63,13 @@ class Conversion {
 
   Recording recording_;
   const ConvertOptions& options_;
+  const std::vector<std::string> streams_;
   Progress progress_;
-  SpillFile spill_;
-  ScannedRecording scanned_;
+  WriteBudget budget_;
+  BudgetedFiles files_;  // outputs and stages
+  std::shared_ptr<const OpenedRecording> opened_;
+  std::optional<Cut> cut_;
+  std::vector<Chapter> chapters_;  // of the recording's marks, on the timeline
   std::vector<PlannedOutput> plan_;
   std::size_t outputs_done_ = 0;
   std::map<std::string, int> video_outputs_left_;  // by stream: planned ones that may still hold its picture

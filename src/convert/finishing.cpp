@@ -22,7 +22,7 @@ Result<std::filesystem::path> reencode_stage(const std::filesystem::path& stage,
                                              const std::filesystem::path& folder, const std::string& stem,
                                              const std::vector<std::string>& audio_types,
                                              const ConvertOptions& options,
-                                             const std::function<void(double)>& progress) {
+                                             const std::function<void(double)>& progress, FileSystem& files) {
   std::vector<OutputTrack> tracks(1);
   tracks.front().mime_type = mime_type_of(options.reencode->codec);
   for (const std::string& type : audio_types) {
@@ -31,24 +31,24 @@ Result<std::filesystem::path> reencode_stage(const std::filesystem::path& stage,
   }
   const Format format = options.format == Format::automatic ? choose_format(tracks) : options.format;
   const std::filesystem::path file = folder / (stem + extension_of(format));
-  auto done = reencode(stage, file, format, *options.reencode, progress, options.stop);
+  auto done = reencode(stage, file, format, *options.reencode, progress, options.stop, files);
   if (!done) return std::unexpected(done.error());
   return file;
 }
 
-std::vector<std::string> make_pictures(ConvertedFile& file, const ConvertOptions& options) {
+std::vector<std::string> make_pictures(ConvertedFile& file, const ConvertOptions& options, FileSystem& files) {
   std::vector<std::string> failures;
   const std::string name = file.file.string();
   if (options.thumbnails) {
     const std::string picture = name + "_thumbnail.jpg";
-    if (auto done = write_thumbnail(file.file, picture, *options.thumbnails); done)
+    if (auto done = write_thumbnail(file.file, picture, *options.thumbnails, files); done)
       file.thumbnail_location = picture;
     else
       failures.push_back("no thumbnail: " + done.error().message);
   }
   if (options.sprites > 0)
     if (auto done = write_sprites(file.file, name + "_sprites.jpg", name + "_sprites.vtt", options.sprites,
-                                  options.stop);
+                                  options.stop, files);
         !done)
       failures.push_back("no sprites: " + done.error().message);
   return failures;

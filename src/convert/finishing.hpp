@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file_system.hpp"
 #include "rtpx/converter.hpp"
 
 namespace rtpx {
@@ -20,9 +21,11 @@ namespace rtpx {
                                                            const std::string& stem,
                                                            const std::vector<std::string>& audio_types,
                                                            const ConvertOptions& options,
-                                                           const std::function<void(double)>& progress);
+                                                           const std::function<void(double)>& progress,
+                                                           FileSystem& files);
 
 /// Makes thumbnail and sprites of `file` as the options ask; what fails is told in words.
-[[nodiscard]] std::vector<std::string> make_pictures(ConvertedFile& file, const ConvertOptions& options);
+[[nodiscard]] std::vector<std::string> make_pictures(ConvertedFile& file, const ConvertOptions& options,
+                                                     FileSystem& files);
 
 }  // namespace rtpx

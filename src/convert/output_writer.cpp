@@ -10,7 +10,7 @@
 namespace rtpx {
 namespace {
 
-constexpr int kFramesPerLook = 512;
+constexpr int kFramesPerReport = 64;
 
 OutputTrack describe(const WriterInput& input, const PlacedFrame& first) {
   OutputTrack track;
@@ -41,8 +41,7 @@ class Writer {
     muxer_.reset();  // takes its unfinished file away
     if (!output_.parts.empty() && unfinished_) output_.parts.pop_back();
     for (const WrittenPart& part : output_.parts) {
-      std::error_code ignored;
-      std::filesystem::remove(part.file, ignored);
+      (void)options_.files->remove(part.file);
     }
     return std::unexpected(merged.error());
   }
@@ -55,7 +54,7 @@ class Writer {
       if (*route == nullptr) break;
       if (auto written = write_next(**route); !written) return std::unexpected(written.error());
       if (output_.cut_off) break;
-      if (count % kFramesPerLook != 0) continue;
+      if (count % kFramesPerReport != 0) continue;
       if (options_.stop.stop_requested()) return fail(Errc::cancelled, "the conversion was cancelled");
       if (options_.progress) options_.progress(now_ns_);
     }
@@ -168,16 +167,22 @@ class Writer {
     MuxHints hints;
     std::vector<OutputTrack> tracks;
     describe_tracks(tracks, hints);
+    hints.shown_from_ns = options_.shown_from_ns > zero_ns_ ? options_.shown_from_ns - zero_ns_ : 0;
     if (options_.started)
-      hints.date_utc = format_utc(*options_.started + std::chrono::microseconds(zero_ns_ / 1000));
+      hints.date_utc =
+          format_utc(*options_.started + std::chrono::microseconds((zero_ns_ + hints.shown_from_ns) / 1000));
+    hints.title = options_.title;
+    hints.tags = options_.tags;
+    hints.chapters = chapters_from(options_.chapters, zero_ns_ + hints.shown_from_ns, hints.duration_ns - hints.shown_from_ns);
     format_ = options_.format == Format::automatic ? choose_format(tracks) : options_.format;
     if (auto chosen = leave_out(tracks, format_); !chosen) return chosen;
-    WrittenPart part{part_file(format_), zero_ns_, zero_ns_, false, {}};
+    const std::int64_t start_ns = zero_ns_ + hints.shown_from_ns;
+    WrittenPart part{part_file(format_), start_ns, start_ns, false, {}};
     for (const OutputTrack& track : tracks) {
       part.has_video = part.has_video || track.kind == MediaKind::video;
       if (track.kind == MediaKind::audio) part.audio_types.push_back(track.mime_type);
     }
-    auto muxer = open_muxer(format_, part.file, std::move(tracks), hints);
+    auto muxer = open_muxer(format_, part.file, std::move(tracks), hints, *options_.files);
     if (!muxer) return std::unexpected(muxer.error());
     muxer_ = std::move(*muxer);
     output_.parts.push_back(std::move(part));
@@ -260,6 +265,18 @@ class Writer {
 };
 
 }  // namespace
+
+std::vector<Chapter> chapters_from(const std::vector<Chapter>& all, std::int64_t zero_ns,
+                                   std::int64_t duration_ns) {
+  std::vector<Chapter> out;
+  for (const Chapter& chapter : all) {
+    const std::int64_t start = std::max<std::int64_t>(chapter.start_ns - zero_ns, 0);
+    if (start >= duration_ns) break;
+    if (start == 0) out.clear();
+    out.push_back({start, chapter.text});
+  }
+  return out;
+}
 
 Result<WrittenOutput> write_output(std::vector<WriterInput> inputs, const WriterOptions& options) {
   return Writer(std::move(inputs), options).run();

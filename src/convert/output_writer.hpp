@@ -29,7 +29,12 @@ struct WriterOptions {
   std::string stem;  ///< file name without extension and part number
   Format format = Format::automatic;
   OnChange on_change = OnChange::keep;
+  std::int64_t shown_from_ns = INT64_MIN;  ///< MP4: what lies before is there for decoders, and not shown
   std::optional<UtcTime> started;  ///< wall-clock time at the timeline's zero
+  FileSystem* files = nullptr;  ///< where it is written; never null, outlives the call
+  std::string title;                                      ///< as MuxHints has it
+  std::vector<std::pair<std::string, std::string>> tags;  ///< likewise
+  std::vector<Chapter> chapters;   ///< on the recording's timeline
   std::stop_token stop;
   std::function<void(std::int64_t time_ns)> progress;  ///< told the place in time, now and then
 };
@@ -50,6 +55,10 @@ struct WrittenOutput {
   bool cut_off = false;               ///< there would have been more parts: the rest was not written
   std::vector<std::string> left_out;  ///< tracks that the container cannot hold, in words
 };
+
+/// Those of a file that begins at `zero_ns`; what goes on from before it begins with it.
+[[nodiscard]] std::vector<Chapter> chapters_from(const std::vector<Chapter>& all, std::int64_t zero_ns,
+                                                 std::int64_t duration_ns);
 
 /// Merges tracks by time into a file, or into numbered parts where the picture or codec changes and the
 /// container or the caller asks for it. Inputs whose sources are empty must not be given. Errors: cancelled,

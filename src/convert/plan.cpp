@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "convert/output_names.hpp"
@@ -21,17 +22,23 @@ std::optional<std::string> stream_of(const PlacedLayer& layer) {
   return streams.front();
 }
 
-bool wanted(const PlacedLayer& layer, const ConvertOptions& options) {
+std::string stream_or_track_of(const PlacedLayer& layer) {
+  return stream_of(layer).value_or(layer.track->files.track_id);
+}
+
+bool wanted(const PlacedLayer& layer, const ConvertOptions& options, const std::vector<std::string>& streams) {
+  if (!streams.empty() && std::ranges::find(streams, stream_or_track_of(layer)) == streams.end()) return false;
   if (!options.only_rids || layer.track->files.track.kind == MediaKind::audio) return true;
   return std::ranges::find(*options.only_rids, rid_of(*layer.track, layer.layer->rid_index)) !=
          options.only_rids->end();
 }
 
-std::vector<Group> group_layers(const std::vector<PlacedLayer>& layers, const ConvertOptions& options) {
+std::vector<Group> group_layers(const std::vector<PlacedLayer>& layers, const ConvertOptions& options,
+                                const std::vector<std::string>& streams) {
   std::vector<Group> groups;
   std::map<std::pair<std::optional<std::string>, const TrackScan*>, std::size_t> known;
   for (const PlacedLayer& layer : layers) {
-    if (!wanted(layer, options)) continue;
+    if (!wanted(layer, options, streams)) continue;
     const auto stream = stream_of(layer);
     const TrackScan* track = layer.track;
     const auto [at, is_new] = known.try_emplace({stream, stream ? nullptr : track}, groups.size());
@@ -43,9 +50,13 @@ std::vector<Group> group_layers(const std::vector<PlacedLayer>& layers, const Co
 }
 
 std::string name_of(const PlacedLayer& layer, bool with_rid) {
-  std::string name = layer.track->files.track_id;
+  const TrackFiles& files = layer.track->files;
+  std::string name = files.track_id;
   const auto stream = stream_of(layer);
-  if (stream && *stream != name) name = *stream + "/" + name;
+  if (!files.participant_name.empty())
+    name = files.participant_name + "/" + name.substr(std::min(files.track.participant->size() + 1, name.size()));
+  else if (stream && *stream != name)
+    name = *stream + "/" + name;
   if (const auto rid = rid_of(*layer.track, layer.layer->rid_index); rid && with_rid) name += " " + *rid;
   return name;
 }
@@ -77,9 +88,10 @@ PlannedOutput join(const std::vector<Group>& groups, bool best) {
 }  // namespace
 
 std::vector<PlannedOutput> plan_outputs(const std::vector<PlacedLayer>& layers,
-                                        const ConvertOptions& options) {
+                                        const ConvertOptions& options,
+                                        const std::vector<std::string>& streams) {
   const bool best = options.layers == Layers::best;
-  const std::vector<Group> groups = group_layers(layers, options);
+  const std::vector<Group> groups = group_layers(layers, options, streams);
   if (options.join && !groups.empty()) return {join(groups, best)};
   std::vector<PlannedOutput> outputs;
   OutputNames names;
@@ -101,6 +113,27 @@ std::vector<PlannedOutput> plan_outputs(const std::vector<PlacedLayer>& layers,
     if (group.video.empty()) add(*audio.front().layers.front(), std::nullopt, audio);
   }
   return outputs;
+}
+
+std::vector<std::string> not_there(const std::vector<PlacedLayer>& layers, const ConvertOptions& options,
+                                   const std::vector<std::string>& streams) {
+  std::set<std::string> rids, there;
+  for (const PlacedLayer& layer : layers) {
+    there.insert(stream_or_track_of(layer));
+    if (layer.track->files.track.kind != MediaKind::video) continue;
+    if (const auto rid = rid_of(*layer.track, layer.layer->rid_index)) rids.insert(*rid);
+  }
+  const auto sentence = [](const std::string& what, const std::string& asked, const std::set<std::string>& known) {
+    std::string out = "there is no " + what + " " + asked;
+    for (const std::string& one : known) out += (&one == &*known.begin() ? "; there are " : ", ") + one;
+    return out;
+  };
+  std::vector<std::string> out;
+  for (const auto& rid : options.only_rids.value_or(std::vector<std::optional<std::string>>{}))
+    if (rid && !rids.contains(*rid)) out.push_back(sentence("rid", *rid, rids));
+  for (const std::string& stream : streams)
+    if (!there.contains(stream)) out.push_back(sentence("stream", stream, there));
+  return out;
 }
 
 }  // namespace rtpx

@@ -22,8 +22,13 @@ struct PlannedOutput {
   std::vector<PlannedTrack> tracks;  ///< video first
 };
 
-/// Which layers go into which files.
+/// Which layers go into which files. `streams`: of these media streams only, by id, a track of none by its own; empty: all.
 [[nodiscard]] std::vector<PlannedOutput> plan_outputs(const std::vector<PlacedLayer>& layers,
-                                                      const ConvertOptions& options);
+                                                      const ConvertOptions& options,
+                                                      const std::vector<std::string>& streams);
+
+/// What was asked for by rid or stream and is in none of the layers, a sentence each.
+[[nodiscard]] std::vector<std::string> not_there(const std::vector<PlacedLayer>& layers, const ConvertOptions& options,
+                                                 const std::vector<std::string>& streams);
 
 }  // namespace rtpx

@@ -12,7 +12,13 @@ class FillBudget {
  public:
   /// `recorded_ns`: from the first packet's arrival to the last one's.
   explicit FillBudget(std::int64_t recorded_ns)
-      : left_ns_(std::max<std::int64_t>(recorded_ns, 0) + kSpareNs) {}
+      : whole_ns_(std::max<std::int64_t>(recorded_ns, 0) + kSpareNs), left_ns_(whole_ns_) {}
+
+  /// The track is read anew, or from elsewhere.
+  void restart() noexcept {
+    left_ns_ = whole_ns_;
+    refused_ns_ = 0;
+  }
 
   /// Whether so much may be filled; takes it then.
   [[nodiscard]] bool take(std::int64_t gap_ns) noexcept {
@@ -29,7 +35,7 @@ class FillBudget {
 
  private:
   static constexpr std::int64_t kSpareNs = 60LL * 1'000'000'000;  // senders may run ahead for a while
-  std::int64_t left_ns_;
+  std::int64_t whole_ns_, left_ns_;
   std::int64_t refused_ns_ = 0;
 };
 

@@ -1,7 +1,9 @@
 #include "frames/frame_log.hpp"
 
+#include <algorithm>
 #include <string_view>
 
+#include "e2ee/key_indexes.hpp"
 #include "packets/limits.hpp"
 
 namespace rtpx {
@@ -43,6 +45,25 @@ void FrameLog::changed(double time_ms, const char* what, std::string from, std::
   list(changes_, {time_ms, what, std::move(from), std::move(to)});
 }
 
+// One entry for frames in a row to which the same happened. Layer frames of one picture count as one.
+void FrameLog::encryption(double time_ms, ReportEncryption what) {
+  encrypted_ = encrypted_ || what.state != "plain";
+  const bool goes_on = !encryption_.empty() && encryption_.back().state == what.state &&
+                       encryption_.back().format == what.format && encryption_.back().key == what.key &&
+                       encryption_.back().ratchets == what.ratchets;
+  if (!goes_on) {
+    what.start_ms = what.end_ms = time_ms;
+    what.frames = 1;
+    list(encryption_, std::move(what));
+    return;
+  }
+  ReportEncryption& span = encryption_.back();
+  if (time_ms != span.end_ms) ++span.frames;
+  span.start_ms = std::min(span.start_ms, time_ms);
+  span.end_ms = std::max(span.end_ms, time_ms);
+  for (const std::uint64_t index : what.key_indexes) note_key_index(span.key_indexes, index);
+}
+
 void FrameLog::picture(const PlacedFrame& frame, bool lost) {
   loss_since_clean_ = loss_since_clean_ || lost;
   last_ms_ = static_cast<double>(frame.time_ns) / 1e6;
@@ -69,6 +90,7 @@ void FrameLog::report(TrackReport& report) const {
   report.freezes = freezes_;
   if (const auto freeze = freeze_until(last_ms_)) list(report.freezes, *freeze);  // it never ended
   report.changes = changes_;
+  if (encrypted_) report.encryption = encryption_;
   if (!first_config_) return;
   report.width = first_config_->width;
   report.height = first_config_->height;

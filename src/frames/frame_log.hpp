@@ -18,6 +18,8 @@ class FrameLog {
   void dropped(double time_ms, const char* reason, const char* detail);
   void damaged(double time_ms, const char* detail);
   void changed(double time_ms, const char* what, std::string from, std::string to);
+  /// What became of a frame that may have been encrypted end to end: its state in `what`, its time alone.
+  void encryption(double time_ms, ReportEncryption what);
   /// Only a clean frame ends a freeze; `lost` says that something was missing before
   /// `frame`.
   void picture(const PlacedFrame& frame, bool lost);
@@ -35,6 +37,8 @@ class FrameLog {
   std::vector<ReportFrame> dropped_, damaged_;
   std::vector<ReportGap> freezes_;
   std::vector<ReportChange> changes_;
+  std::vector<ReportEncryption> encryption_;
+  bool encrypted_ = false;  // a frame was
   std::optional<StreamConfig> first_config_;
   std::optional<double> last_clean_ms_;
   double last_ms_ = 0;  // of the last picture, clean or not

@@ -31,6 +31,11 @@ class FrameSource {
   /// The next frame, nullptr at the end; it stays until pop(). Errors: io of what cannot be passed over.
   [[nodiscard]] virtual Result<const PlacedFrame*> peek() = 0;
   virtual void pop() = 0;
+  /// Goes to where decoding can begin for what is shown at `time_ns`: after it, peek() is the last keyframe that is
+  /// whole and lies at or before that time (pictures), or the frame that covers it (sound); where there is none, the
+  /// first frame. From there on come the same frames as when read from the beginning. Answers that frame's time; at
+  /// the end of the source, the time asked for. Forth and back, any number of times. Errors: as peek().
+  [[nodiscard]] virtual Result<std::int64_t> seek(std::int64_t time_ns) = 0;
 };
 
 }  // namespace rtpx

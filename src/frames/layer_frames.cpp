@@ -5,6 +5,7 @@
 #include "base/ascii.hpp"
 #include "codec/h265_payload.hpp"
 #include "codec/nal.hpp"
+#include "frames/layer_outline.hpp"
 
 namespace rtpx {
 namespace {
@@ -12,9 +13,11 @@ namespace {
 constexpr const char* kOrientation = "urn:3gpp:video-orientation";
 constexpr const char* kDependencyDescriptor =
     "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
+constexpr const char* kPaused = "pause";
 constexpr std::int64_t kReorderNs = 1'000'000'000;
 constexpr std::int64_t kStepNs = 1'000'000;
 constexpr std::size_t kConfigsKept = 16;
+constexpr std::size_t kMostPlaceBytes = 64U << 10;
 
 std::optional<std::uint8_t> extension_id(const ManifestTrack& track, const char* uri) {
   const auto found = track.header_extensions.find(uri);
@@ -40,8 +43,18 @@ const char* name_of(Dropped::Reason reason) {
       return "before_keyframe";
     case Dropped::Reason::layer:
       return "layer";
+    case Dropped::Reason::encrypted:
+      return "encrypted";
   }
   return "incomplete";
+}
+
+// Units a second of Frame::duration: Opus plays at 48 kHz whatever clock was negotiated (RFC 7587
+// section 4.1).
+std::uint32_t duration_rate(const Codec& codec, std::uint32_t clock_rate) {
+  const bool opus = equals_ignoring_case(codec.mime_type, "audio/opus") ||
+                    equals_ignoring_case(codec.mime_type, "audio/multiopus");
+  return opus ? 48'000 : clock_rate;
 }
 
 // Whether packets of both go through one depacketizer.
@@ -60,12 +73,17 @@ Result<std::unique_ptr<LayerFrames>> LayerFrames::open(const PlacedLayer& placed
                                                        const LayerFrameOptions& options, FrameLog& log) {
   auto cursor = PacketCursor::open(*placed.track, *placed.layer, spill);
   if (!cursor) return std::unexpected(cursor.error());
-  return std::unique_ptr<LayerFrames>(new LayerFrames(placed, std::move(*cursor), options, log));
+  return std::unique_ptr<LayerFrames>(new LayerFrames(placed, spill, std::move(*cursor), options, log));
 }
 
-LayerFrames::LayerFrames(const PlacedLayer& placed, std::unique_ptr<PacketCursor> cursor,
-                         const LayerFrameOptions& options, FrameLog& log)
-    : placed_(placed), cursor_(std::move(cursor)), options_(options), log_(log) {
+LayerFrames::LayerFrames(const PlacedLayer& placed, const SpillFile& spill,
+                         std::unique_ptr<PacketCursor> cursor, const LayerFrameOptions& options,
+                         FrameLog& log)
+    : placed_(placed), spill_(spill), cursor_(std::move(cursor)), options_(options), log_(log) {
+  if (options.e2ee_keys) {
+    opened_ = std::make_unique<OpenedFrames>(options.e2ee_keys, placed, log);
+    options_.depacketizer.transform = opened_.get();
+  }
   options_.depacketizer.markers_within_pictures = placed.layer->markers_within_pictures;
   const ManifestTrack& track = placed.track->files.track;
   video_ = track.kind == MediaKind::video;
@@ -76,7 +94,9 @@ LayerFrames::LayerFrames(const PlacedLayer& placed, std::unique_ptr<PacketCursor
 }
 
 Result<const PlacedFrame*> LayerFrames::peek() {
+  if (next_run_ && number() == next_run_->number) go_to(*std::exchange(next_run_, nullptr));
   while (next_ready_ == ready_.size()) {
+    number_ += ready_.size();
     ready_.clear();
     copies_used_ = next_ready_ = 0;
     if (ended_) return nullptr;
@@ -88,14 +108,23 @@ Result<const PlacedFrame*> LayerFrames::peek() {
     if (!packet) return std::unexpected(packet.error());
     if (*packet == nullptr) {
       ended_ = true;
+      const auto& pauses = placed_.track->files.track.pauses;
+      cut_by_pause_ = !pauses.empty() && pauses.back().from_ms >= placed_.layer->last_receive_ms;
       flush();
       continue;
     }
     if (depacketizer_ && ((*packet)->segment != segment_ || other_format(**packet))) {
+      const bool paused =
+          (*packet)->segment != segment_ && placed_.layer->segments[(*packet)->segment]->after_pause;
+      cut_by_pause_ = paused;
       flush();  // its frames go out before the packet goes in
+      cut_by_pause_ = false;
+      resuming_ = resuming_ || (paused && video_);
       waiting_ = *packet;
       continue;
     }
+    if (before_packet_ && depacketizer_ && (*packet)->media.role == PayloadRole::media)
+      before_packet_(**packet);
     push(**packet);
   }
   return &ready_[next_ready_];
@@ -120,24 +149,38 @@ void LayerFrames::push(const OrderedPacket& packet) {
   MediaPacket in{packet.sequence, packet.timestamp, packet.packet.marker,
                  media ? packet.media.payload : Bytes{}, std::nullopt};
   if (dependency_id_) in.dependency_descriptor = find_extension(packet.packet, *dependency_id_);
+  if (opened_ && media) {
+    opened_->expect(packet.segment, hint_format(codec_->mime_type));
+    if (!video_ && !open_audio(packet, in)) return;
+  }
   pushing_ = packet.sequence;
   depacketizer_->push(in);
 }
 
 // Frames that nobody here can read go no further: what they seem to say would be noise. For what comes after
-// they are missing.
+// they are missing. With keys each frame is decided by itself.
 bool LayerFrames::is_encrypted(const OrderedPacket& packet) {
-  const auto& spans = placed_.layer->encrypted;
-  const auto before = [&](const EncryptedSpan& span) {
-    return span.segment < packet.segment ||
-           (span.segment == packet.segment && span.to_timestamp < packet.timestamp);
-  };
-  while (next_encrypted_ < spans.size() && before(spans[next_encrypted_])) ++next_encrypted_;
-  if (next_encrypted_ == spans.size()) return false;
-  const EncryptedSpan& span = spans[next_encrypted_];
-  if (span.segment != packet.segment || packet.timestamp < span.from_timestamp) return false;
+  const bool never_opened = codec_ != nullptr && hint_format(codec_->mime_type) == HintFormat::av1;
+  if (opened_ && !never_opened) return false;
+  if (find_span(placed_.layer->encrypted, packet.segment, packet.timestamp) == nullptr) return false;
   if (last_encrypted_ != packet.timestamp) log_.dropped(to_ms(packet.timestamp), "encrypted", "");
   last_encrypted_ = packet.timestamp;
+  return true;
+}
+
+// An audio packet is a frame. Of RED all of it was encrypted, and the primary block is what it is about.
+bool LayerFrames::open_audio(const OrderedPacket& packet, MediaPacket& in) {
+  audio_frame_.assign(in.payload.begin(), in.payload.end());
+  const auto outcome = opened_->transform(packet.timestamp, audio_frame_);
+  if (outcome == FrameTransform::Outcome::refused) {
+    log_.dropped(to_ms(packet.timestamp), "encrypted", "");
+    return false;
+  }
+  if (outcome == FrameTransform::Outcome::unchanged) return true;
+  in.payload = audio_frame_;
+  if (placed_.track->types->role(packet.packet.payload_type) != PayloadRole::red) return true;
+  const auto primary = primary_of_red(audio_frame_);
+  in.payload = primary ? primary->payload : Bytes{};
   return true;
 }
 
@@ -171,9 +214,7 @@ void LayerFrames::choose_depacketizer(const OrderedPacket& packet) {
   codec_ = placed_.track->types->codec(packet.media.payload_type);
   depacketizer_.reset();
   if (codec_ == nullptr) return;
-  auto made = make_depacketizer(
-      *codec_, options_.depacketizer, [this](const Frame& frame) { on_frame(frame); },
-      [this](const Dropped& dropped) { on_dropped(dropped); });
+  auto made = make_depacketizer(*codec_, options_.depacketizer, frame_sink(), drop_sink());
   if (!made) {
     unsupported_.insert(made.error().message);
     return;
@@ -184,6 +225,140 @@ void LayerFrames::choose_depacketizer(const OrderedPacket& packet) {
   if (before != nullptr && before->mime_type != codec_->mime_type)
     log_.changed(to_ms(packet.timestamp), "codec", before->mime_type, codec_->mime_type);
   configs_.emplace_back();
+}
+
+Depacketizer::OnFrame LayerFrames::frame_sink() {
+  return [this](const Frame& frame) { on_frame(frame); };
+}
+
+Depacketizer::OnDropped LayerFrames::drop_sink() {
+  return [this](const Dropped& dropped) { on_dropped(dropped); };
+}
+
+std::shared_ptr<const LayerFrames::Place> LayerFrames::place() {
+  auto cursor = cursor_->place_before_last();
+  if (!cursor || !depacketizer_ || depacketizer_->clone_bytes() > kMostPlaceBytes) return nullptr;
+  auto place = std::make_shared<Place>(*cursor, depacketizer_->clone({}, {}));
+  place->codec_type = codec_->payload_type;
+  place->payload_type = payload_type_;
+  place->segment = segment_;
+  if (!configs_.empty()) place->config = configs_.back();
+  place->orientation = orientation_;
+  place->last_encrypted = last_encrypted_;
+  place->latest_ns = latest_ns_;
+  place->latest_segment = latest_segment_;
+  place->last_sequence = last_sequence_;
+  place->missing = missing_;
+  place->may_reorder = may_reorder_;
+  place->number = number_ + ready_.size();
+  return place;
+}
+
+void LayerFrames::go_to(const Place& place) {
+  next_run_ = place.next;
+  cursor_->go_to(place.cursor);
+  codec_ = placed_.track->types->codec(place.codec_type);
+  if (place.depacketizer) {
+    depacketizer_ = place.depacketizer->clone(frame_sink(), drop_sink());
+    depacketizer_->set_transform(options_.depacketizer.transform);
+  } else {
+    auto made = codec_ == nullptr ? Result<std::unique_ptr<Depacketizer>>(nullptr)
+                                  : make_depacketizer(*codec_, options_.depacketizer, frame_sink(), drop_sink());
+    depacketizer_ = made ? std::move(*made) : nullptr;
+  }
+  payload_type_ = place.payload_type;
+  segment_ = place.segment;
+  if (place.config && (configs_.empty() || configs_.back() != *place.config))
+    configs_.push_back(*place.config);
+  if (configs_.size() > kConfigsKept) configs_.pop_front();
+  orientation_ = place.orientation;
+  last_encrypted_ = place.last_encrypted;
+  latest_ns_ = place.latest_ns;
+  latest_segment_ = place.latest_segment;
+  last_sequence_ = place.last_sequence;
+  missing_ = place.missing;
+  may_reorder_ = place.may_reorder;
+  ready_.clear();
+  next_ready_ = copies_used_ = 0;
+  number_ = place.number;
+  waiting_ = nullptr;
+  ended_ = false;
+}
+
+Result<void> LayerFrames::go_to_start() {
+  auto cursor = PacketCursor::open(*placed_.track, *placed_.layer, spill_);
+  if (!cursor) return std::unexpected(cursor.error());
+  cursor_ = std::move(*cursor);
+  depacketizer_.reset();
+  next_run_.reset();
+  codec_ = nullptr;
+  payload_type_ = -1;
+  segment_ = 0;
+  orientation_ = {};
+  last_encrypted_.reset();
+  latest_ns_ = INT64_MIN / 2;
+  latest_segment_ = 0;
+  last_sequence_ = -1;
+  missing_ = may_reorder_ = false;
+  ready_.clear();
+  next_ready_ = copies_used_ = 0;
+  number_ = 0;
+  waiting_ = nullptr;
+  ended_ = false;
+  return {};
+}
+
+Result<std::int64_t> LayerFrames::seek(std::int64_t time_ns) {
+  if (!outline_) outline_ = std::make_shared<LayerOutline>(placed_, spill_, options_);
+  const auto target = outline_->find(time_ns);
+  if (!target) return std::unexpected(target.error());
+  const bool on_the_way = video_ && !ended_ && number() <= target->number &&
+                          number() >= (target->place ? target->place->number : 0);
+  if (!on_the_way) {
+    if (target->place)
+      go_to(*target->place);
+    else if (auto begun = go_to_start(); !begun)
+      return std::unexpected(begun.error());
+  }
+  return video_ ? go_on_to(target->number, time_ns) : go_on_to_sound(target->place.get(), time_ns);
+}
+
+Result<void> LayerFrames::go_near(std::int64_t time_ns) {
+  if (!outline_) outline_ = std::make_shared<LayerOutline>(placed_, spill_, options_);
+  const auto place = outline_->near(time_ns);
+  if (!place) return std::unexpected(place.error());
+  if (*place == nullptr) return go_to_start();
+  go_to(**place);
+  return {};
+}
+
+Result<std::int64_t> LayerFrames::go_on_to(std::uint64_t frame_number, std::int64_t time_ns) {
+  while (true) {
+    const auto frame = peek();
+    if (!frame) return std::unexpected(frame.error());
+    if (*frame == nullptr) return time_ns;
+    if (number() >= frame_number) return (*frame)->time_ns;
+    pop();
+  }
+}
+
+// The last frame that has begun by then: known once the one after it is seen.
+Result<std::int64_t> LayerFrames::go_on_to_sound(const Place* from, std::int64_t time_ns) {
+  std::uint64_t found = number();
+  while (true) {
+    const auto frame = peek();
+    if (!frame) return std::unexpected(frame.error());
+    if (*frame == nullptr || (*frame)->time_ns > time_ns) break;
+    found = number();
+    pop();
+  }
+  if (number() != found) {
+    if (from != nullptr)
+      go_to(*from);
+    else if (auto begun = go_to_start(); !begun)
+      return std::unexpected(begun.error());
+  }
+  return go_on_to(found, time_ns);
 }
 
 // C F R1 R0 in the low bits: camera, flip, rotation in quarter turns.
@@ -203,9 +378,12 @@ void LayerFrames::on_frame(const Frame& frame) {
   placed.time_ns = place(frame.timestamp);
   placed.codec = codec_;
   placed.orientation = orientation_;
-  const std::uint32_t rate = placed_.layer->segments[segment_]->clock_rate;
-  if (frame.duration > 0) placed.duration_ns = std::int64_t{frame.duration} * 1'000'000'000 / rate;
+  if (frame.duration > 0)
+    placed.duration_ns = std::int64_t{frame.duration} * 1'000'000'000 /
+                         duration_rate(*codec_, placed_.layer->segments[segment_]->clock_rate);
   note_config(placed);
+  resuming_ = resuming_ && frame.reference_lost;
+  if (resuming_) return log_.dropped(to_ms(frame.timestamp), kPaused, "");
   const bool numbers_missing = last_sequence_ >= 0 && frame.first_sequence > last_sequence_ + 1;
   if (video_) log_.picture(placed, numbers_missing);
   if (video_ && frame.reference_lost && options_.incomplete != Incomplete::keep) {
@@ -230,8 +408,10 @@ Bytes LayerFrames::keep(Bytes data) {
 }
 
 void LayerFrames::on_dropped(const Dropped& dropped) {
+  if (cut_by_pause_ || resuming_) return log_.dropped(to_ms(dropped.timestamp), kPaused, "");
   missing_ = missing_ || dropped.reason == Dropped::Reason::incomplete ||
-             dropped.reason == Dropped::Reason::malformed;
+             dropped.reason == Dropped::Reason::malformed || dropped.reason == Dropped::Reason::encrypted;
+  if (opened_ && dropped.reason == Dropped::Reason::incomplete) opened_->incomplete(dropped.timestamp);
   log_.dropped(to_ms(dropped.timestamp), name_of(dropped.reason), dropped.detail);
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "frames/switch_outline.hpp"
+
 namespace rtpx {
 namespace {
 
@@ -159,6 +161,73 @@ void LayerSwitch::drop(Layer& layer) {
   else
     layer.ahead.pop_front();
   layer.next = nullptr;
+}
+
+void LayerSwitch::forget() {
+  for (Layer& layer : layers_) {
+    layer.ahead.clear();
+    layer.next = nullptr;
+    layer.area = 0;
+  }
+  current_ = -1;
+  last_ns_ = INT64_MIN / 2;
+  chosen_ = nullptr;
+}
+
+Result<void> LayerSwitch::begin_anew() {
+  forget();
+  for (Layer& layer : layers_)
+    if (auto done = layer.source->seek(INT64_MIN); !done) return std::unexpected(done.error());
+  return {};
+}
+
+Result<std::int64_t> LayerSwitch::seek(std::int64_t time_ns) {
+  if (!outline_) return read_to(time_ns);
+  const auto target = outline_->find(time_ns);
+  if (!target) return std::unexpected(target.error());
+  if (*target) return go_to((*target)->layer, (*target)->time_ns);
+  if (auto begun = begin_anew(); !begun) return std::unexpected(begun.error());
+  const auto first = peek();
+  if (!first) return std::unexpected(first.error());
+  return *first != nullptr ? (*first)->time_ns : time_ns;
+}
+
+// All layers stand where they stand when this keyframe has been chosen: what is earlier has been passed over.
+Result<std::int64_t> LayerSwitch::go_to(std::size_t index, std::int64_t keyframe_ns) {
+  forget();
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    FrameSource& source = *layers_[i].source;
+    if (auto sought = source.seek(keyframe_ns); !sought) return sought;
+    while (i != index) {
+      const auto next = source.peek();
+      if (!next) return std::unexpected(next.error());
+      const bool passed = *next != nullptr &&
+                          ((*next)->time_ns < keyframe_ns || ((*next)->time_ns == keyframe_ns && i < index));
+      if (!passed) break;
+      source.pop();
+    }
+  }
+  if (auto looked = look_ahead(); !looked) return std::unexpected(looked.error());
+  current_ = static_cast<std::ptrdiff_t>(index);
+  chosen_ = layers_[index].next;
+  return chosen_ != nullptr ? chosen_->time_ns : keyframe_ns;
+}
+
+Result<std::int64_t> LayerSwitch::read_to(std::int64_t time_ns) {
+  std::uint64_t keyframe = 0;
+  for (const bool search : {true, false}) {
+    if (auto begun = begin_anew(); !begun) return std::unexpected(begun.error());
+    for (std::uint64_t number = 0;; ++number) {
+      const auto frame = peek();
+      if (!frame) return std::unexpected(frame.error());
+      if (!search && (*frame == nullptr || number == keyframe))
+        return *frame != nullptr ? (*frame)->time_ns : time_ns;
+      if (*frame == nullptr || (*frame)->time_ns > time_ns) break;
+      if (can_start(**frame)) keyframe = number;
+      pop();
+    }
+  }
+  return time_ns;
 }
 
 void LayerSwitch::pop() {

@@ -48,6 +48,42 @@ void PictureFill::pop() {
   source_->pop();
 }
 
+// The frames between depend on the last steps from picture to picture: reading begins so far before.
+Result<std::int64_t> PictureFill::seek(std::int64_t time_ns) {
+  const auto found = source_->seek(time_ns);
+  if (!found) return found;
+  std::int64_t from_ns = *found;
+  for (bool enough = false; !enough;) {
+    const auto earlier = from_ns > INT64_MIN ? source_->seek(from_ns - 1) : Result<std::int64_t>(from_ns);
+    if (!earlier) return earlier;
+    enough = *earlier >= from_ns;  // there is none
+    from_ns = std::min(from_ns, *earlier);
+    std::size_t frames = 0;
+    for (; !enough && frames <= kSteps; ++frames) {
+      const auto frame = source_->peek();
+      if (!frame) return std::unexpected(frame.error());
+      if (*frame == nullptr || (*frame)->time_ns >= *found) break;
+      source_->pop();
+    }
+    enough = enough || frames > kSteps;
+  }
+  if (auto begun = source_->seek(from_ns); !begun) return begun;
+  budget_.restart();
+  mime_type_.clear();
+  hold_.reset();
+  steps_seen_ = 0;
+  last_ns_ = left_ = 0;
+  prepared_ = false;
+  while (true) {
+    const auto frame = peek();
+    if (!frame) return std::unexpected(frame.error());
+    if (*frame == nullptr) return time_ns;
+    if (left_ == 0 && (*frame)->time_ns >= *found && (*frame)->frame.kind == FrameKind::key)
+      return (*frame)->time_ns;
+    pop();
+  }
+}
+
 void PictureFill::follow(const PlacedFrame& written) {
   if (written.codec != nullptr && written.codec->mime_type != mime_type_) {
     mime_type_ = written.codec->mime_type;

@@ -29,6 +29,7 @@ class PictureFill final : public FrameSource {
 
   [[nodiscard]] Result<const PlacedFrame*> peek() override;
   void pop() override;
+  [[nodiscard]] Result<std::int64_t> seek(std::int64_t time_ns) override;
 
  private:
   static constexpr std::size_t kSteps = 15;

@@ -66,6 +66,29 @@ void SilenceFill::pop() {
   source_->pop();
 }
 
+Result<std::int64_t> SilenceFill::seek(std::int64_t time_ns) {
+  for (const bool look_behind : {true, false}) {
+    const auto found = source_->seek(time_ns);
+    if (!found) return found;
+    budget_.restart();
+    started_ = prepared_ = false;
+    left_ = 0;
+    const auto first = source_->peek();
+    if (!first) return std::unexpected(first.error());
+    const bool covers = *first == nullptr || (*first)->time_ns + (*first)->duration_ns > time_ns;
+    if (covers || !look_behind) return found;
+    pop();
+    while (true) {
+      const auto next = peek();
+      if (!next) return std::unexpected(next.error());
+      if (*next == nullptr || (*next)->time_ns > time_ns) break;  // nothing covers it: back to the last one
+      if (left_ == 0 || (*next)->time_ns + (*next)->duration_ns > time_ns) return (*next)->time_ns;
+      pop();
+    }
+  }
+  return time_ns;
+}
+
 // Makes the filler that may follow this frame; false when this codec has none.
 bool SilenceFill::make_filler(const PlacedFrame& like) {
   if (like.codec == nullptr || like.duration_ns <= 0 || like.frame.data.empty()) return started_;

@@ -20,6 +20,7 @@ class SilenceFill final : public FrameSource {
 
   [[nodiscard]] Result<const PlacedFrame*> peek() override;
   void pop() override;
+  [[nodiscard]] Result<std::int64_t> seek(std::int64_t time_ns) override;
 
  private:
   void prepare(const PlacedFrame& next);

@@ -3,6 +3,7 @@
 namespace rtpx {
 namespace {
 
+constexpr std::int64_t kPrerollNs = 200'000'000;  // until decoder and encoder have settled
 constexpr std::int64_t kLossReach = 1'000;  // a larger step of numbers is another segment
 
 }  // namespace
@@ -31,6 +32,24 @@ Result<const PlacedFrame*> TranscodedAudio::peek() {
 
 void TranscodedAudio::pop() {
   ready_.pop_front();
+}
+
+Result<std::int64_t> TranscodedAudio::seek(std::int64_t time_ns) {
+  const bool far = time_ns > INT64_MIN + kPrerollNs;
+  if (auto found = source_->seek(far ? time_ns - kPrerollNs : time_ns); !found) return found;
+  transcoder_.reset();
+  from_.clear();
+  last_sequence_ = -1;
+  ready_.clear();
+  ended_ = false;
+  refused_.clear();
+  while (true) {
+    const auto frame = peek();
+    if (!frame) return std::unexpected(frame.error());
+    if (*frame == nullptr) return time_ns;
+    if ((*frame)->time_ns + (*frame)->duration_ns > time_ns) return (*frame)->time_ns;
+    pop();
+  }
 }
 
 Result<void> TranscodedAudio::take(const PlacedFrame& frame) {

@@ -19,6 +19,7 @@ class TranscodedAudio final : public FrameSource {
 
   [[nodiscard]] Result<const PlacedFrame*> peek() override;
   void pop() override;
+  [[nodiscard]] Result<std::int64_t> seek(std::int64_t time_ns) override;
   /// Why a codec could not be transcoded; empty: it could.
   [[nodiscard]] const std::string& refused() const noexcept { return refused_; }
   /// Lost packets whose sound was guessed, and those that came from the next one's in-band FEC.

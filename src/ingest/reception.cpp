@@ -25,13 +25,11 @@ Result<void> note_reception(const std::filesystem::path& folder, const DropCount
   for (std::size_t i = 0; i < kDropReasons; ++i)
     if (const auto reason = static_cast<Drop>(i); dropped[reason] > 0)
       counts[to_string(reason)] = dropped[reason];
-  FileSystem& files = real_file_system();
-  auto info = read_recording_info(files, folder);
-  if (!info) return std::unexpected(info.error());
   nlohmann::json reception = {{"dropped", counts}};
   if (!notes.empty()) reception["notes"] = notes;
-  info->reception = reception.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  return write_recording_info(files, folder, *info);
+  return change_recording_info(real_file_system(), folder, [&](RecordingInfo& info) {
+    info.reception = reception.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  });
 }
 
 }  // namespace rtpx

@@ -143,7 +143,7 @@ double luma_variance(const AVFrame& picture) noexcept {
   return squares / static_cast<double>(std::max<std::int64_t>(count, 1)) - mean * mean;
 }
 
-Result<void> write_jpeg(const AVFrame& picture, const std::filesystem::path& path) {
+Result<std::vector<std::byte>> encode_jpeg(const AVFrame& picture) {
   const AVCodec* codec = avcodec_find_encoder(AV_CODEC_ID_MJPEG);
   if (codec == nullptr) return fail(Errc::unsupported, "this build of FFmpeg has no JPEG encoder");
   const libav::Codec encoder(avcodec_alloc_context3(codec));
@@ -157,7 +157,7 @@ Result<void> write_jpeg(const AVFrame& picture, const std::filesystem::path& pat
   encoder->flags |= AV_CODEC_FLAG_QSCALE | AV_CODEC_FLAG_BITEXACT;
   encoder->global_quality = FF_QP2LAMBDA * kJpegQuality;
   if (const int opened = avcodec_open2(encoder.get(), codec, nullptr); opened < 0)
-    return std::unexpected(libav::error("open the JPEG encoder for " + path.string(), opened));
+    return std::unexpected(libav::error("open the JPEG encoder", opened));
 
   const libav::Frame frame(av_frame_clone(&picture));
   if (!frame) throw std::bad_alloc();
@@ -167,12 +167,18 @@ Result<void> write_jpeg(const AVFrame& picture, const std::filesystem::path& pat
   const libav::Packet packet = libav::make_packet();
   int code = avcodec_send_frame(encoder.get(), frame.get());
   if (code >= 0) code = avcodec_receive_packet(encoder.get(), packet.get());
-  if (code < 0) return std::unexpected(libav::error("encode " + path.string(), code));
+  if (code < 0) return std::unexpected(libav::error("encode a picture as JPEG", code));
 
-  auto out = PublishedFile::create(path);
-  if (!out) return std::unexpected(out.error());
   const auto bytes = std::as_bytes(std::span(packet->data, static_cast<std::size_t>(packet->size)));
-  if (auto written = (*out)->append(bytes); !written) return written;
+  return std::vector<std::byte>(bytes.begin(), bytes.end());
+}
+
+Result<void> write_jpeg(const AVFrame& picture, const std::filesystem::path& path, FileSystem& files) {
+  const auto bytes = encode_jpeg(picture);
+  if (!bytes) return std::unexpected(Error{bytes.error().code, path.string() + ": " + bytes.error().message});
+  auto out = PublishedFile::create(path, files);
+  if (!out) return std::unexpected(out.error());
+  if (auto written = (*out)->append(*bytes); !written) return written;
   return (*out)->publish();
 }
 

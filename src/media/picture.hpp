@@ -2,7 +2,9 @@
 
 #include <filesystem>
 #include <utility>
+#include <vector>
 
+#include "base/file_system.hpp"
 #include "codec/orientation.hpp"
 #include "media/libav.hpp"
 
@@ -42,7 +44,10 @@ void blacken(AVFrame& picture, PictureScaler::Range range);
 /// of 8 bits (others: by the high bytes).
 [[nodiscard]] double luma_variance(const AVFrame& picture) noexcept;
 
-/// A 4:2:0 full-range picture as JPEG, written durably to `path`.
-[[nodiscard]] Result<void> write_jpeg(const AVFrame& picture, const std::filesystem::path& path);
+/// A 4:2:0 full-range picture as JPEG. Errors: unsupported (no encoder here), malformed.
+[[nodiscard]] Result<std::vector<std::byte>> encode_jpeg(const AVFrame& picture);
+/// The same, written durably to `path`.
+[[nodiscard]] Result<void> write_jpeg(const AVFrame& picture, const std::filesystem::path& path,
+                                      FileSystem& files = real_file_system());
 
 }  // namespace rtpx

@@ -15,11 +15,11 @@
 namespace rtpx {
 namespace {
 
-constexpr std::size_t kMostWaiting = 8U << 20;  // bytes of samples held back for the order of times
+constexpr std::size_t kMostHeldBack = 8U << 20;  // bytes of samples held back for the order of times
 constexpr std::chrono::milliseconds kProgressEvery{100};
 
 /// Puts the samples of several tracks in the order of their times. An encoder that holds pictures back makes
-/// the others wait, up to kMostWaiting; then they go first.
+/// the others wait, up to kMostHeldBack; then they go first.
 class Merger {
  public:
   Merger(Muxer& muxer, std::size_t tracks) : muxer_(muxer), waiting_(tracks), ended_(tracks, false) {}
@@ -54,7 +54,7 @@ class Merger {
           earliest = i;
         }
       }
-      if (earliest == waiting_.size() || (!all && bytes_ < kMostWaiting)) return {};
+      if (earliest == waiting_.size() || (!all && bytes_ < kMostHeldBack)) return {};
       Held& held = waiting_[earliest].front();
       held.sample.data = held.data;
       if (auto written = muxer_.write(held.sample); !written) return written;
@@ -188,8 +188,8 @@ class Reencoding {
   }
 
   Result<void> run(const std::filesystem::path& to, Format format,
-                   const std::function<void(double)>& progress, const std::stop_token& stop) {
-    auto muxer = open_muxer(format, to, tracks_, hints());
+                   const std::function<void(double)>& progress, const std::stop_token& stop, FileSystem& files) {
+    auto muxer = open_muxer(format, to, tracks_, hints(), files);
     if (!muxer) return std::unexpected(muxer.error());
     Merger merger(**muxer, tracks_.size());
     const libav::Packet packet = libav::make_packet();
@@ -261,8 +261,18 @@ class Reencoding {
     if (options_.cues_to_front)
       made.cue_points = static_cast<std::uint64_t>(made.duration_ns / 500'000'000 + 2) * tracks_.size();
     if (const auto* title = av_dict_get(input_->metadata, "title", nullptr, 0)) made.title = title->value;
+    // Those of Matroska, in which it was written before; libavformat names its own in lower case.
+    for (const AVDictionaryEntry* one = nullptr; (one = av_dict_get(input_->metadata, "", one, AV_DICT_IGNORE_SUFFIX));)
+      if (const std::string name = one->key; name != "title" && name != "creation_time" && name != "ENCODER")
+        made.tags.emplace_back(name, one->value);
     if (const auto* date = av_dict_get(input_->metadata, "creation_time", nullptr, 0))
       made.date_utc = date->value;
+    for (unsigned i = 0; i < input_->nb_chapters; ++i) {
+      const AVChapter& chapter = *input_->chapters[i];
+      const auto* text = av_dict_get(chapter.metadata, "title", nullptr, 0);
+      made.chapters.push_back({av_rescale_q(chapter.start, chapter.time_base, AVRational{1, 1'000'000'000}),
+                               text != nullptr ? text->value : ""});
+    }
     return made;
   }
 
@@ -286,11 +296,11 @@ class Reencoding {
 
 Result<void> reencode(const std::filesystem::path& from, const std::filesystem::path& to, Format format,
                       const Reencode& options, const std::function<void(double)>& progress,
-                      std::stop_token stop) {
+                      std::stop_token stop, FileSystem& files) {
   if (auto checked = check_options(options); !checked) return checked;
   Reencoding work(from, options);
   if (auto opened = work.open_input(); !opened) return opened;
-  return work.run(to, format, progress, stop);
+  return work.run(to, format, progress, stop, files);
 }
 
 }  // namespace rtpx

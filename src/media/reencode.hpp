@@ -4,6 +4,7 @@
 #include <functional>
 #include <stop_token>
 
+#include "base/file_system.hpp"
 #include "rtpx/converter.hpp"
 #include "rtpx/result.hpp"
 
@@ -23,6 +24,6 @@ namespace rtpx {
 [[nodiscard]] Result<void> reencode(const std::filesystem::path& from, const std::filesystem::path& to,
                                     Format format, const Reencode& options,
                                     const std::function<void(double)>& progress = {},
-                                    std::stop_token stop = {});
+                                    std::stop_token stop = {}, FileSystem& files = real_file_system());
 
 }  // namespace rtpx

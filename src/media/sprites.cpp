@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "base/webvtt.hpp"
 #include "media/video_reader.hpp"
 #include "mux/published_file.hpp"
 
@@ -30,15 +31,6 @@ std::string as_url(const std::string& name) {
     }
   }
   return url;
-}
-
-std::string timestamp(std::int64_t ns) {
-  const std::int64_t ms = ns / 1'000'000;
-  std::array<char, 32> text;
-  std::snprintf(text.data(), text.size(), "%02lld:%02lld:%02lld.%03lld",
-                static_cast<long long>(ms / 3'600'000), static_cast<long long>(ms / 60'000 % 60),
-                static_cast<long long>(ms / 1'000 % 60), static_cast<long long>(ms % 1'000));
-  return text.data();
 }
 
 /// Goes through the file once, from keyframe to keyframe where there are enough of them.
@@ -78,8 +70,8 @@ class Walker {
   std::int64_t at_ = kNowhere;
 };
 
-Result<void> write_text(const std::filesystem::path& path, const std::string& text) {
-  auto out = PublishedFile::create(path);
+Result<void> write_text(const std::filesystem::path& path, const std::string& text, FileSystem& files) {
+  auto out = PublishedFile::create(path, files);
   if (!out) return std::unexpected(out.error());
   if (auto written = (*out)->append(as_bytes(text)); !written) return written;
   return (*out)->publish();
@@ -88,7 +80,8 @@ Result<void> write_text(const std::filesystem::path& path, const std::string& te
 }  // namespace
 
 Result<void> write_sprites(const std::filesystem::path& video_file, const std::filesystem::path& jpeg,
-                           const std::filesystem::path& vtt, int count, std::stop_token stop) {
+                           const std::filesystem::path& vtt, int count, std::stop_token stop,
+                           FileSystem& files) {
   if (count < 1 || count > kMostSprites)
     return fail(Errc::invalid_argument,
                 std::to_string(count) + " sprites are not possible: 1 to " + std::to_string(kMostSprites));
@@ -133,12 +126,12 @@ Result<void> write_sprites(const std::filesystem::path& video_file, const std::f
     if (!turned) return std::unexpected(turned.error());
     const int x = i % columns * tile_width, y = i / columns * tile_height;
     paste(*sheet, **turned, x, y);
-    cues += "\n" + timestamp(begin) + " --> " + timestamp(end) + "\n" + as_url(jpeg.filename().string()) +
-            "#xywh=" + std::to_string(x) + "," + std::to_string(y) + "," + std::to_string(tile_width) + "," +
-            std::to_string(tile_height) + "\n";
+    cues += webvtt_cue(begin, end,
+                       as_url(jpeg.filename().string()) + "#xywh=" + std::to_string(x) + "," + std::to_string(y) +
+                           "," + std::to_string(tile_width) + "," + std::to_string(tile_height));
   }
-  if (auto written = write_jpeg(*sheet, jpeg); !written) return written;
-  return write_text(vtt, cues);
+  if (auto written = write_jpeg(*sheet, jpeg, files); !written) return written;
+  return write_text(vtt, cues, files);
 }
 
 }  // namespace rtpx

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <stop_token>
 
+#include "base/file_system.hpp"
 #include "rtpx/result.hpp"
 
 namespace rtpx {
@@ -16,6 +17,6 @@ inline constexpr int kMostSprites = 1000;
 /// not 1..kMostSprites), cancelled, and those of write_thumbnail().
 [[nodiscard]] Result<void> write_sprites(const std::filesystem::path& video_file,
                                          const std::filesystem::path& jpeg, const std::filesystem::path& vtt,
-                                         int count, std::stop_token stop = {});
+                                         int count, std::stop_token stop = {}, FileSystem& files = real_file_system());
 
 }  // namespace rtpx

@@ -54,7 +54,7 @@ Result<void> look_at_first_seconds(VideoReader& reader, Best& best) {
 }  // namespace
 
 Result<void> write_thumbnail(const std::filesystem::path& video_file, const std::filesystem::path& jpeg,
-                             const Thumbnails& options) {
+                             const Thumbnails& options, FileSystem& files) {
   if (auto possible = wanted_size({options.width, options.height}, 16, 9); !possible)
     return std::unexpected(possible.error());
   const auto reader = VideoReader::open(video_file);
@@ -80,7 +80,7 @@ Result<void> write_thumbnail(const std::filesystem::path& video_file, const std:
   if (!scaled) return std::unexpected(scaled.error());
   const auto turned = oriented(std::move(*scaled), orientation);
   if (!turned) return std::unexpected(turned.error());
-  return write_jpeg(**turned, jpeg);
+  return write_jpeg(**turned, jpeg, files);
 }
 
 }  // namespace rtpx

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "base/file_system.hpp"
 #include "rtpx/converter.hpp"
 #include "rtpx/result.hpp"
 
@@ -12,6 +13,7 @@ namespace rtpx {
 /// options. Appears under its name only when whole. Errors: invalid_argument (a side that is neither positive
 /// nor -1), not_found, malformed (no video that decodes), unsupported, io, no_space.
 [[nodiscard]] Result<void> write_thumbnail(const std::filesystem::path& video_file,
-                                           const std::filesystem::path& jpeg, const Thumbnails& options);
+                                           const std::filesystem::path& jpeg, const Thumbnails& options,
+                                           FileSystem& files = real_file_system());
 
 }  // namespace rtpx

@@ -190,11 +190,12 @@ Result<std::unique_ptr<VideoEncoder>> VideoEncoder::open(const Reencode& options
   return made;
 }
 
-Result<void> VideoEncoder::push(AVFrame& picture, std::int64_t time_ns, const Sink& sink) {
+Result<void> VideoEncoder::push(AVFrame& picture, std::int64_t time_ns, const Sink& sink, bool keyframe) {
   picture.pts =
       std::max((time_ns + kNsPerMs / 2) / kNsPerMs, last_pts_ == INT64_MIN ? INT64_MIN : last_pts_ + 1);
   last_pts_ = picture.pts;
-  picture.pict_type = AV_PICTURE_TYPE_NONE;  // the encoder's choice, not the decoder's
+  // The encoder's choice, not the decoder's.
+  picture.pict_type = keyframe ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
   libav::forget_duration(picture);
   if (const int sent = avcodec_send_frame(encoder_.get(), &picture); sent < 0)
     return std::unexpected(libav::error(std::string("encode ") + mime_type_of(codec_), sent));

@@ -33,8 +33,8 @@ class VideoEncoder {
 
   [[nodiscard]] const StreamConfig& config() const noexcept { return config_; }
   /// One 4:2:0 picture of the format's size; its pts is set here. Times are milliseconds, made strictly
-  /// increasing.
-  Result<void> push(AVFrame& picture, std::int64_t time_ns, const Sink& sink);
+  /// increasing. `keyframe`: it is to be one; else the encoder chooses.
+  Result<void> push(AVFrame& picture, std::int64_t time_ns, const Sink& sink, bool keyframe = false);
   Result<void> finish(const Sink& sink);
 
  private:

@@ -58,6 +58,10 @@ Fmp4Samples::Run Fmp4Samples::run(std::size_t count, std::int64_t end) const {
   for (std::size_t i = count; i < samples_.size(); ++i)
     end = i == count ? samples_[i].time : std::min(end, samples_[i].time);
   times.push_back(std::max(end, times.back() + 1));
+  // A picture lasts from one decode time to the next. Of B-pictures the last ones are decoded later than they
+  // could be, so that none is shown beyond the end.
+  for (std::size_t i = count; i-- > 1;)
+    if (end > samples_[i].time) times[i] = std::max(times[i], times[i + 1] - (end - samples_[i].time));
   for (std::size_t i = 0; i < count; ++i) {
     const std::int64_t offset = std::clamp<std::int64_t>(samples_[i].time - times[i], 0, INT32_MAX);
     const std::int64_t duration = std::min<std::int64_t>(times[i + 1] - times[i], UINT32_MAX);

@@ -8,34 +8,20 @@ namespace rtpx {
 namespace {
 
 constexpr std::int64_t kLongestNs = 5'000'000'000;  // of a fragment, about: keyframes may be minutes apart
-constexpr std::int64_t kLongestWaitNs = 1'000'000'000;  // for pictures behind a cut
+constexpr std::int64_t kLongestCutWaitNs = 1'000'000'000;  // for pictures behind a cut
 constexpr std::size_t kReorder = 16;                    // pictures that H.264 and H.265 may hold back
-constexpr std::size_t kMostWaiting = 32U << 20;         // bytes
+constexpr std::size_t kMostCutWaiting = 32U << 20;         // bytes
 constexpr std::int64_t kIndexedNs = 500'000'000;        // no more than two entries a second
 constexpr std::size_t kIndexHead = 40, kIndexEntry = 12;
 
 }  // namespace
-
-Result<std::unique_ptr<Muxer>> Fmp4Writer::open(const std::filesystem::path& path,
-                                                const std::vector<OutputTrack>& tracks, const MuxHints& hints,
-                                                FileSystem& files) {
-  auto out = PublishedFile::create(path, files);
-  if (!out) return std::unexpected(out.error());
-  auto writer = std::make_unique<Fmp4Writer>(std::move(*out), hints);
-  if (auto ready = writer->set_up(tracks); !ready) return std::unexpected(ready.error());
-  return writer;
-}
-
-Error Fmp4Writer::named(const Error& error) const {
-  return {error.code, out_->path().string() + ": " + error.message};
-}
 
 Result<void> Fmp4Writer::set_up(const std::vector<OutputTrack>& tracks) {
   timescale_ = mp4_timescale(tracks);
   bool video = false;
   for (const OutputTrack& track : tracks) {
     auto made = Mp4Track::make(track, timescale_);
-    if (!made) return std::unexpected(named(made.error()));
+    if (!made) return failure(made.error());
     if (made->video() && !std::exchange(video, true)) primary_ = tracks_.size();
     Fmp4Samples samples(made->video());
     tracks_.push_back({std::move(*made), std::move(samples), {}});
@@ -61,7 +47,8 @@ Mp4Boxes Fmp4Writer::header() const {
   for (const Track& track : tracks_) {
     tracks.push_back(&track.header);
     const std::int64_t delay = mp4_ticks(track.header.delay_ns, track.header.timescale);
-    times.push_back({.media_time = delay, .edits = delay > 0});
+    const std::int64_t from = delay + mp4_ticks(hints_.shown_from_ns, track.header.timescale);
+    times.push_back({.media_time = from, .edits = from > 0});
     end = std::max(end, mp4_ticks(track.end.end_ns() - track.header.delay_ns, timescale_));
   }
   const auto no_samples = [](Mp4Boxes& boxes, std::size_t) {
@@ -86,13 +73,10 @@ std::int64_t Fmp4Writer::end_of(const Track& track) const {
 }
 
 Result<void> Fmp4Writer::write(const Sample& sample) {
-  if (sample.track >= tracks_.size() || sample.time_ns < 0)
-    return fail(Errc::invalid_argument, out_->path().string() + ": a sample of track " +
-                                            std::to_string(sample.track) + " at " +
-                                            std::to_string(sample.time_ns) + " ns has no place in the file");
+  if (sample.track >= tracks_.size() || sample.time_ns < 0) return no_place(sample);
   Track& track = tracks_[sample.track];
   const auto data = track.header.payload(sample, joined_);
-  if (!data) return std::unexpected(named(data.error()));
+  if (!data) return failure(data.error());
   const bool sync = sample.keyframe || !track.header.video();
   if (fragment_since_ns_ < 0) fragment_since_ns_ = sample.time_ns;
   if (!cut_ns_ && ((sample.track == primary_ && track.header.video() && sync && track.samples.size() > 0) ||
@@ -113,9 +97,9 @@ Result<void> Fmp4Writer::write(const Sample& sample) {
 bool Fmp4Writer::cut_is_due(std::int64_t now_ns) const {
   std::size_t waiting = 0;
   for (const Track& track : tracks_) waiting += track.samples.bytes();
-  if (waiting > kMostWaiting) return true;
+  if (waiting > kMostCutWaiting) return true;
   if (!cut_ns_) return false;
-  return tracks_[primary_].samples.size() >= cut_at_ + kReorder || now_ns - *cut_ns_ >= kLongestWaitNs;
+  return tracks_[primary_].samples.size() >= cut_at_ + kReorder || now_ns - *cut_ns_ >= kLongestCutWaitNs;
 }
 
 Result<void> Fmp4Writer::write_fragment(bool last) {
@@ -132,7 +116,7 @@ Result<void> Fmp4Writer::write_fragment(bool last) {
       while (count < limit && (i == primary_ && cut_ns_ ? count < cut_at_ : samples.time(count) < cut))
         ++count;
       // A stream that is never shown in order is cut anyhow before it fills memory.
-      if (samples.bytes() <= kMostWaiting) count = samples.shown_before_rest(count);
+      if (samples.bytes() <= kMostCutWaiting) count = samples.shown_before_rest(count);
     }
     if (count == 0) continue;
     parts.push_back({static_cast<std::uint32_t>(i + 1), &samples, samples.run(count, end_of(tracks_[i]))});
@@ -152,6 +136,9 @@ void Fmp4Writer::note_fragment(std::uint64_t offset, const std::vector<Fmp4Part>
       std::ranges::find(parts, static_cast<std::uint32_t>(primary_ + 1), &Fmp4Part::track_id);
   const bool begins = primary != parts.end();
   const bool sync = begins && primary->run.samples.front().flags == kSyncSample;
+  if (sync)
+    entrances_.push_back({offset, primary->run.decode_time + primary->run.samples.front().offset,
+                          static_cast<std::uint32_t>(primary - parts.begin()) + 1});
   if (index_.empty()) {
     index_.push_back({offset, begins ? primary->run.first_shown : 0, sync});
     return;
@@ -189,10 +176,32 @@ Result<void> Fmp4Writer::write_index() {
   return out_->patch(index_at_, out.bytes());
 }
 
+// Section 8.8.9: for readers that begin at the end of the file. A player that wants one time needs not read
+// the others' fragments.
+Result<void> Fmp4Writer::write_entrances() {
+  if (entrances_.empty()) return {};
+  Mp4Boxes out;
+  out.box("mfra", [&] {
+    out.full_box("tfra", 1, 0, [&] {
+      constexpr std::uint32_t kNumbersOfFourBytes = 0x3F;
+      out.put<std::uint32_t>(static_cast<std::uint32_t>(primary_ + 1))
+          .put<std::uint32_t>(kNumbersOfFourBytes)
+          .put<std::uint32_t>(static_cast<std::uint32_t>(entrances_.size()));
+      for (const Entrance& entrance : entrances_) {
+        out.put<std::int64_t>(entrance.time).put<std::uint64_t>(entrance.offset);
+        out.put<std::uint32_t>(entrance.part).put<std::uint32_t>(1).put<std::uint32_t>(1);
+      }
+    });
+    out.full_box("mfro", 0, 0, [&] { out.put<std::uint32_t>(static_cast<std::uint32_t>(out.size() + 4)); });
+  });
+  return out_->append(out.bytes());
+}
+
 Result<void> Fmp4Writer::finish() {
   if (auto written = write_fragment(true); !written) return written;
   if (auto written = out_->patch(0, header().bytes()); !written) return written;
   if (auto written = write_index(); !written) return written;
+  if (auto written = write_entrances(); !written) return written;
   return out_->publish();
 }
 

@@ -22,6 +22,11 @@ inline constexpr std::uint32_t kVideo = 0xE0, kPixelWidth = 0xB0, kPixelHeight =
 inline constexpr std::uint32_t kAudio = 0xE1, kSamplingFrequency = 0xB5, kChannels = 0x9F, kBitDepth = 0x6264;
 inline constexpr std::uint32_t kCues = 0x1C53BB6B, kCuePoint = 0xBB, kCueTime = 0xB3,
                                kCueTrackPositions = 0xB7, kCueTrack = 0xF7, kCueClusterPosition = 0xF1;
+inline constexpr std::uint32_t kChapters = 0x1043A770, kEditionEntry = 0x45B9, kChapterAtom = 0xB6,
+                               kChapterUid = 0x73C4, kChapterTimeStart = 0x91, kChapterDisplay = 0x80,
+                               kChapString = 0x85, kChapLanguage = 0x437C;
+inline constexpr std::uint32_t kTags = 0x1254C367, kTag = 0x7373, kTargets = 0x63C0, kSimpleTag = 0x67C8,
+                               kTagName = 0x45A3, kTagString = 0x4487;
 inline constexpr std::uint32_t kCluster = 0x1F43B675, kTimestamp = 0xE7, kSimpleBlock = 0xA3,
                                kBlockGroup = 0xA0, kBlock = 0xA1, kBlockDuration = 0x9B,
                                kReferenceBlock = 0xFB, kDiscardPadding = 0x75A2;

@@ -20,7 +20,7 @@ using namespace matroska;
 constexpr std::int64_t kMillisecond = 1'000'000;  // TimestampScale; WebM asks for it
 constexpr std::int64_t kClusterMs = 5'000;        // WebM container guidelines
 constexpr std::int64_t kHoleNs = 200'000'000, kLongestWaitNs = 500'000'000;
-constexpr std::size_t kMostWaiting = 8U << 20;  // bytes
+constexpr std::size_t kMostAudioWaiting = 8U << 20;  // bytes
 constexpr std::int64_t kVideoCueMs = 500, kAudioCueMs = 2'500;
 constexpr std::uint64_t kMostCuePoints = 100'000;
 constexpr std::uint64_t kCueSize = 24;  // a CuePoint of a file below 1 TiB and 34 years
@@ -53,6 +53,22 @@ ebml::Writer segment_info(const MuxHints& hints) {
   if (const auto date = nanoseconds_since_2001(hints.date_utc)) info.sint(kDateUtc, *date);
   info.float64(kDuration, 0);
   return info;
+}
+
+/// RFC 9559 section 5.1.8, of the whole segment.
+ebml::Writer tags_of(const MuxHints& hints) {
+  ebml::Writer out, tag, tags;
+  if (hints.tags.empty()) return out;
+  tag.master(kTargets, {});
+  for (const auto& [name, value] : hints.tags) {
+    ebml::Writer simple;
+    simple.text(kTagName, name);
+    simple.text(kTagString, value);
+    tag.master(kSimpleTag, simple);
+  }
+  tags.master(kTag, tag);
+  out.master(kTags, tags);
+  return out;
 }
 
 void write_seek(ebml::Writer& out, std::uint32_t element, std::uint64_t position) {
@@ -123,17 +139,23 @@ Result<void> MatroskaWriter::write_head(Format format, const std::vector<OutputT
   head.data_size(0, 8);  // patched
   segment_at_ = head.size();
 
-  const std::uint64_t info_at = 4 + 1 + 3 * kSeekSize;
-  tracks_at_ = info_at + info.size();
+  chapters_ = hints.chapters;
+  const std::uint64_t seek_bytes = (chapters_.empty() ? 3 : 4) * kSeekSize;
+  const std::uint64_t info_at = 4 + 1 + seek_bytes;
+  const ebml::Writer tags = tags_of(hints);
+  tracks_at_ = info_at + info.size() + tags.size();
   cues_at_ = tracks_at_ + list->size();
   cues_room_ = room_for_cues(hints);
   write_seek(seeks, kInfo, info_at);
   write_seek(seeks, kTracks, tracks_at_);
   write_seek(seeks, kCues, cues_at_);
+  if (!chapters_.empty()) seeks.void_element(kSeekSize);  // which have no place yet
   head.master(kSeekHead, seeks);
-  cue_seek_at_ = head.size() - kSeekSize;
+  chapter_seek_at_ = head.size() - kSeekSize;
+  cue_seek_at_ = chapters_.empty() ? chapter_seek_at_ : chapter_seek_at_ - kSeekSize;
   head.raw(info.bytes());
   duration_at_ = head.size() - 8;
+  head.raw(tags.bytes());
   head.raw(list->bytes());
   if (auto written = out_->append(head.bytes()); !written || cues_room_ == 0) return written;
   ebml::Writer room;
@@ -269,7 +291,8 @@ Result<void> MatroskaWriter::hold(const Sample& sample, Bytes prefix) {
 Result<void> MatroskaWriter::write_ready(std::int64_t now_ns) {
   while (!waiting_.empty()) {
     Waiting& front = waiting_.front();
-    if (!front.next_ns && now_ns - front.sample.time_ns <= kLongestWaitNs && waiting_bytes_ <= kMostWaiting)
+    if (!front.next_ns && now_ns - front.sample.time_ns <= kLongestWaitNs &&
+        waiting_bytes_ <= kMostAudioWaiting)
       break;
     Track& track = tracks_[front.sample.track];
     if (track.waiting == &front) track.waiting = nullptr;
@@ -366,6 +389,28 @@ Result<void> MatroskaWriter::write_cues() {
   return out_->patch(segment_at_ + cues_at_, cues.bytes());
 }
 
+// RFC 9559 section 5.1.7; each ends where the next one begins.
+Result<void> MatroskaWriter::write_chapters() {
+  std::erase_if(chapters_, [end = end_ns()](const Chapter& chapter) { return chapter.start_ns >= end; });
+  if (chapters_.empty()) return {};
+  ebml::Writer atoms, edition, chapters, seek;
+  std::uint64_t uid = 0;
+  for (const Chapter& chapter : chapters_) {
+    ebml::Writer display, atom;
+    display.text(kChapString, chapter.text);
+    display.text(kChapLanguage, "und");
+    atom.uint(kChapterUid, ++uid);
+    atom.uint(kChapterTimeStart, static_cast<std::uint64_t>(chapter.start_ns));
+    atom.master(kChapterDisplay, display);
+    atoms.master(kChapterAtom, atom);
+  }
+  edition.master(kEditionEntry, atoms);
+  chapters.master(kChapters, edition);
+  write_seek(seek, kChapters, out_->position() - segment_at_);
+  if (auto patched = out_->patch(chapter_seek_at_, seek.bytes()); !patched) return patched;
+  return out_->append(chapters.bytes());
+}
+
 Result<void> MatroskaWriter::finish() {
   if (auto written = write_ready(INT64_MAX); !written) return written;
   end_cluster();
@@ -375,6 +420,7 @@ Result<void> MatroskaWriter::finish() {
     if (auto patched = out_->patch(segment_at_ + tracks_at_, list->bytes()); !patched) return patched;
   }
   if (auto written = write_cues(); !written) return written;
+  if (auto written = write_chapters(); !written) return written;
   std::array<std::byte, 8> field;
   store_be(field.data(), std::bit_cast<std::uint64_t>(static_cast<double>(end_ns()) / kMillisecond));
   if (auto written = out_->patch(duration_at_, field); !written) return written;

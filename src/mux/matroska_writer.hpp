@@ -64,6 +64,7 @@ class MatroskaWriter final : public Muxer {
   Result<void> close_duration(Track& track, std::int64_t next_ns);
   Result<void> write_cues();
   Result<void> patch_seek(std::uint64_t cues_at);
+  Result<void> write_chapters();
 
   std::unique_ptr<PublishedFile> out_;
   std::vector<Track> tracks_;
@@ -71,6 +72,8 @@ class MatroskaWriter final : public Muxer {
   std::uint64_t segment_at_ = 0;   // of the segment's data
   std::uint64_t duration_at_ = 0;  // of the Duration element's value
   std::uint64_t cue_seek_at_ = 0;  // of the Seek element that names the Cues
+  std::vector<Chapter> chapters_;
+  std::uint64_t chapter_seek_at_ = 0;  // of the one that names them
   std::uint64_t tracks_at_ = 0, cues_at_ = 0, cues_room_ = 0;
 
   bool in_cluster_ = false;

@@ -1,13 +1,16 @@
 #include "mux/mp4_header.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string>
+#include <string_view>
 
 #include "mux/date.hpp"
 
 namespace rtpx {
 namespace {
 
+constexpr std::size_t kMostChapters = 255;
 constexpr std::uint64_t kSecondsTo2001 = 35'430ULL * 86'400;  // since 1904
 constexpr std::array<std::int32_t, 9> kUpright{1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30};
 
@@ -30,14 +33,42 @@ void put_matrix(Mp4Boxes& out, const std::array<std::int32_t, 9>& matrix) {
   for (const std::int32_t value : matrix) out.put<std::int32_t>(value);
 }
 
-void put_text_tag(Mp4Boxes& out, const std::string& title) {
-  out.box("udta", [&] {
-    out.full_box("meta", 0, 0, [&] {
-      out.full_box("hdlr", 0, 0, [&] { out.zeros(4).text("mdirappl").zeros(9); });
-      out.box("ilst", [&] {
-        out.box("\xA9nam", [&] { out.box("data", [&] { out.put<std::uint32_t>(1).zeros(4).text(title); }); });
-      });
+/// The list that iTunes has made the custom: the title, and what has a name of its own.
+void put_texts(Mp4Boxes& out, const MuxHints& hints) {
+  const auto put_data = [&](const std::string& text) {
+    out.box("data", [&] { out.put<std::uint32_t>(1).zeros(4).text(text); });
+  };
+  out.full_box("meta", 0, 0, [&] {
+    out.full_box("hdlr", 0, 0, [&] { out.zeros(4).text("mdirappl").zeros(9); });
+    out.box("ilst", [&] {
+      if (!hints.title.empty()) out.box("\xA9nam", [&] { put_data(hints.title); });
+      for (const auto& [name, value] : hints.tags)
+        out.box("----", [&] {
+          out.full_box("mean", 0, 0, [&] { out.text("com.apple.iTunes"); });
+          out.full_box("name", 0, 0, [&] { out.text(name); });
+          put_data(value);
+        });
     });
+  });
+}
+
+/// As many octets of UTF-8 as fit, whole characters.
+std::string_view cut_text(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return text;
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0) == 0x80) --most;
+  return text.substr(0, most);
+}
+
+/// Nero's list of chapters, which no standard has and most players read.
+void put_chapters(Mp4Boxes& out, const std::vector<Chapter>& chapters) {
+  const std::size_t count = std::min(chapters.size(), kMostChapters);
+  out.full_box("chpl", 1, 0, [&] {
+    out.zeros(4).put<std::uint8_t>(static_cast<std::uint8_t>(count));
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::string_view text = cut_text(chapters[i].text, 255);
+      out.put<std::int64_t>(chapters[i].start_ns / 100);
+      out.put<std::uint8_t>(static_cast<std::uint8_t>(text.size())).text(text);
+    }
   });
 }
 
@@ -114,7 +145,12 @@ void Mp4Header::write(Mp4Boxes& out, const std::vector<const Mp4Track*>& tracks,
     });
     for (std::size_t i = 0; i < tracks.size(); ++i) write_track(out, *tracks[i], times[i], i);
     if (extends) extends(out);
-    if (!hints->title.empty()) put_text_tag(out, hints->title);
+    const bool has_texts = !hints->title.empty() || !hints->tags.empty();
+    if (!has_texts && hints->chapters.empty()) return;
+    out.box("udta", [&] {
+      if (has_texts) put_texts(out, *hints);
+      if (!hints->chapters.empty()) put_chapters(out, hints->chapters);
+    });
   });
 }
 

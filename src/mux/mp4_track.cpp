@@ -68,6 +68,8 @@ std::uint32_t sound_rate(CodecId codec, const StreamConfig& config) {
 
 Entry entry_of(const Mp4Track& track) {
   switch (track.codec) {
+    case CodecId::vp8:
+      return {"vp08", "vpcC"};
     case CodecId::vp9:
       return {"vp09", "vpcC"};
     case CodecId::av1:
@@ -101,7 +103,7 @@ Result<Mp4Track> Mp4Track::make(const OutputTrack& output, std::uint32_t movie_t
   if (is_video(*codec) && (config.width <= 0 || config.height <= 0))
     return fail(Errc::invalid_argument,
                 "the picture size of a track of " + output.mime_type + " is not known");
-  if (*codec == CodecId::vp9 && track.setup.empty())
+  if ((*codec == CodecId::vp8 || *codec == CodecId::vp9) && track.setup.empty())
     track.setup = make_vpcc({}, {config.width, config.height});
   if (*codec == CodecId::opus) {
     const auto head = opus_head(output);

@@ -44,26 +44,12 @@ std::uint32_t to_u32(std::int64_t value) {
 
 }  // namespace
 
-Result<std::unique_ptr<Muxer>> Mp4Writer::open(const std::filesystem::path& path,
-                                               const std::vector<OutputTrack>& tracks, const MuxHints& hints,
-                                               FileSystem& files) {
-  auto out = PublishedFile::create(path, files);
-  if (!out) return std::unexpected(out.error());
-  auto writer = std::make_unique<Mp4Writer>(std::move(*out), hints);
-  if (auto ready = writer->set_up(tracks); !ready) return std::unexpected(ready.error());
-  return writer;
-}
-
-Error Mp4Writer::named(const Error& error) const {
-  return {error.code, out_->path().string() + ": " + error.message};
-}
-
 Result<void> Mp4Writer::set_up(const std::vector<OutputTrack>& tracks) {
   timescale_ = mp4_timescale(tracks);
   bool avc = false;
   for (const OutputTrack& track : tracks) {
     auto made = Mp4Track::make(track, timescale_);
-    if (!made) return std::unexpected(named(made.error()));
+    if (!made) return failure(made.error());
     avc = avc || made->codec == CodecId::h264;
     tracks_.push_back({std::move(*made), {}, {}, {}});
   }
@@ -78,13 +64,10 @@ Result<void> Mp4Writer::set_up(const std::vector<OutputTrack>& tracks) {
 }
 
 Result<void> Mp4Writer::write(const Sample& sample) {
-  if (sample.track >= tracks_.size() || sample.time_ns < 0)
-    return fail(Errc::invalid_argument, out_->path().string() + ": a sample of track " +
-                                            std::to_string(sample.track) + " at " +
-                                            std::to_string(sample.time_ns) + " ns has no place in the file");
+  if (sample.track >= tracks_.size() || sample.time_ns < 0) return no_place(sample);
   Track& track = tracks_[sample.track];
   const auto data = track.header.payload(sample, joined_);
-  if (!data) return std::unexpected(named(data.error()));
+  if (!data) return failure(data.error());
   if (std::exchange(last_track_, sample.track) != sample.track) track.chunks.push_back({out_->position(), 0});
   ++track.chunks.back().samples;
   track.samples.push_back({mp4_ticks(sample.time_ns, track.header.timescale),
@@ -189,10 +172,12 @@ Mp4Boxes Mp4Writer::header(std::uint64_t moved_by, const std::vector<Decoding>& 
       const std::int64_t first = std::ranges::min(track.samples, {}, &Entry::time).time;
       const std::uint32_t own = track.header.timescale;
       const std::int64_t delay = mp4_ticks(track.header.delay_ns, own);
-      made.empty = mp4_rescale(first, own, timescale_);
-      made.media_time = first - decoding[i].times.front() + delay;
+      const std::int64_t begin = std::max(first, mp4_ticks(hints_.shown_from_ns, own));
+      made.empty = mp4_rescale(begin, own, timescale_) -
+                   mp4_rescale(mp4_ticks(hints_.shown_from_ns, own), own, timescale_);
+      made.media_time = begin - decoding[i].times.front() + delay;
       made.media_duration = decoding[i].end - decoding[i].times.front();
-      const std::int64_t shown = mp4_ticks(track.end.end_ns(), own) - first - delay;
+      const std::int64_t shown = mp4_ticks(track.end.end_ns(), own) - begin - delay;
       made.shown = std::max<std::int64_t>(mp4_rescale(shown, own, timescale_), 1);
       made.edits = made.empty > 0 || made.media_time > 0;
       duration = std::max(duration, made.empty + made.shown);
@@ -219,7 +204,12 @@ Result<void> Mp4Writer::finish() {
     head.put<std::uint32_t>(1).text("mdat").put<std::uint64_t>(media);
   if (auto patched = out_->patch(media_at_, head.bytes()); !patched) return patched;
   std::vector<Decoding> decoding;
-  for (Track& track : tracks_) decoding.push_back(decoding_of(track));
+  std::int64_t end = 0;
+  for (Track& track : tracks_) {
+    decoding.push_back(decoding_of(track));
+    end = std::max(end, track.end.end_ns());
+  }
+  std::erase_if(hints_.chapters, [end](const Chapter& chapter) { return chapter.start_ns >= end; });
   const std::size_t size = header(0, decoding).size();  // offsets have the same width wherever they point
   if (size > 1U << 30) return fail(Errc::unsupported, out_->path().string() + ": too long for an MP4 file");
   if (auto moved = out_->insert(media_at_, header(size, decoding).bytes()); !moved) return moved;

@@ -4,21 +4,17 @@
 #include <vector>
 
 #include "mux/mp4_header.hpp"
+#include "mux/mp4_muxer.hpp"
 #include "mux/mp4_track.hpp"
 #include "mux/presentation_end.hpp"
-#include "mux/published_file.hpp"
 
 namespace rtpx {
 
 /// MP4 with its index in front: the media are written as they come, and moved once to make room for the
 /// header, which is known at the end. Memory: 16 bytes a sample, and the header while it is made.
-class Mp4Writer final : public Muxer {
+class Mp4Writer final : public Mp4Muxer {
  public:
-  [[nodiscard]] static Result<std::unique_ptr<Muxer>> open(const std::filesystem::path& path,
-                                                           const std::vector<OutputTrack>& tracks,
-                                                           const MuxHints& hints, FileSystem& files);
-  Mp4Writer(std::unique_ptr<PublishedFile> out, const MuxHints& hints)
-      : out_(std::move(out)), hints_(hints) {}
+  Mp4Writer(std::unique_ptr<PublishedFile> out, const MuxHints& hints) : Mp4Muxer(std::move(out), hints) {}
   Result<void> write(const Sample& sample) override;
   Result<void> finish() override;
 
@@ -44,15 +40,12 @@ class Mp4Writer final : public Muxer {
     std::int64_t end = 0;
   };
 
-  Result<void> set_up(const std::vector<OutputTrack>& tracks);
+  Result<void> set_up(const std::vector<OutputTrack>& tracks) override;
   [[nodiscard]] Decoding decoding_of(Track& track) const;
   [[nodiscard]] Mp4Boxes header(std::uint64_t moved_by, const std::vector<Decoding>& decoding) const;
   static void write_tables(Mp4Boxes& out, const Track& track, const Decoding& decoding,
                            std::uint64_t moved_by);
-  [[nodiscard]] Error named(const Error& error) const;
 
-  std::unique_ptr<PublishedFile> out_;
-  MuxHints hints_;
   std::uint32_t timescale_ = 0;
   std::vector<Track> tracks_;
   std::size_t last_track_ = SIZE_MAX;

@@ -30,9 +30,9 @@ Result<std::unique_ptr<Muxer>> open_muxer(Format format, const std::filesystem::
     case Format::mkv:
       return MatroskaWriter::open(format, path, tracks, hints, files);
     case Format::mp4:
-      return Mp4Writer::open(path, tracks, hints, files);
+      return Mp4Muxer::open<Mp4Writer>(path, tracks, hints, files);
     case Format::fmp4:
-      return Fmp4Writer::open(path, tracks, hints, files);
+      return Mp4Muxer::open<Fmp4Writer>(path, tracks, hints, files);
     case Format::ogg:
       return OggWriter::open(path, tracks[0], hints, files);
     case Format::wav:

@@ -42,12 +42,24 @@ struct Sample {
   const StreamConfig* new_config = nullptr;  ///< set when the stream's configuration changes with this sample
 };
 
+/// A part of the file with a name, up to the next one.
+struct Chapter {
+  std::int64_t start_ns = 0;  ///< from the file's start
+  std::string text;           ///< UTF-8
+};
+
 /// What the plan knows before the first sample, so that sizes and cues need no second pass over the file.
 struct MuxHints {
-  std::int64_t duration_ns = 0;  ///< of the whole file, exact where the plan knows it
+  std::int64_t duration_ns = 0;    ///< of the whole file, exact where the plan knows it
+  std::int64_t shown_from_ns = 0;  ///< MP4: players begin to show the file there (an edit list)
   std::uint64_t cue_points = 0;  ///< upper bound on the number of video keyframes; 0 where there is no video
   std::string title;
+  /// Names and values besides, UTF-8, such as {"KEYWORDS", "daily,team"}; of the containers that have chapters, and Ogg.
+  std::vector<std::pair<std::string, std::string>> tags;
   std::string date_utc;  ///< ISO 8601, when the recording began; empty: unknown
+  /// By time. Of Matroska, WebM and MP4, which has at most 255 of 255 bytes; other formats have none. What begins
+  /// after the end is left out.
+  std::vector<Chapter> chapters;
 };
 
 /// Writes one file under a temporary name beside `path` and renames it when finished (durably). Destroying an

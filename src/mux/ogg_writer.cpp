@@ -32,12 +32,20 @@ std::uint32_t crc(std::uint32_t value, Bytes bytes) {
   return value;
 }
 
+// A field's name is printable ASCII without '='.
+std::string vorbis_name(std::string name) {
+  for (char& c : name)
+    if (c < 0x20 || c > 0x7D || c == '=') c = '_';
+  return name;
+}
+
 // The vendor and the comments of Vorbis, in their common form.
 void put_comments(LittleEndian& out, const MuxHints& hints) {
   const std::string vendor = std::string("rtpx ") + version();
   out.put<std::uint32_t>(static_cast<std::uint32_t>(vendor.size())).text(vendor);
   std::vector<std::string> comments;
   if (!hints.title.empty()) comments.push_back("TITLE=" + hints.title);
+  for (const auto& [name, value] : hints.tags) comments.push_back(vorbis_name(name) + "=" + value);
   if (!hints.date_utc.empty()) comments.push_back("DATE=" + hints.date_utc);
   out.put<std::uint32_t>(static_cast<std::uint32_t>(comments.size()));
   for (const std::string& comment : comments)

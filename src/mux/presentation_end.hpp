@@ -35,6 +35,12 @@ class PresentationEnd {
     return std::max(known_end_ns_, latest_ns_[0] + last_length_ns());
   }
 
+  /// base/archive.hpp
+  template <class Archive>
+  void archive(Archive& with) {
+    with(known_end_ns_, latest_ns_);
+  }
+
  private:
   [[nodiscard]] std::int64_t step(std::size_t at) const {
     return latest_ns_[at + 1] < 0 ? 0 : latest_ns_[at] - latest_ns_[at + 1];

@@ -48,9 +48,9 @@ PublishedFile::~PublishedFile() {
   if (!published_) (void)files_->remove(temporary_);
 }
 
-std::unexpected<Error> PublishedFile::failure(Error error) {
+Unexpected<Error> PublishedFile::failure(Error error) {
   if (!failed_) failed_ = std::move(error);
-  return std::unexpected(*failed_);
+  return Unexpected<Error>(*failed_);
 }
 
 std::span<std::byte> PublishedFile::place(std::uint64_t position, std::size_t bytes) {

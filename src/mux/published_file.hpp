@@ -58,7 +58,7 @@ class PublishedFile final : public ByteSink {
   void preallocate(std::uint64_t end);
   /// The buffer from `position` to the end of its block at most.
   [[nodiscard]] std::span<std::byte> place(std::uint64_t position, std::size_t bytes);
-  std::unexpected<Error> failure(Error error);
+  Unexpected<Error> failure(Error error);
 
   FileSystem* files_;
   std::filesystem::path path_, temporary_;

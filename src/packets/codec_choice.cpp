@@ -46,7 +46,7 @@ class Watched {
 };
 
 Result<CodecChoice> recognise(const TrackFiles& files) {
-  auto reader = RecordReader::open(files.rtp);
+  auto reader = RecordReader::open(files.rtp, RecordReader::Content::rtp, {}, files.source);
   if (!reader) return std::unexpected(reader.error());
   std::map<std::uint8_t, std::unique_ptr<Watched>> watched;
   const auto all_sure = [&] {
@@ -164,7 +164,7 @@ class NamelessType {
 
 Result<std::vector<Codec>> recognise_types(const TrackFiles& files, const std::set<std::uint8_t>& types,
                                            const std::vector<Codec>& known, const std::stop_token& stop) {
-  auto reader = RecordReader::open(files.rtp);
+  auto reader = RecordReader::open(files.rtp, RecordReader::Content::rtp, {}, files.source);
   if (!reader) return std::unexpected(reader.error());
   const PayloadTypes roles(known);
   std::map<std::uint8_t, NamelessType> found;

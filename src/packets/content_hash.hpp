@@ -9,12 +9,15 @@
 
 namespace rtpx {
 
+[[nodiscard]] inline std::uint32_t hash_of_time(std::uint32_t timestamp) noexcept {
+  return timestamp * 0x9E3779B1U;
+}
+
 /// Tells whether two packets with the same number carry the same: a hash of the time, the type, and the ends
 /// of the payload. Header extensions, which change from copy to copy, are left out. Never 0.
 [[nodiscard]] inline std::uint32_t content_hash(const RtpPacket& packet, const MediaPayload& media) noexcept {
   constexpr std::size_t kEnd = 32;  // bytes of the payload's front and back
-  std::uint64_t hash =
-      std::uint64_t{packet.timestamp} << 32 | std::uint64_t{media.payload_type} << 24 | media.payload.size();
+  std::uint64_t hash = std::uint64_t{media.payload_type} << 24 | media.payload.size();
   const auto mix = [&](Bytes bytes) {
     while (!bytes.empty()) {
       const std::size_t size = std::min<std::size_t>(8, bytes.size());
@@ -26,8 +29,13 @@ namespace rtpx {
   };
   mix(media.payload.first(std::min(kEnd, media.payload.size())));
   if (media.payload.size() > kEnd) mix(media.payload.last(std::min(kEnd, media.payload.size() - kEnd)));
-  const auto folded = static_cast<std::uint32_t>(hash ^ hash >> 32);
+  const auto folded = static_cast<std::uint32_t>(hash ^ hash >> 32) ^ hash_of_time(packet.timestamp);
   return folded == 0 ? 1 : folded;
+}
+
+/// The hash of the same payload, whatever its time.
+[[nodiscard]] inline std::uint32_t timeless_hash(std::uint32_t content, std::uint32_t timestamp) noexcept {
+  return content ^ hash_of_time(timestamp);
 }
 
 }  // namespace rtpx

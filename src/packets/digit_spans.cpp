@@ -7,15 +7,15 @@
 namespace rtpx {
 namespace {
 
-constexpr std::size_t kMostSources = 64;
-constexpr std::size_t kMostBegun = 8;
+constexpr std::size_t kMostDigitSources = 64;
+constexpr int kLateNumbers = 100;  // what is behind by more is of a source that begins anew
 
 }  // namespace
 
 void DigitSpans::push(const Packet& packet) {
   auto found = sources_.find(packet.ssrc);
   if (found == sources_.end()) {
-    if (sources_.size() >= kMostSources) return;
+    if (sources_.size() >= kMostDigitSources) return;
     found = sources_
                 .try_emplace(packet.ssrc, [this, ssrc = packet.ssrc](
                                               const KeyPress& press) { note(sources_.at(ssrc), press); })
@@ -26,27 +26,29 @@ void DigitSpans::push(const Packet& packet) {
       packet.place ? std::optional(packet.place->segment) : std::nullopt;
   if (segment != source.segment) {  // its times begin anew
     source.presses.flush();
-    source.begun.clear();
     source.times.reset();
     source.newest = INT64_MIN;
+    source.newest_sequence.reset();
     source.segment = segment;
   }
+  if (source.newest_sequence) {
+    const int step = static_cast<std::int16_t>(packet.sequence - *source.newest_sequence);
+    if (step < 0 && step >= -kLateNumbers) return;
+  }
+  source.newest_sequence = packet.sequence;
+  source.clock_rate = packet.clock_rate;
   const std::int64_t timestamp = packet.place ? packet.place->timestamp : source.times(packet.timestamp);
   if (timestamp < source.newest) return;
   source.newest = timestamp;
-  source.begun.try_emplace(timestamp,
-                           DigitSpan{packet.place, packet.receive_ms, packet.clock_rate, KeyPress{}});
-  source.presses.push({.timestamp = timestamp, .marker = packet.marker, .payload = packet.payload});
-  while (source.begun.size() > kMostBegun) source.begun.erase(std::prev(source.begun.end(), 2));
+  source.presses.push({.timestamp = timestamp, .marker = packet.marker, .payload = packet.payload},
+                      packet.receive_ms);
 }
 
 void DigitSpans::note(Source& source, const KeyPress& press) {
-  const auto begun = source.begun.find(press.timestamp);
-  if (begun == source.begun.end()) return;
-  DigitSpan span = begun->second;
-  span.press = press;
-  std::erase_if(source.begun, [&](const auto& entry) { return entry.first < source.newest; });
-  if (out_.size() < kMaxListed) out_.push_back(span);
+  if (out_.size() >= kMaxListed) return;
+  DigitSpan span{std::nullopt, press.receive_ms, source.clock_rate, press};
+  if (source.segment) span.place = DigitSpan::Place{*source.segment, press.timestamp};
+  out_.push_back(span);
 }
 
 void DigitSpans::finish() {

@@ -31,6 +31,7 @@ class DigitSpans {
 
   struct Packet {
     std::uint32_t ssrc = 0, timestamp = 0, clock_rate = 0;
+    std::uint16_t sequence = 0;
     bool marker = false;
     std::int64_t receive_ms = 0;
     std::optional<DigitSpan::Place> place;
@@ -46,8 +47,9 @@ class DigitSpans {
     KeyPresses presses;
     TimestampUnwrapper times;
     std::int64_t newest = INT64_MIN;  // what comes later of an older event is passed over
+    std::optional<std::uint16_t> newest_sequence;
     std::optional<std::size_t> segment;
-    std::map<std::int64_t, DigitSpan> begun;  // by the time of its first packet; few
+    std::uint32_t clock_rate = 0;
   };
   void note(Source& source, const KeyPress& press);
 

@@ -1,82 +1,103 @@
 #include "packets/encrypted_frames.hpp"
 
 #include <algorithm>
-#include <array>
 
+#include "e2ee/key_indexes.hpp"
 #include "packets/limits.hpp"
 
 namespace rtpx {
 namespace {
 
-constexpr std::size_t kIv = 12, kTrailer = kIv + 2;
-constexpr std::size_t kMostEscaped = kTrailer + kTrailer / 2;  // a byte of escape for two at most
+constexpr unsigned kRelayProof = 3;  // frames
 
-/// The last kTrailer bytes with emulation prevention bytes (H.264 section 7.4.1) taken out; false: there are
-/// fewer.
-bool unescaped_tail(Bytes payload, std::array<std::byte, kTrailer>& out) {
-  const Bytes tail = payload.last(std::min(payload.size(), kMostEscaped + 2));
-  std::array<std::byte, kMostEscaped + 2> plain{};
-  std::size_t size = 0;
-  int zeros = 0;
-  for (const std::byte byte : tail) {
-    if (zeros >= 2 && byte == std::byte{3}) {
-      zeros = 0;
-      continue;
-    }
-    zeros = byte == std::byte{0} ? zeros + 1 : 0;
-    plain[size++] = byte;
-  }
-  if (size < kTrailer) return false;
-  std::copy_n(plain.begin() + static_cast<std::ptrdiff_t>(size - kTrailer), kTrailer, out.begin());
-  return true;
+bool is_own(const FrameTrailer& trailer, const RtpPacket& packet) noexcept {
+  return trailer.ssrc == packet.ssrc && trailer.timestamp == packet.timestamp;
 }
 
 }  // namespace
 
 bool ends_encrypted(const RtpPacket& packet) noexcept {
-  if (packet.payload.size() < kTrailer) return false;
-  const std::byte* at = packet.payload.data() + packet.payload.size() - kTrailer;
-  return at[kIv] == std::byte{kIv} && load_be<std::uint32_t>(at) == packet.ssrc &&
-         load_be<std::uint32_t>(at + 4) == packet.timestamp;
-}
-
-std::optional<EncryptedFrames::Trailer> EncryptedFrames::trailer_of(const RtpPacket& packet, bool escaped) {
-  if (packet.payload.size() < kTrailer) return std::nullopt;
-  const auto read = [&](const std::byte* at) -> std::optional<Trailer> {
-    if (at[kIv] != std::byte{kIv} || load_be<std::uint32_t>(at) != packet.ssrc ||
-        load_be<std::uint32_t>(at + 4) != packet.timestamp)
-      return std::nullopt;
-    return Trailer{load_be<std::uint32_t>(at + 8), u8(at[kIv + 1])};
-  };
-  if (const auto found = read(packet.payload.data() + packet.payload.size() - kTrailer)) return found;
-  std::array<std::byte, kTrailer> tail{};
-  return escaped && unescaped_tail(packet.payload, tail) ? read(tail.data()) : std::nullopt;
+  const auto trailer = parse_frame_trailer(packet.payload);
+  return trailer && is_own(*trailer, packet);
 }
 
 void EncryptedFrames::push(std::size_t segment, std::int64_t timestamp, const RtpPacket& packet, bool escaped,
-                           bool whole) {
-  const auto trailer = trailer_of(packet, escaped);
-  if (!trailer) {
-    // Plain, or the middle of a frame. Only a whole plain frame behind the span ends it.
-    if (whole && open_ && !packet.payload.empty() &&
-        (segment != out_.back().segment || timestamp > out_.back().to_timestamp))
-      open_ = false;
+                           bool whole, Bytes start) {
+  const Bytes frame = without_frame_metadata(packet.payload);
+  auto trailer = parse_frame_trailer(frame);
+  if (escaped && !(trailer && is_own(*trailer, packet))) trailer = parse_escaped_frame_trailer(frame);
+  if (trailer && (is_own(*trailer, packet) || agrees(*trailer, timestamp, packet))) {
+    note_trailer(segment, timestamp, *trailer);
     return;
   }
+  if (!start.empty()) note_run(segment, timestamp, start);
+  // Plain, or the middle of a frame. Only a whole plain frame behind the span ends it.
+  if (whole && open_ && !packet.payload.empty() &&
+      (segment != out_.back().segment || timestamp > out_.back().to_timestamp))
+    open_ = false;
+}
+
+bool EncryptedFrames::agrees(const FrameTrailer& trailer, std::int64_t timestamp, const RtpPacket& packet) {
+  const std::uint32_t ahead = trailer.timestamp - packet.timestamp;
+  if (relayed_.frames == 0 || relayed_.ssrc != trailer.ssrc || relayed_.ahead != ahead)
+    relayed_ = {trailer.ssrc, ahead, 1, timestamp, timestamp};
+  else if (timestamp > relayed_.to_timestamp) {
+    ++relayed_.frames;
+    relayed_.to_timestamp = timestamp;
+  }
+  return relayed_.frames >= kRelayProof;
+}
+
+void EncryptedFrames::note_trailer(std::size_t segment, std::int64_t timestamp, const FrameTrailer& trailer) {
   if (!open_ || out_.back().segment != segment) {
     if (out_.size() == kMaxListed) return;
-    out_.push_back({segment, timestamp, timestamp, 0, {}, false});
+    out_.push_back({segment, timestamp, timestamp, 0, {}, E2eeFormat::livekit});
+    in_run_ = false;
+    if (relayed_.frames == kRelayProof && relayed_.to_timestamp == timestamp) {  // those that proved it
+      out_.back().from_timestamp = relayed_.from_timestamp;
+      out_.back().frames = kRelayProof - 1;
+    }
     open_ = true;
     last_word_.reset();
   }
   EncryptedSpan& span = out_.back();
   if (span.frames == 0 || timestamp != last_timestamp_) ++span.frames;
-  if (last_word_ && timestamp > last_timestamp_ && trailer->third_word == *last_word_ + 1) span.jitsi = true;
-  last_word_ = trailer->third_word;
+  if (last_word_ && timestamp > last_timestamp_ && trailer.third_word == *last_word_ + 1)
+    span.format = E2eeFormat::jitsi;
+  last_word_ = trailer.third_word;
   last_timestamp_ = timestamp;
   span.from_timestamp = std::min(span.from_timestamp, timestamp);
   span.to_timestamp = std::max(span.to_timestamp, timestamp);
-  span.key_indexes.set(trailer->key_index);
+  note_key_index(span.key_indexes, trailer.key_index);
+}
+
+// A header of one format may be one of the other's too, for a while: the longer run is right.
+void EncryptedFrames::note_run(std::size_t segment, std::int64_t timestamp, Bytes start) {
+  const SFrameRun* best = nullptr;
+  for (SFrameRun& run : runs_) {
+    const std::uint64_t before = run.frames();
+    run.push(segment, timestamp, start);
+    if (run.proven() && run.frames() > before && (best == nullptr || run.frames() >= best->frames()))
+      best = &run;
+  }
+  if (best == nullptr) return;
+  const bool goes_on =
+      in_run_ && out_.back().segment == segment &&
+      (best->from_timestamp() <= out_.back().to_timestamp || out_.back().format == best->format()) &&
+      best->from_timestamp() >= out_.back().from_timestamp;
+  if (!goes_on) {
+    if (out_.size() == kMaxListed) return;
+    out_.push_back({segment, best->from_timestamp(), 0, 0, {}, best->format()});
+    in_run_ = true;
+    frames_before_ = 0;
+  } else if (best->from_timestamp() > out_.back().to_timestamp) {  // with another key
+    frames_before_ = out_.back().frames;
+  }
+  EncryptedSpan& span = out_.back();
+  span.format = best->format();
+  span.to_timestamp = best->to_timestamp();
+  span.frames = frames_before_ + best->frames();
+  note_key_index(span.key_indexes, best->key_id());
 }
 
 }  // namespace rtpx

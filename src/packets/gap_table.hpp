@@ -14,6 +14,10 @@ class GapTable {
     std::int64_t first = 0;
     std::uint32_t count = 0;           ///< 0: filled
     std::int64_t timestamp_after = 0;  ///< unwrapped RTP time of the packet that showed the gap
+    template <class Archive>
+    void archive(Archive& with) {
+      with(first, count, timestamp_after);
+    }
   };
 
   /// `first` must be beyond every gap opened before.
@@ -30,6 +34,12 @@ class GapTable {
 
   [[nodiscard]] std::uint64_t missing_count() const noexcept { return missing_; }
   [[nodiscard]] std::span<const Gap> gaps() const noexcept { return gaps_; }
+
+  /// base/archive.hpp
+  template <class Archive>
+  void archive(Archive& with) {
+    with(gaps_, missing_);
+  }
 
  private:
   [[nodiscard]] std::vector<Gap>::const_iterator find(std::int64_t sequence) const noexcept;

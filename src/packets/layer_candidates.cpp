@@ -40,6 +40,10 @@ void LayerScanner::consider(const Arrival& arrival) {
       if (candidate_->arrivals.size() < kMostCandidates) return;
       return candidate_->kind == Candidate::Kind::other_content ? discard_candidate() : confirm_candidate();
     }
+    if (bridges(before, arrival)) {
+      confirm_candidate();
+      return judge(arrival);
+    }
     discard_candidate();
   }
   candidate_ = candidate_of(arrival);
@@ -79,6 +83,15 @@ bool LayerScanner::goes_on(const Arrival& before, const Arrival& arrival) const 
   const std::int64_t time_ms = std::int64_t{time_step} * 1000 / before.clock_rate;
   const std::int64_t arrival_ms = arrival.receive_ms - before.receive_ms;
   return step != 0 && step >= -50 && step <= 500 && time_ms >= -1'000 && time_ms <= arrival_ms + 10'000;
+}
+
+// A sender that changes its SSRC again after one packet: the numbers go on over both changes, whatever its
+// times are.
+bool LayerScanner::bridges(const Arrival& before, const Arrival& arrival) const {
+  const auto next = [](std::int64_t number) { return static_cast<std::uint16_t>(number + 1); };
+  return candidate_->kind == Candidate::Kind::foreign && candidate_->arrivals.size() == 1 &&
+         before.ssrc != current().ssrc && before.ssrc != arrival.ssrc &&
+         before.sequence == next(current().line.highest()) && arrival.sequence == next(before.sequence);
 }
 
 // Two packets that agree say more than a line that is silent; one that goes on must be outnumbered. A wrong
@@ -125,7 +138,8 @@ void LayerScanner::confirm_candidate() {
   for (std::size_t i = 1; i < candidate.arrivals.size(); ++i) judge(candidate.arrivals[i]);
 }
 
-// Strays. One whose number is the line's has a wrong time only: it stands between its neighbours.
+// Strays. One that the line has come to is late; one whose number alone is the line's has a wrong time: it
+// stands between its neighbours.
 void LayerScanner::discard_candidate() {
   const Candidate candidate = std::move(*candidate_);
   candidate_.reset();
@@ -137,6 +151,13 @@ void LayerScanner::discard_candidate() {
   for (std::size_t i = 0; i < candidate.arrivals.size(); ++i) {
     const Arrival& arrival = candidate.arrivals[i];
     if (i > 0) number += static_cast<std::int16_t>(arrival.sequence - candidate.arrivals[i - 1].sequence);
+    if (candidate.kind == Candidate::Kind::leap) {
+      const auto place = segment.line.fit(arrival.sequence, arrival.timestamp, arrival.receive_ms);
+      if (place.fit == SequenceTracker::Fit::late) {
+        take_late(segment, arrival, place);
+        continue;
+      }
+    }
     if (!candidate.next_number || !segment.line.gaps().missing(number)) {
       ++(beside ? out_.parallel_packets : out_.malformed_packets);
       continue;
@@ -157,7 +178,7 @@ void LayerScanner::discard_candidate() {
 void LayerScanner::hold(const Arrival& arrival, const SequenceTracker::Place& place) {
   const auto follows = [&](const Arrival& before) {
     const auto step = static_cast<std::int16_t>(arrival.sequence - before.sequence);
-    return step >= 0 && step <= kNearNumbers;
+    return step >= 0 && step <= kNearNumbers && arrival.receive_ms - before.receive_ms < kSilentMs;
   };
   const bool copy = place.fit == SequenceTracker::Fit::duplicate;
   if (copy && held_.empty() && last_copy_ && follows(*last_copy_)) {  // of a line of copies
@@ -171,10 +192,25 @@ void LayerScanner::hold(const Arrival& arrival, const SequenceTracker::Place& pl
   const std::size_t anew = spoken_anew();
   if (anew == 0) return;
   settle_held(held_.size() - anew);
+  auto packets = std::exchange(held_, {});
+  if (candidate_ && belongs_to(packets.front())) {
+    packets.insert(packets.begin(), candidate_->arrivals.begin(), candidate_->arrivals.end());
+    std::ranges::sort(packets, {}, &Arrival::record);
+    candidate_.reset();
+  }
   if (candidate_) discard_candidate();
-  const auto packets = std::exchange(held_, {});
   open_segment(packets.front(), SegmentStart::sequence_restart);
   for (std::size_t i = 1; i < packets.size(); ++i) judge(packets[i]);
+}
+
+// Whether the candidate, which differs from what had its numbers, is of the source that begins anew with this
+// packet.
+bool LayerScanner::belongs_to(const Arrival& anew) const {
+  const Arrival& first = candidate_->arrivals.front();
+  const auto step = static_cast<std::int16_t>(anew.sequence - first.sequence);
+  return candidate_->kind == Candidate::Kind::other_content && candidate_->line_packets == 0 &&
+         first.ssrc == anew.ssrc && std::abs(step) <= static_cast<int>(kMostHeld) &&
+         anew.receive_ms - first.receive_ms < kSilentMs;
 }
 
 // How many of the packets held last come one after the other as fast as they play, most of them with a number

@@ -1,5 +1,6 @@
 // What repair gives back, put into the lines.
 
+#include <algorithm>
 #include <utility>
 
 #include "packets/content_hash.hpp"
@@ -12,7 +13,7 @@ namespace {
 constexpr std::int64_t kEarlyNumbers = 3'000;  // that what is given back may be ahead of its line
 constexpr std::int64_t kEarlyMs = 1'000;
 constexpr std::size_t kMostEarly = 4'096;
-constexpr std::size_t kMostWaiting = 64;
+constexpr std::size_t kMostRepairsWaiting = 64;
 
 }  // namespace
 
@@ -33,7 +34,7 @@ void LayerScanner::on_repaired(const Repaired& repaired) {
   SequenceTracker::Place place;
   const Segment* segment = line_of(given, place);
   const bool waits = segment == nullptr || far_behind(*segment, place);
-  if (waits && waiting_.size() < kMostWaiting)
+  if (waits && waiting_.size() < kMostRepairsWaiting)
     waiting_.push_back(given);
   else
     (void)place_repaired(given);
@@ -81,9 +82,10 @@ Segment* LayerScanner::line_of(const Waiting& packet, SequenceTracker::Place& pl
 bool LayerScanner::needed(const Waiting& packet) {
   SequenceTracker::Place place;
   const Segment* segment = line_of(packet, place);
-  if (segment == nullptr) return waiting_.size() < kMostWaiting;
+  if (segment == nullptr) return waiting_.size() < kMostRepairsWaiting;
+  if (sent_in_pause(*segment, place)) return false;
   if (far_behind(*segment, place))
-    return waiting_.size() < kMostWaiting || place.fit == SequenceTracker::Fit::late;
+    return waiting_.size() < kMostRepairsWaiting || place.fit == SequenceTracker::Fit::late;
   if (place.fit == SequenceTracker::Fit::duplicate) return false;
   return place.fit == SequenceTracker::Fit::late ||
          (!segment->given_early.contains(place.sequence) && segment->given_early.size() < kMostEarly);
@@ -92,15 +94,28 @@ bool LayerScanner::needed(const Waiting& packet) {
 bool LayerScanner::place_repaired(const Waiting& packet) {
   SequenceTracker::Place place;
   Segment* segment = line_of(packet, place);
-  if (segment == nullptr) return false;
+  if (segment == nullptr || sent_in_pause(*segment, place)) return false;
   if (place.fit == SequenceTracker::Fit::ahead) {
     segment->given_early[place.sequence] = {packet.where, place.timestamp, packet.source, packet.content};
   } else if (place.fit == SequenceTracker::Fit::late) {
+    if (was_heard(*segment, place, packet)) return true;
     if (place.timestamp < segment->line.first_timestamp())
       segment->clock.add_packet(place.timestamp, receive_ms_, place.sequence);
     fill(*segment, place, {packet.where, place.timestamp, packet.source, packet.content});
   }
   return true;
+}
+
+void LayerScanner::remember_tail(const Arrival& arrival) {
+  if (!arrival.media || !repairs_) return;
+  tail_[next_tail_++ % kTail] = timeless_hash(arrival.content, arrival.timestamp);
+}
+
+// RED of a source that has begun anew may still repeat what it sent before, under its old numbers.
+bool LayerScanner::was_heard(const Segment& segment, const SequenceTracker::Place& place,
+                             const Waiting& packet) const {
+  return packet.source == RepairSource::red && &segment == &current() && place.sequence < segment.line.first() &&
+         std::ranges::find(tail_before_, timeless_hash(packet.content, packet.timestamp)) != tail_before_.end();
 }
 
 void LayerScanner::fill(Segment& segment, const SequenceTracker::Place& place, const Segment::Early& packet) {

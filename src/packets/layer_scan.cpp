@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "codec/telephone_event.hpp"
+#include "codec/vp8.hpp"
+#include "codec/vp9.hpp"
 #include "packets/content_hash.hpp"
 #include "packets/layer_scan_limits.hpp"
 #include "packets/play_time.hpp"
@@ -42,6 +44,8 @@ const char* to_string(SegmentStart why) noexcept {
       return "timestamp_jump";
     case SegmentStart::clock_rate:
       return "clock_rate";
+    case SegmentStart::resumed:
+      return "resumed";
   }
   return "start";
 }
@@ -107,6 +111,7 @@ void LayerScanner::note_event(const RtpPacket& packet, const MediaPayload& media
       .ssrc = packet.ssrc,
       .timestamp = packet.timestamp,
       .clock_rate = codec != nullptr && codec->clock_rate > 0 ? codec->clock_rate : 8'000,
+      .sequence = packet.sequence_number,
       .marker = packet.marker,
       .receive_ms = receive_ms_,
       .payload = media.payload};
@@ -144,7 +149,7 @@ LayerScanner::Arrival LayerScanner::describe(const RtpPacket& packet, const Medi
     arrival.size =
         keyframe_size(hint_by_type_[media.payload_type & 0x7F], media.payload).value_or(PictureSize{});
   arrival.content = content_hash(packet, media);
-  if (context_.kind == MediaKind::audio && codec != nullptr &&
+  if (context_.kind == MediaKind::audio && codec != nullptr && !ends_encrypted(packet) &&
       (out_.segments.empty() || out_.segments.back()->clock.wants_durations()))
     arrival.play_ns = play_time_ns(*codec, media.payload);
   if (capture_time_id_)
@@ -156,6 +161,7 @@ LayerScanner::Arrival LayerScanner::describe(const RtpPacket& packet, const Medi
 // Finds the line that a packet belongs to: the newest first.
 void LayerScanner::judge(const Arrival& arrival) {
   if (arrival.number_only) return note_number(arrival);
+  if (resumes(arrival)) return resume(arrival);
   if (out_.segments.empty()) {
     if (arrival.media) open_segment(arrival, SegmentStart::start);
     return;
@@ -164,6 +170,22 @@ void LayerScanner::judge(const Arrival& arrival) {
   for (std::size_t back = 1; back <= std::min(count, kLiveSegments); ++back)
     if (offer(count - back, arrival)) return;
   consider(arrival);
+}
+
+// What a pause has left out is not lost: the source goes on in a segment of its own.
+bool LayerScanner::resumes(const Arrival& arrival) {
+  for (; next_pause_ < context_.pauses.size() &&
+         arrival.receive_ms > context_.pauses[next_pause_].from_ms;
+       ++next_pause_)
+    paused_ = !out_.segments.empty();
+  return paused_ && arrival.media && arrival.ssrc == current().ssrc && out_.segments.size() < kMaxSegments;
+}
+
+void LayerScanner::resume(const Arrival& arrival) {
+  if (candidate_) discard_candidate();
+  settle_held(held_.size());
+  current().given_early.clear();
+  open_segment(arrival, SegmentStart::resumed);
 }
 
 void LayerScanner::note_number(const Arrival& arrival) {
@@ -187,6 +209,10 @@ bool LayerScanner::offer(std::size_t index, const Arrival& arrival) {
   using Fit = SequenceTracker::Fit;
   if (place.fit == Fit::foreign) return false;
   const bool newest = index + 1 == out_.segments.size();
+  if (place.fit == Fit::late && sent_in_pause(segment, place)) {
+    ++out_.duplicates;
+    return true;
+  }
   if (!newest && long_over(segment, arrival)) return false;
   if (place.fit == Fit::ahead && newest &&
       (older_line_wants(arrival.ssrc, arrival.sequence, arrival.timestamp, place) || leaps(arrival, place)))
@@ -331,10 +357,10 @@ void LayerScanner::take_ahead(Segment& segment, const Arrival& arrival, const Se
   ++segment.packets;
   count(arrival);
   if (!arrival.media) return;
+  remember_tail(arrival);
   segment.clock.add_packet(place.timestamp, arrival.receive_ms, place.sequence, arrival.play_ns);
   if (arrival.capture_ntp_ns) segment.clock.add_capture_time(place.timestamp, *arrival.capture_ntp_ns);
-  if (!segment.reports.empty() && segment.reports.front().receive_ms <= arrival.receive_ms)
-    feed_reports(segment, arrival.receive_ms);
+  feed_reports(segment, arrival.receive_ms);
 }
 
 void LayerScanner::note_quiet(const Segment& segment, const Arrival& arrival,
@@ -350,16 +376,18 @@ void LayerScanner::open_segment(const Arrival& arrival, SegmentStart why) {
                                            arrival.receive_ms, arrival.content);
   segment->ssrc = arrival.ssrc;
   segment->why = why;
+  segment->after_pause = std::exchange(paused_, false);
   segment->first_record = arrival.record;
   segment->packets = 1;
+  segment->first_receive_ms = arrival.receive_ms;
   segment->cname = context_.rtcp->cname(arrival.ssrc);
   const auto same_source = std::find_if(out_.segments.rbegin(), out_.segments.rend(),
                                         [&](const auto& s) { return s->ssrc == arrival.ssrc; });
   if (same_source == out_.segments.rend()) {
-    segment->reports = context_.rtcp->reports(arrival.ssrc);
+    segment->reports = &context_.rtcp->reports(arrival.ssrc);
   } else {
-    segment->reports = (*same_source)->reports;
-    (*same_source)->reports = {};
+    segment->reports = std::exchange((*same_source)->reports, nullptr);
+    segment->next_report = (*same_source)->next_report;
   }
   if (!out_.segments.empty()) {
     if (last_seen_ms_.size() >= kMostSeen)
@@ -370,8 +398,15 @@ void LayerScanner::open_segment(const Arrival& arrival, SegmentStart why) {
                        current().line.highest_timestamp()};
   }
   out_.segments.push_back(std::move(segment));
-  if (out_.segments.size() > kLiveSegments)
-    out_.segments[out_.segments.size() - kLiveSegments - 1]->line.retire();
+  if (out_.segments.size() > kLiveSegments) {
+    Segment& over = *out_.segments[out_.segments.size() - kLiveSegments - 1];
+    over.line.retire();
+    if (over.cname.empty()) over.cname = context_.rtcp->cname(over.ssrc);
+    std::ranges::sort(over.patches, {}, &Patch::sequence);
+  }
+  last_copy_.reset();
+  tail_before_ = std::exchange(tail_, {});
+  remember_tail(arrival);
   decide(arrival.record, true);
   frame_ended_ = arrival.marker;
   count(arrival);
@@ -385,12 +420,27 @@ void LayerScanner::open_segment(const Arrival& arrival, SegmentStart why) {
     if (!place_repaired(packet) && packet.ssrc != arrival.ssrc) waiting_.push_back(packet);
 }
 
+/// The first bytes of the frame that begins in this payload; of formats whose packets may carry anything.
+Bytes LayerScanner::start_of_frame(HintFormat format, Bytes payload) const {
+  if (context_.kind == MediaKind::audio) return payload;
+  if (format == HintFormat::vp8) {
+    const auto descriptor = parse_vp8_descriptor(payload);
+    if (descriptor && descriptor->starts_partition && descriptor->partition == 0)
+      return payload.subspan(descriptor->size);
+  }
+  if (format == HintFormat::vp9) {
+    const auto descriptor = parse_vp9_descriptor(payload);
+    if (descriptor && descriptor->begins_layer) return payload.subspan(descriptor->size);
+  }
+  return {};
+}
+
 void LayerScanner::watch_encryption(const RtpPacket& packet, const MediaPayload& media) {
   if (media.role != PayloadRole::media || out_.segments.empty() || current().ssrc != packet.ssrc) return;
   const HintFormat format = hint_by_type_[media.payload_type];
   encrypted_.push(out_.segments.size() - 1, current().line.unwrap(packet.timestamp), packet,
                   format == HintFormat::h264 || format == HintFormat::h265,
-                  packet.marker || context_.kind == MediaKind::audio);
+                  packet.marker || context_.kind == MediaKind::audio, start_of_frame(format, media.payload));
 }
 
 void LayerScanner::watch_nal_units(const RtpPacket& packet, const MediaPayload& media) {
@@ -433,13 +483,43 @@ void LayerScanner::write_order(bool all) {
 }
 
 void LayerScanner::feed_reports(Segment& segment, std::int64_t until_ms) {
-  while (!segment.reports.empty() && segment.reports.front().receive_ms <= until_ms) {
-    const ReportArrival& report = segment.reports.front();
+  if (segment.reports == nullptr) return;
+  for (const auto& reports = *segment.reports;
+       segment.next_report < reports.size() && reports[segment.next_report].receive_ms <= until_ms;
+       ++segment.next_report) {
+    const ReportArrival& report = reports[segment.next_report];
     const std::int64_t time = segment.line.unwrap(report.rtp_timestamp);
     if (std::abs(time - segment.line.highest_timestamp()) <= std::int64_t{3600} * segment.clock_rate)
       segment.clock.add_sender_report(time, report.ntp_ns, report.receive_ms);
-    segment.reports = segment.reports.subspan(1);
   }
+}
+
+void LayerScanner::settle_encrypted(LayerScan& out) const {
+  std::ranges::sort(out.encrypted, {}, [](const EncryptedSpan& span) {
+    return std::pair(span.segment, span.from_timestamp);
+  });
+  // What the headers of encrypted frames seem to say of the picture: LiveKit and Jitsi leave those of VP8 and
+  // the parameter sets of H.264 and H.265 in clear.
+  const bool no_header =
+      out.first_media_type && hint_by_type_[*out.first_media_type & 0x7F] == HintFormat::vp9;
+  for (const EncryptedSpan& span : out.encrypted)
+    if (no_header || span.format == E2eeFormat::sframe || span.format == E2eeFormat::medooze)
+      out.largest = {};
+}
+
+LayerScan LayerScanner::so_far() const {
+  LayerScan now = out_;
+  settle_encrypted(now);
+  for (std::size_t back = 1; back <= std::min(now.segments.size(), kLiveSegments); ++back) {  // older ones have settled
+    auto& segment = now.segments[now.segments.size() - back];
+    segment = std::make_shared<Segment>(*segment);
+    segment->line.retire();
+    segment->given_early.clear();
+    segment->filled.clear();
+    std::ranges::sort(segment->patches, {}, &Patch::sequence);
+    if (segment->cname.empty()) segment->cname = context_.rtcp->cname(segment->ssrc);
+  }
+  return now;
 }
 
 void LayerScanner::finish() {
@@ -452,6 +532,7 @@ void LayerScanner::finish() {
   settle_waiting(true);
   write_order(true);
   digits_.finish();
+  settle_encrypted(out_);
   for (auto& segment : out_.segments) {
     feed_reports(*segment, INT64_MAX);
     // What was given back beyond the last number stands as the segment's end.

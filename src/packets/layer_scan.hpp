@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <bitset>
 #include <cstdint>
 #include <deque>
@@ -38,11 +39,12 @@ struct Patch {
   std::uint64_t where = 0;     ///< offset of its record, or its place in the spill file and kSpilled
 };
 
-enum class SegmentStart : std::uint8_t { start, new_ssrc, sequence_restart, timestamp_jump, clock_rate };
+enum class SegmentStart : std::uint8_t { start, new_ssrc, sequence_restart, timestamp_jump, clock_rate, resumed };
 [[nodiscard]] const char* to_string(SegmentStart why) noexcept;
 
 /// A run of packets of one SSRC whose numbers and RTP time belong together.
 struct Segment {
+  Segment() : Segment(1, 0, 0, 0, 0) {}  ///< to be read
   Segment(std::uint32_t rate, std::uint16_t sequence, std::uint32_t timestamp, std::int64_t receive_ms,
           std::uint32_t content)
       : clock_rate(rate), line(rate, sequence, timestamp, receive_ms, content), clock(rate) {}
@@ -55,6 +57,8 @@ struct Segment {
   SegmentClock clock;
   std::vector<Patch> patches;  ///< by sequence once the scan is over
   std::uint64_t packets = 0;
+  std::int64_t first_receive_ms = 0;
+  bool after_pause = false;  ///< recording was paused before it
   std::string cname;
   /// Given back before the line came there, by sequence.
   struct Early {
@@ -72,7 +76,8 @@ struct Segment {
     std::int64_t receive_ms = 0, line_receive_ms = 0, line_timestamp = 0;
   };
   std::optional<End> ended;
-  std::span<const ReportArrival> reports;  ///< sender reports not yet given to the clock
+  const std::vector<ReportArrival>* reports = nullptr;  ///< of its source; more may come
+  std::size_t next_report = 0;                          ///< of those not yet given to the clock
 };
 
 /// Packets of a payload type that nobody has told of.
@@ -92,7 +97,7 @@ struct UnknownType {
 struct LayerScan {
   std::uint8_t rid_index = 0;
   RecordRuns line;                                 ///< over the layer's records that are RTP
-  std::vector<std::unique_ptr<Segment>> segments;  ///< in the order they began
+  std::vector<std::shared_ptr<Segment>> segments;  ///< in the order they began
   std::uint64_t keyframe_bound = 0;                ///< no more keyframes than this
   PictureSize largest;                   ///< of its keyframes, as far as their headers tell; 0: unknown
   bool parameter_sets_change = false;    ///< of H.264 or H.265, after the first picture
@@ -108,7 +113,7 @@ struct LayerScan {
   std::int64_t first_receive_ms = 0, last_receive_ms = 0;
   std::vector<QuietSpan> quiet;
   std::vector<DigitSpan> digits;
-  std::vector<EncryptedSpan> encrypted;
+  std::vector<EncryptedSpan> encrypted;  ///< by segment and time
   PerSecond bits_per_second, lost_per_second;
 
   [[nodiscard]] std::uint64_t missing() const noexcept;  ///< numbers still missing, over all segments
@@ -121,6 +126,7 @@ struct LayerContext {
   const RtcpLog* rtcp = nullptr;
   SpillFile* spill = nullptr;
   MediaKind kind = MediaKind::video;
+  std::span<const Pause> pauses;  ///< of the track
 };
 
 /// Finds segments, losses, late packets and repairs of one layer, from its packets in file order.
@@ -132,6 +138,9 @@ class LayerScanner {
   [[nodiscard]] Result<void> push(const RtpPacket& packet, std::uint64_t offset, std::int64_t receive_ms);
   /// The track has ended: settles what was pending.
   void finish();
+  /// What is known by now, for a recording that goes on: without what is still pending. The scanner may go on beside the
+  /// answer. Copies what memory grows with: losses, late packets and seconds.
+  [[nodiscard]] LayerScan so_far() const;
 
  private:
   /// What is kept of a packet while it is judged.
@@ -203,16 +212,24 @@ class LayerScanner {
   [[nodiscard]] bool leaps(const Arrival& arrival, const SequenceTracker::Place& place) const;
   void note_quiet(const Segment& segment, const Arrival& arrival, const SequenceTracker::Place& place);
 
+  [[nodiscard]] bool resumes(const Arrival& arrival);
+  void resume(const Arrival& arrival);
+  [[nodiscard]] static bool sent_in_pause(const Segment& segment, const SequenceTracker::Place& place) {
+    return segment.why == SegmentStart::resumed && place.sequence < segment.line.first();
+  }
+
   void consider(const Arrival& arrival);
   [[nodiscard]] bool sends_beside_current(const Arrival& arrival);
   [[nodiscard]] Candidate candidate_of(const Arrival& arrival) const;
   [[nodiscard]] bool goes_on(const Arrival& before, const Arrival& arrival) const;
+  [[nodiscard]] bool bridges(const Arrival& before, const Arrival& arrival) const;
   [[nodiscard]] bool convincing() const;
   void confirm_candidate();
   void discard_candidate();
   void open_segment(const Arrival& arrival, SegmentStart why);
 
   void hold(const Arrival& arrival, const SequenceTracker::Place& place);
+  [[nodiscard]] bool belongs_to(const Arrival& anew) const;
   [[nodiscard]] std::size_t spoken_anew() const;
   void settle_held(std::size_t count);
 
@@ -220,13 +237,18 @@ class LayerScanner {
   [[nodiscard]] Segment* line_of(const Waiting& packet, SequenceTracker::Place& place);
   [[nodiscard]] bool needed(const Waiting& packet);
   bool place_repaired(const Waiting& packet);
+  [[nodiscard]] bool was_heard(const Segment& segment, const SequenceTracker::Place& place,
+                               const Waiting& packet) const;
+  void remember_tail(const Arrival& arrival);
   [[nodiscard]] bool far_behind(const Segment& segment, const SequenceTracker::Place& place) const;
   void settle_waiting(bool all);
   void fill(Segment& segment, const SequenceTracker::Place& place, const Segment::Early& packet);
   void use_early(Segment& segment, std::int64_t below);
 
+  void settle_encrypted(LayerScan& out) const;
   void decide(std::uint64_t record, bool on_line);
   void write_order(bool all);
+  [[nodiscard]] Bytes start_of_frame(HintFormat format, Bytes payload) const;
   void watch_encryption(const RtpPacket& packet, const MediaPayload& media);
   void watch_nal_units(const RtpPacket& packet, const MediaPayload& media);
   void count(const Arrival& arrival);
@@ -252,8 +274,14 @@ class LayerScanner {
   int held_for_ = 0;                  // packets that the line took meanwhile
   std::optional<Arrival> last_copy_;  // of a packet that came twice
   std::uint64_t unknown_run_ = 0;     // since the line's last packet
+  std::size_t next_pause_ = 0;
+  bool paused_ = false;               // since the line's last packet
   bool frame_ended_ = false;          // the line's last packet had the marker
   std::vector<Waiting> waiting_;
+  static constexpr std::size_t kTail = 8;          // packets; RED repeats fewer
+  std::array<std::uint32_t, kTail> tail_{};        // the line's last payloads, by timeless_hash()
+  std::array<std::uint32_t, kTail> tail_before_{};  // those of the segment before
+  std::size_t next_tail_ = 0;
   std::deque<bool> undecided_;       // whether the last records are on the line, as far as known now
   std::uint64_t written_order_ = 0;  // records before them
   std::optional<Error> failed_;

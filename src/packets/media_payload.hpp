@@ -33,7 +33,7 @@ struct MediaPayload {
 
 /// Roles whose packets have a source of their own beside the media.
 [[nodiscard]] inline bool only_repairs(PayloadRole role) noexcept {
-  return role == PayloadRole::rtx || role == PayloadRole::flexfec;
+  return role == PayloadRole::rtx || role == PayloadRole::flexfec || role == PayloadRole::other_fec;
 }
 
 }  // namespace rtpx

@@ -11,6 +11,10 @@ class NumberRanges {
  public:
   struct Range {
     std::int64_t first = 0, last = 0;
+    template <class Archive>
+    void archive(Archive& with) {
+      with(first, last);
+    }
   };
   void add(std::int64_t number);
   /// False when it was not there.
@@ -21,6 +25,12 @@ class NumberRanges {
   [[nodiscard]] std::span<const Range> ranges() const noexcept { return ranges_; }
   /// The ranges that reach beyond `number`.
   [[nodiscard]] std::span<const Range> beyond(std::int64_t number) const noexcept;
+
+  /// base/archive.hpp
+  template <class Archive>
+  void archive(Archive& with) {
+    with(ranges_);
+  }
 
  private:
   std::vector<Range> ranges_;  // in order, never adjoining

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "packets/track_scan.hpp"
@@ -19,6 +21,23 @@ struct OrderedPacket {
   std::int64_t receive_ms = 0;  ///< of packets that were late or given back: of the packet after them
 };
 
+/// Where a cursor stands.
+struct PacketCursorState {
+  explicit PacketCursorState(const RecordRuns& runs) : line(runs) {}
+  RecordRuns::Reader line;
+  std::uint64_t records = 0;  ///< of the layer that have been gone over
+  std::size_t segment = 0;
+  std::size_t next_patch = 0;
+  std::size_t next_range = 0;                     ///< of the numbers without media
+  std::int64_t other = INT64_MIN;                 ///< the last of them that was handed out
+  std::int64_t line_sequence = 0, line_time = 0;  ///< of the main line; 0: the segment has not begun
+  std::int64_t receive_ms = 0;
+  bool holds = false;             ///< a packet of the main line has been read and not handed out
+  bool held_opens_next = false;   ///< it belongs to the segment after this one
+  bool at_end = false;
+  std::uint64_t position = 0;  ///< of the record read last
+};
+
 /// Second pass over a layer: its packets as the scan ordered them (LayerScan). Fixed memory.
 class PacketCursor {
  public:
@@ -27,11 +46,21 @@ class PacketCursor {
                                                                   const LayerScan& layer,
                                                                   const SpillFile& spill);
 
-  /// The next packet; nullptr at the end. A file that cannot be read further ends where the scan ended.
+  /// The next packet; nullptr at the end, and where the file cannot be read further (unreadable()).
   /// Errors: io of the spill file.
   [[nodiscard]] Result<const OrderedPacket*> next();
+  /// Packets that the scan has seen and that could not be read again: file, offset and why; empty: none.
+  [[nodiscard]] const std::string& unreadable() const noexcept { return unreadable_; }
+  /// A place between two packets of a layer. Bounded, a few hundred bytes.
+  class Place;
+  /// The place before the packet that next() answered last; nullopt when that one lies elsewhere in the file
+  /// (a patch), or takes a number only.
+  [[nodiscard]] std::optional<Place> place_before_last() const;
+  /// Goes to a place that a cursor of the same layer was at, or of what was known of it earlier: from there on next()
+  /// answers what that one answered, and what has come since.
+  void go_to(const Place& place);
   /// Bytes of the file that have been gone over.
-  [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
+  [[nodiscard]] std::uint64_t position() const noexcept { return at_.position; }
 
  private:
   PacketCursor(const TrackScan& track, const LayerScan& layer, const SpillFile& spill,
@@ -42,31 +71,50 @@ class PacketCursor {
   [[nodiscard]] Result<const OrderedPacket*> emit_patch();
   const OrderedPacket* emit_other();
   const OrderedPacket* emit(OrderedPacket& out, std::int64_t sequence, std::int64_t timestamp);
-  [[nodiscard]] const Segment& segment() const { return *layer_.segments[segment_]; }
+  [[nodiscard]] const Segment& segment() const { return *layer_.segments[at_.segment]; }
   [[nodiscard]] std::int64_t next_patch() const;
   [[nodiscard]] std::int64_t next_other() const;
   void begin_segment(std::size_t index);
   void move_line();
+  /// Where the reader has met damage that the scan had not.
+  [[nodiscard]] std::optional<std::uint64_t> new_damage();
+  /// The scan passed over this offset.
+  [[nodiscard]] bool was_damaged(std::uint64_t offset) const;
+  void lose(std::uint64_t offset, const std::string& why);
 
   const TrackScan& track_;
   const LayerScan& layer_;
   const SpillFile& spill_;
   std::unique_ptr<RecordReader> reader_;
-  RecordRuns::Reader line_;
-  std::uint64_t records_ = 0;  // of the layer that have been gone over
-  std::size_t segment_ = 0;
-  std::size_t next_patch_ = 0;
-  std::size_t next_range_ = 0;                      // of the numbers without media
-  std::int64_t other_ = INT64_MIN;                  // the last of them that was handed out
-  std::int64_t line_sequence_ = 0, line_time_ = 0;  // of the main line; 0: the segment has not begun
-  std::int64_t receive_ms_ = 0;
-  OrderedPacket held_;  // next of the main line: patches may go before it
-  bool holds_ = false;
-  bool held_opens_next_ = false;  // it belongs to the segment after this one
-  bool at_end_ = false;
-  std::uint64_t position_ = 0;
-  std::vector<std::byte> spill_buffer_;
+  std::size_t damage_seen_ = 0;  // of the reader's
+  PacketCursorState at_;
+  OrderedPacket held_;           // next of the main line: patches may go before it
+  bool last_was_line_ = false;   // what next() answered last
+  std::vector<std::byte> held_bytes_, spill_buffer_;
   OrderedPacket patch_;
+  std::string unreadable_;
+};
+
+class PacketCursor::Place {
+ public:
+  Place() : at_(no_records()) {}  ///< to be read
+  /// base/archive.hpp
+  template <class Archive>
+  void archive(Archive& with) {
+    at_.holds = true;
+    with(at_.records, at_.segment, at_.line_sequence, at_.line_time, at_.receive_ms, at_.position, reader_.offset,
+         reader_.last_time, reader_.ssrcs, reader_.known_ssrcs, reader_.next_ssrc);
+  }
+
+ private:
+  friend class PacketCursor;
+  static const RecordRuns& no_records() {
+    static const RecordRuns none;
+    return none;
+  }
+  explicit Place(const PacketCursorState& at) : at_(at) {}
+  PacketCursorState at_;
+  RecordReader::Place reader_;
 };
 
 }  // namespace rtpx

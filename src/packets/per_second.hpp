@@ -22,6 +22,12 @@ class PerSecond {
   }
   [[nodiscard]] const std::vector<std::uint32_t>& sums() const noexcept { return sums_; }
 
+  /// base/archive.hpp
+  template <class Archive>
+  void archive(Archive& with) {
+    with(sums_);
+  }
+
  private:
   static constexpr std::size_t kMaxSeconds = 7 * 24 * 3600;
   std::vector<std::uint32_t> sums_;

@@ -1,5 +1,7 @@
 #include "packets/record_runs.hpp"
 
+#include <algorithm>
+
 namespace rtpx {
 
 void RecordRuns::add(bool on_line) {
@@ -15,6 +17,16 @@ void RecordRuns::add(bool on_line) {
   ++open_;
 }
 
+RecordRuns::Reader::Reader(const RecordRuns& runs, std::uint64_t records) : runs_(&runs) {
+  while (records > 0 && !ended_) {
+    left_ = next_length();
+    on_line_ = !on_line_;
+    const std::uint64_t passed = std::min(records, left_);
+    left_ -= passed;
+    records -= passed;
+  }
+}
+
 bool RecordRuns::Reader::next() {
   while (left_ == 0) {
     if (ended_) return false;
@@ -25,14 +37,23 @@ bool RecordRuns::Reader::next() {
   return on_line_;
 }
 
+bool RecordRuns::Reader::any_left() {
+  while (left_ == 0 || !on_line_) {
+    if (ended_) return false;
+    left_ = next_length();
+    on_line_ = !on_line_;
+  }
+  return true;
+}
+
 std::uint64_t RecordRuns::Reader::next_length() {
-  if (at_ == runs_.lengths_.size()) {
+  if (at_ == runs_->lengths_.size()) {
     ended_ = true;
-    return runs_.open_;
+    return runs_->open_;
   }
   std::uint64_t length = 0;
   for (unsigned shift = 0;; shift += 7) {
-    const std::uint8_t byte = runs_.lengths_[at_++];
+    const std::uint8_t byte = runs_->lengths_[at_++];
     length |= std::uint64_t{byte & 0x7FU} << shift;
     if ((byte & 0x80) == 0) return length;
   }

@@ -13,22 +13,32 @@ class RecordRuns {
   /// The next record in file order.
   void add(bool on_line);
 
-  /// Goes through the records again. The runs must outlive it and may not grow meanwhile.
+  /// Goes through the records again; a copy goes on from where the original stands. The runs must outlive it and may
+  /// not grow meanwhile.
   class Reader {
    public:
-    explicit Reader(const RecordRuns& runs) : runs_(runs) {}
+    /// Behind the first `records`.
+    explicit Reader(const RecordRuns& runs, std::uint64_t records = 0);
     /// Whether the next record is of the line; false beyond the last.
     [[nodiscard]] bool next();
+    /// Whether a record of the line is left. Passes over those that are not.
+    [[nodiscard]] bool any_left();
 
    private:
     [[nodiscard]] std::uint64_t next_length();
 
-    const RecordRuns& runs_;
+    const RecordRuns* runs_;
     std::size_t at_ = 0;
     std::uint64_t left_ = 0;  // of the run
     bool on_line_ = true;     // of the run; the first one is of records beside the line
     bool ended_ = false;
   };
+
+  /// base/archive.hpp
+  template <class Archive>
+  void archive(Archive& with) {
+    with(lengths_, open_, open_on_line_);
+  }
 
  private:
   std::vector<std::uint8_t> lengths_;  // of closed runs, 7 bits a byte, the lowest first; they take turns

@@ -29,27 +29,31 @@ Result<void> visit_layer(const TrackScan& track, const LayerScan& layer, const S
   for (int count = 1;; ++count) {
     const auto packet = (*cursor)->next();
     if (!packet) return std::unexpected(packet.error());
-    if (*packet == nullptr) return {};
+    if (*packet == nullptr) break;
     if (count % kPacketsPerLook == 0 && stop.stop_requested()) return fail(Errc::cancelled, "cancelled");
     if ((*packet)->media.role != PayloadRole::media) continue;
     if (auto done = visit({layer.rid_index, (*packet)->receive_ms, without_red(**packet, buffer)}); !done)
       return done;
   }
+  if (!(*cursor)->unreadable().empty())
+    return fail(Errc::io, "track " + track.files.track_id + ": " + (*cursor)->unreadable());
+  return {};
 }
 
 }  // namespace
 
 Result<void> for_each_repaired_packet(const Manifest& manifest, const std::filesystem::path& folder,
-                                      const std::string& track_id, const std::filesystem::path& spill_folder,
+                                      Outside outside, const std::string& track_id, const std::filesystem::path& spill_folder,
                                       std::stop_token stop,
-                                      const std::function<Result<void>(const HealedPacket&)>& visit) {
+                                      const std::function<Result<void>(const HealedPacket&)>& visit,
+                                      const Identities& identities) {
   if (!manifest.contains(track_id)) return fail(Errc::not_found, "the manifest has no track " + track_id);
-  const Recording recording = find_files(manifest, folder, {}, nullptr);
+  const Recording recording = find_files(manifest, folder, {}, nullptr, outside, identities);
   SpillFile spill(spill_folder);
-  const RtcpLog rtcp(recording);
+  RtcpLogs rtcp(recording);
   for (const TrackFiles& files : recording.tracks) {
     if (files.track_id != track_id) continue;
-    const auto scan = scan_track(files, rtcp, spill, {stop, {}});
+    const auto scan = scan_track(files, rtcp.of(files.track), spill, {stop, {}});
     if (!scan) return std::unexpected(scan.error());
     if (!scan->refused.empty()) return fail(Errc::unsupported, "track " + track_id + ": " + scan->refused);
     for (const auto& [rid, layer] : scan->layers)

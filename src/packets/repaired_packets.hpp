@@ -9,6 +9,8 @@
 #include "base/bytes.hpp"
 #include "rtpx/manifest.hpp"
 #include "rtpx/result.hpp"
+#include "rtpx/sealed.hpp"
+#include "storage/location.hpp"
 
 namespace rtpx {
 
@@ -24,8 +26,8 @@ struct HealedPacket {
 /// temporary file for packets that were given back. Stops at the first error that `visit` returns.
 /// Errors: not_found, io, cancelled, unsupported (no codec known and none recognised).
 [[nodiscard]] Result<void> for_each_repaired_packet(
-    const Manifest& manifest, const std::filesystem::path& folder, const std::string& track_id,
+    const Manifest& manifest, const std::filesystem::path& folder, Outside outside, const std::string& track_id,
     const std::filesystem::path& spill_folder, std::stop_token stop,
-    const std::function<Result<void>(const HealedPacket&)>& visit);
+    const std::function<Result<void>(const HealedPacket&)>& visit, const Identities& identities = {});
 
 }  // namespace rtpx

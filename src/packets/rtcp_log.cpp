@@ -8,9 +8,19 @@
 
 namespace rtpx {
 
-RtcpLog::RtcpLog(const Recording& recording) {
+RtcpLog::RtcpLog(const Recording& recording, std::optional<std::string> participant)
+    : participant_(std::move(participant)) {
+  read_on(recording);
+}
+
+void RtcpLog::read_on(const Recording& recording) {
   for (const TrackFiles& track : recording.tracks)
-    if (!track.rtcp.empty()) read(track.rtcp);
+    if (track.track.participant == participant_) {
+      if (const auto done = read(track); !done)
+        read_errors_[track.track_id] = done.error().message;
+      else
+        read_errors_.erase(track.track_id);
+    }
   for (auto& [ssrc, reports] : reports_) {
     // One that is sent again, at once or later, tells nothing new: the first counts.
     const auto told = [](const ReportArrival& r) { return std::pair(r.ntp_ns, r.rtp_timestamp); };
@@ -21,12 +31,16 @@ RtcpLog::RtcpLog(const Recording& recording) {
   }
 }
 
-void RtcpLog::read(const std::vector<std::filesystem::path>& files) {
-  auto reader = RecordReader::open(files, RecordReader::Content::rtcp);
-  if (!reader) return;
+Result<void> RtcpLog::read(const TrackFiles& track) {
+  if (track.rtcp.empty()) return {};
+  auto reader = RecordReader::open(track.rtcp, RecordReader::Content::rtcp, {}, track.source);
+  if (!reader) return std::unexpected(reader.error());
+  if (const auto known = places_.find(track.track_id); known != places_.end()) (*reader)->go_to(known->second);
   while (true) {
+    places_[track.track_id] = (*reader)->place();
     const auto record = (*reader)->next();
-    if (!record || !*record) return;
+    if (!record) return std::unexpected(record.error());
+    if (!*record) return {};
     const RtcpSummary summary = parse_rtcp((*record)->packet);
     for (const SenderReport& report : summary.sender_reports)
       reports_[report.ssrc].push_back(
@@ -35,10 +49,9 @@ void RtcpLog::read(const std::vector<std::filesystem::path>& files) {
   }
 }
 
-std::span<const ReportArrival> RtcpLog::reports(std::uint32_t ssrc) const {
-  const auto found = reports_.find(ssrc);
-  if (found == reports_.end()) return {};
-  return found->second;
+std::string RtcpLog::read_error(const std::string& track_id) const {
+  const auto found = read_errors_.find(track_id);
+  return found == read_errors_.end() ? std::string() : found->second;
 }
 
 std::string RtcpLog::cname(std::uint32_t ssrc) const {

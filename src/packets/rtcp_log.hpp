@@ -3,11 +3,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <span>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "packets/recording.hpp"
+#include "storage/record_reader.hpp"
 
 namespace rtpx {
 
@@ -18,22 +19,51 @@ struct ReportArrival {
   std::uint32_t rtp_timestamp = 0;
 };
 
-/// What all RTCP of a recording says of its sources. A source's reports may have been stored beside another
-/// track of the same transport.
+/// What all RTCP of one participant says of its sources. A source's reports may have been stored beside
+/// another track of the same transport.
 class RtcpLog {
  public:
-  /// Unreadable files are passed over: RTCP is a help, not a need.
-  explicit RtcpLog(const Recording& recording);
+  /// Of the tracks of `participant`, nullopt: of those without one. Files are read as far as they can be: RTCP is a
+  /// help, not a need.
+  RtcpLog(const Recording& recording, std::optional<std::string> participant);
+  /// Reads what was written to the same files since.
+  void read_on(const Recording& recording);
 
-  /// By arrival, repeated ones left out.
-  [[nodiscard]] std::span<const ReportArrival> reports(std::uint32_t ssrc) const;
+  /// Why the RTCP of a track could not be read to its end; empty: it could.
+  [[nodiscard]] std::string read_error(const std::string& track_id) const;
+
+  /// By arrival, repeated ones left out. It stays where it is, and grows with read_on().
+  [[nodiscard]] const std::vector<ReportArrival>& reports(std::uint32_t ssrc) const { return reports_[ssrc]; }
   [[nodiscard]] std::string cname(std::uint32_t ssrc) const;
 
  private:
-  void read(const std::vector<std::filesystem::path>& files);
+  [[nodiscard]] Result<void> read(const TrackFiles& track);
 
-  std::map<std::uint32_t, std::vector<ReportArrival>> reports_;
+  const std::optional<std::string> participant_;
+  std::map<std::string, std::string> read_errors_;           // by track
+  std::map<std::string, RecordReader::Place> places_;        // by track: behind its last whole record
+  mutable std::map<std::uint32_t, std::vector<ReportArrival>> reports_;
   std::map<std::uint32_t, std::string> names_;
+};
+
+/// The logs of a recording's participants, each read when it is asked for first. SSRCs and names of two of
+/// them may be the same.
+class RtcpLogs {
+ public:
+  /// `recording`: outlives the calls of of() until another one is named.
+  explicit RtcpLogs(const Recording& recording) : recording_(&recording) {}
+  [[nodiscard]] const RtcpLog& of(const ManifestTrack& track) {
+    return logs_.try_emplace(track.participant, *recording_, track.participant).first->second;
+  }
+  /// The same recording, which has grown, from now on.
+  void read_on(const Recording& recording) {
+    recording_ = &recording;
+    for (auto& [participant, log] : logs_) log.read_on(recording);
+  }
+
+ private:
+  const Recording* recording_;
+  std::map<std::optional<std::string>, RtcpLog> logs_;
 };
 
 }  // namespace rtpx

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "packets/packet_index.hpp"
+
 namespace rtpx {
 namespace {
 
@@ -20,6 +22,45 @@ std::string track_key(const TrackScan& track, std::uint8_t rid_index) {
   return track.files.track_id + '\n' + rid_of(track, rid_index).value_or("");
 }
 
+/// Whose clock it is: the name that a sender gives itself is its own only among its participant's.
+std::string cname_of(const ManifestTrack& track, const Segment& segment) {
+  if (segment.cname.empty() || !track.participant) return segment.cname;
+  return *track.participant + '\n' + segment.cname;
+}
+
+/// The recording's pauses as far as there were media before and after them.
+std::vector<Pause> cuts_of(const std::vector<TrackScan>& tracks, const std::vector<Pause>& pauses) {
+  std::int64_t first = INT64_MAX, last = INT64_MIN;
+  for (const TrackScan& track : tracks)
+    for (const auto& [rid, layer] : track.layers) {
+      if (layer->segments.empty()) continue;
+      first = std::min(first, layer->first_receive_ms);
+      last = std::max(last, layer->last_receive_ms);
+    }
+  std::vector<Pause> cuts;
+  for (const Pause& pause : pauses) {
+    const std::int64_t from = std::max(pause.from_ms, cuts.empty() ? first : *cuts.back().to_ms);
+    if (pause.to_ms && *pause.to_ms > from && *pause.to_ms <= last) cuts.push_back({from, pause.to_ms});
+  }
+  return cuts;
+}
+
+std::int64_t cut_before(const std::vector<Pause>& cuts, std::int64_t receive_ms) {
+  std::int64_t sum = 0;
+  for (const Pause& cut : cuts)
+    if (receive_ms > cut.from_ms) sum += std::min(receive_ms, *cut.to_ms) - cut.from_ms;
+  return sum;
+}
+
+/// The first packet after a pause may have come some milliseconds before its end was noted: the same is cut for
+/// all tracks.
+std::int64_t cut_before(const std::vector<Pause>& cuts, const Segment& segment) {
+  std::int64_t sum = 0;
+  for (const Pause& cut : cuts)
+    if (segment.first_receive_ms > cut.from_ms) sum += *cut.to_ms - cut.from_ms;
+  return sum * 1'000'000;
+}
+
 void place_layers(ScannedRecording& scanned) {
   std::vector<SegmentInput> inputs;
   for (const TrackScan& track : scanned.tracks) {
@@ -29,8 +70,8 @@ void place_layers(ScannedRecording& scanned) {
       if (layer->segments.empty()) continue;
       for (const auto& segment : layer->segments)
         inputs.push_back({&segment->clock, segment->clock_rate, manifest.kind == MediaKind::audio,
-                          segment->cname, manifest.streams.empty() ? std::string() : manifest.streams.front(),
-                          track_key(track, rid)});
+                          cname_of(manifest, *segment), manifest.streams.empty() ? std::string() : manifest.streams.front(),
+                          track_key(track, rid), cut_before(scanned.cuts, *segment)});
       scanned.layers.push_back({&track, layer.get(), {}});
     }
   }
@@ -46,7 +87,25 @@ void place_layers(ScannedRecording& scanned) {
       if (other.track == layer.track) layer.track_end_ns = std::max(layer.track_end_ns, end_of(other));
 }
 
+void place(ScannedRecording& scanned, const Recording& recording) {
+  if (recording.cut_pauses) scanned.cuts = cuts_of(scanned.tracks, recording.facts.pauses);
+  place_layers(scanned);
+  for (const PlacedLayer& layer : scanned.layers) {
+    scanned.duration_ns = std::max(scanned.duration_ns, end_of(layer));
+    const auto& clock = layer.track->files.track.clock;
+    if (clock && !scanned.started)
+      scanned.started =
+          clock->utc + std::chrono::microseconds(std::llround(
+                           (scanned.zero_receive_ms - static_cast<double>(clock->receive_time_ms)) * 1000));
+  }
+}
+
 }  // namespace
+
+std::int64_t timeline_ns(const ScannedRecording& scanned, std::int64_t receive_ms) {
+  const double ms = static_cast<double>(receive_ms - cut_before(scanned.cuts, receive_ms)) - scanned.zero_receive_ms;
+  return std::llround(std::clamp(ms, -1e12, 1e12) * 1e6);
+}
 
 std::int64_t end_of(const PlacedLayer& layer) {
   std::int64_t end = 0;
@@ -62,9 +121,13 @@ std::int64_t start_of(const PlacedLayer& layer) {
 Result<ScannedRecording> scan_recording(const Recording& recording, SpillFile& spill,
                                         const std::stop_token& stop,
                                         const std::function<void(double)>& progress) {
+  if (auto known = read_packet_index(recording, spill)) {
+    if (progress) progress(1);
+    return std::move(*known);
+  }
   ScannedRecording scanned;
   scanned.tracks.reserve(recording.tracks.size());  // layers point into it
-  const RtcpLog rtcp(recording);
+  RtcpLogs rtcp(recording);
   std::uint64_t total = 1, done = 0;
   for (const TrackFiles& files : recording.tracks) total += bytes_of(files);
   for (const TrackFiles& files : recording.tracks) {
@@ -72,20 +135,34 @@ Result<ScannedRecording> scan_recording(const Recording& recording, SpillFile& s
                                 if (progress)
                                   progress(static_cast<double>(done + bytes) / static_cast<double>(total));
                               }};
-    auto track = scan_track(files, rtcp, spill, control);
+    auto track = scan_track(files, rtcp.of(files.track), spill, control);
     if (!track) return std::unexpected(track.error());
     done += track->file_bytes;
     scanned.tracks.push_back(std::move(*track));
   }
-  place_layers(scanned);
-  for (const PlacedLayer& layer : scanned.layers) {
-    scanned.duration_ns = std::max(scanned.duration_ns, end_of(layer));
-    const auto& clock = layer.track->files.track.clock;
-    if (clock && !scanned.started)
-      scanned.started =
-          clock->utc + std::chrono::microseconds(std::llround(
-                           (scanned.zero_receive_ms - static_cast<double>(clock->receive_time_ms)) * 1000));
+  place(scanned, recording);
+  return scanned;
+}
+
+Result<std::optional<ScannedRecording>> GrowingScan::look(const Recording& recording, const std::stop_token& stop) {
+  if (given_up_) return std::nullopt;
+  ScannedRecording scanned;
+  scanned.tracks.reserve(recording.tracks.size());  // layers point into it
+  if (rtcp_)
+    rtcp_->read_on(recording);
+  else
+    rtcp_.emplace(recording);
+  for (const TrackFiles& files : recording.tracks) {
+    auto track = tracks_[files.track_id].look(files, rtcp_->of(files.track), *spill_, {stop, {}});
+    if (!track) return std::unexpected(track.error());
+    given_up_ = !*track;
+    if (given_up_) {
+      tracks_.clear();
+      return std::nullopt;
+    }
+    scanned.tracks.push_back(std::move(**track));
   }
+  place(scanned, recording);
   return scanned;
 }
 

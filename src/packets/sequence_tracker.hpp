@@ -74,6 +74,13 @@ class SequenceTracker {
   /// Numbers of packets without media.
   [[nodiscard]] const NumberRanges& others() const noexcept { return others_; }
 
+  /// base/archive.hpp; of a line that was retired
+  template <class Archive>
+  void archive(Archive& with) {
+    with(clock_rate_, first_, highest_, first_time_, highest_time_, first_receive_ms_, last_receive_ms_, packets_, gaps_,
+         others_);
+  }
+
  private:
   /// RTP times seen in a block of 16 numbers.
   struct Block {

@@ -27,7 +27,7 @@ std::optional<std::uint8_t> extension_id(const ManifestTrack& track, const char*
 using Votes = std::map<std::uint32_t, std::map<std::uint32_t, std::uint64_t>>;
 Result<Votes> retransmission_votes(const TrackFiles& files, const PayloadTypes& types,
                                    const std::set<std::uint32_t>& asked, const std::stop_token& stop) {
-  auto reader = RecordReader::open(files.rtp);
+  auto reader = RecordReader::open(files.rtp, RecordReader::Content::rtp, {}, files.source);
   if (!reader) return std::unexpected(reader.error());
   RtxUnpacker unpacker;
   std::vector<std::byte> buffer;

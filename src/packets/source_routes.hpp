@@ -23,6 +23,11 @@ class SourceRoutes {
   }
   void add(std::uint32_t ssrc, std::uint8_t rid) { rids_[ssrc] = rid; }
   [[nodiscard]] std::size_t size() const noexcept { return rids_.size(); }
+  /// base/archive.hpp
+  template <class Archive>
+  void archive(Archive& with) {
+    with(rids_, guessed);
+  }
   bool guessed = false;  ///< from the order in which sources came, since none says its rid
 
  private:

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kPendingBytes = 64U << 10;
 
-std::unexpected<Error> failure(const std::filesystem::path& folder, const char* what) {
+Unexpected<Error> failure(const std::filesystem::path& folder, const char* what) {
   const int code = errno;
   return fail(code == ENOSPC || code == EDQUOT ? Errc::no_space : Errc::io,
               std::string(what) + " a temporary file in " + folder.string() + ": " + std::strerror(code));
@@ -34,6 +34,7 @@ Result<void> SpillFile::open() {
 }
 
 Result<std::uint64_t> SpillFile::append(Bytes packet) {
+  const std::lock_guard lock(mutex_);
   if (descriptor_ < 0)
     if (auto opened = open(); !opened) return std::unexpected(opened.error());
   const std::uint64_t where = written_ + pending_.size();
@@ -47,6 +48,8 @@ Result<std::uint64_t> SpillFile::append(Bytes packet) {
 }
 
 Result<void> SpillFile::write_out() {
+  if (budget_ != nullptr)
+    if (auto taken = budget_->take(pending_.size()); !taken) return taken;
   std::size_t done = 0;
   while (done < pending_.size()) {
     const ssize_t n = ::pwrite(descriptor_, pending_.data() + done, pending_.size() - done,
@@ -58,6 +61,31 @@ Result<void> SpillFile::write_out() {
   written_ += done;
   pending_.clear();
   return {};
+}
+
+Result<std::vector<std::byte>> SpillFile::contents(std::size_t most) const {
+  const std::lock_guard lock(mutex_);
+  if (written_ + pending_.size() > most)
+    return fail(Errc::unsupported, "more than " + std::to_string(most >> 20) + " MiB of packets were given back");
+  std::vector<std::byte> all(written_);
+  for (std::size_t done = 0; done < all.size();) {
+    const ssize_t n = ::pread(descriptor_, all.data() + done, all.size() - done, static_cast<off_t>(done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return failure(folder_, "cannot read");
+    done += static_cast<std::size_t>(n);
+  }
+  all.insert(all.end(), pending_.begin(), pending_.end());
+  return all;
+}
+
+Result<void> SpillFile::restore(std::vector<std::byte> contents) {
+  const std::lock_guard lock(mutex_);
+  pending_ = std::move(contents);
+  if (pending_.size() < kPendingBytes) return {};
+  auto done = open();
+  if (done) done = write_out();
+  if (!done) pending_.clear();
+  return done;
 }
 
 Result<Bytes> SpillFile::read(std::uint64_t where, std::vector<std::byte>& buffer) const {
@@ -78,6 +106,7 @@ Result<Bytes> SpillFile::read(std::uint64_t where, std::vector<std::byte>& buffe
     }
     return {};
   };
+  const std::lock_guard lock(mutex_);
   if (auto head = load(where, 4); !head) return std::unexpected(head.error());
   const std::size_t size = load_be<std::uint32_t>(buffer.data());
   if (auto body = load(where + 4, size); !body) return std::unexpected(body.error());

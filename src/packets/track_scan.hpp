@@ -11,6 +11,7 @@
 #include "packets/layer_scan.hpp"
 #include "packets/recording.hpp"
 #include "packets/source_routes.hpp"
+#include "storage/record_reader.hpp"
 
 namespace rtpx {
 
@@ -25,10 +26,15 @@ struct TrackScan {
   std::map<std::uint8_t, std::string> rid_names;              ///< of the manifest; no simulcast: absent
   std::string refused;     ///< why nothing of the track can be converted; empty: it can
   std::string read_error;  ///< the file could not be read to its end
-  std::uint64_t damaged_bytes = 0, torn_bytes = 0, damaged_ranges = 0;
+  std::string rtcp_error;  ///< its RTCP could not be read to its end
+  std::uint64_t damaged_bytes = 0, torn_bytes = 0;
+  std::vector<DamagedRange> damage;  ///< what was passed over, by offset
   std::uint64_t not_rtp = 0;
   std::uint64_t unknown_rid_packets = 0;  ///< of rid indexes that the manifest does not name; they are kept
   std::uint64_t file_bytes = 0;
+  /// Of a track that is being recorded: the same for looks that go on from each other, so that the records of one are the
+  /// first ones of a later one. Else null.
+  std::shared_ptr<const void> lineage;
 };
 
 /// `progress` is told the bytes read so far, now and then.
@@ -41,6 +47,24 @@ struct ScanControl {
 /// file.
 [[nodiscard]] Result<TrackScan> scan_track(TrackFiles files, const RtcpLog& rtcp, SpillFile& spill,
                                            const ScanControl& control);
+
+/// A track that is being recorded, scanned on with each look. One thread.
+class GrowingTrack {
+ public:
+  GrowingTrack();
+  GrowingTrack(GrowingTrack&&) noexcept;
+  ~GrowingTrack();
+
+  /// What scan_track() would find of the track as it is now, without what is still pending; reads what was written since
+  /// the last look. `rtcp` and `spill` are the same ones each time. nullopt: the track takes more than one pass.
+  /// Errors: as scan_track().
+  [[nodiscard]] Result<std::optional<TrackScan>> look(TrackFiles files, const RtcpLog& rtcp, SpillFile& spill,
+                                                      const ScanControl& control);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 /// A layer's rid; nullopt without simulcast. An index that the manifest does not name answers "#<index>".
 [[nodiscard]] std::optional<std::string> rid_of(const TrackScan& track, std::uint8_t rid_index);

@@ -1,5 +1,7 @@
 #include "recorder/block_index.hpp"
 
+#include "base/decoded_file.hpp"
+
 namespace rtpx {
 namespace {
 
@@ -36,6 +38,10 @@ void BlockIndex::end(const OutputFile& output) {
   name(output);
   encoder_.end(output.number, output.written.load(), output.records.load());
   named_.erase(output.number);
+}
+
+Result<void> BlockIndex::complete() {
+  return rtpx::complete(*file_);
 }
 
 Result<void> BlockIndex::write(bool sync) {

@@ -23,6 +23,8 @@ class BlockIndex {
   void end(const OutputFile& output);
   /// Appends what was added. What the disk does not take is kept for the next call, up to a bound.
   [[nodiscard]] Result<void> write(bool sync);
+  /// Nothing is added any more.
+  [[nodiscard]] Result<void> complete();
 
  private:
   BlockIndex(std::unique_ptr<File> file, std::filesystem::path folder);

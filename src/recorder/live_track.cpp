@@ -29,6 +29,18 @@ Outcome LiveTrack::record_rtcp(Bytes packet,
   return rtcp->append(0, packet, arrival);
 }
 
+// What is taken came before the time noted as the pause's begin, and after the one noted as its end.
+void LiveTrack::set_pausing(bool pausing_now) {
+  if (pausing_now == pausing()) return;
+  const auto now_ms = [] {
+    return std::chrono::floor<std::chrono::milliseconds>(ReceiveClock::now().time_since_epoch()).count();
+  };
+  if (!pausing_now) pauses.back().to_ms = now_ms();
+  media->pause(pausing_now);
+  rtcp->pause(pausing_now);
+  if (pausing_now) pauses.push_back({now_ms(), std::nullopt});
+}
+
 void LiveTrack::note_codec(const Codec& codec) noexcept {
   const std::lock_guard lock(codecs_mutex_);
   if (std::ranges::find(codecs_, codec) != codecs_.end()) return;

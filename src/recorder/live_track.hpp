@@ -29,6 +29,7 @@ struct LiveTrack {
   [[nodiscard]] std::vector<Codec> codecs() const;
 
   const MediaStreamTrack track;
+  std::string participant;  ///< empty: none; set before the track is added
   const std::shared_ptr<PacketQueue> media, rtcp;
   std::atomic<bool> codecs_changed{false};  ///< since the manifest was published
 
@@ -42,8 +43,13 @@ struct LiveTrack {
   std::string end_reason;
   std::optional<ManifestTrack> stored;        ///< its locations elsewhere; the local files are deleted
   std::string file_stem;                      ///< what its files are called, less their endings
+  bool paused = false;                        ///< by itself, whatever the recording does
+  std::vector<Pause> pauses;                  ///< its own and the recording's, joined
   std::uint64_t refused_before = 0;           ///< refused or lost before it came to this folder
   std::vector<std::uint64_t> rid_bytes_seen;  ///< when the layers were last compared
+  /// Begins or ends a stretch in which nothing is taken; does nothing where that is so already.
+  void set_pausing(bool pausing);
+  [[nodiscard]] bool pausing() const { return !pauses.empty() && !pauses.back().to_ms; }
   /// Refused, or accepted and lost, of the media.
   [[nodiscard]] std::uint64_t refused() const {
     return media->counters().refused_packets() + media_writer->lost();

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/decoded_file.hpp"
+
 namespace rtpx {
 namespace {
 
@@ -59,6 +61,12 @@ void OpenFiles::close_oldest() {
   kept_.front().output->set_handle(nullptr);
   find_.erase(kept_.front().output);
   kept_.pop_front();
+}
+
+Result<void> OpenFiles::complete(OutputFile& output) {
+  if (const auto file = output.handle()) return rtpx::complete(*file);
+  const auto file = files_.open(output.path, OpenMode::read_write);
+  return file ? rtpx::complete(**file) : std::unexpected(file.error());
 }
 
 void OpenFiles::close(OutputFile& output) {

@@ -63,6 +63,8 @@ class OpenFiles {
   /// Errors: as FileSystem::open(); too_many_files only when there is no descriptor at all.
   [[nodiscard]] Result<File*> get(OutputFile& output, std::uint32_t now);
   void close(OutputFile& output);
+  /// complete(), on the open file or on one opened for it. Errors: as FileSystem::open() and DecodedFile::complete().
+  [[nodiscard]] Result<void> complete(OutputFile& output);
 
   [[nodiscard]] std::size_t places() const { return places_; }
 

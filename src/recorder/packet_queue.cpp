@@ -48,6 +48,7 @@ Outcome PacketQueue::append(std::uint8_t rid_index, Bytes packet,
                             const std::optional<ReceiveClock::time_point>& arrival) noexcept {
   const std::lock_guard lock(mutex_);
   if (closed_ != Outcome::accepted) return refuse(closed_);
+  if (paused_) return refuse(Outcome::paused);
   if (packet.size() > kMaxPacketBytes) return refuse(Outcome::too_large);
   const std::size_t need = RecordHeader::kBytes + packet.size();
   if (rid_index < rid_bytes_.size()) rid_bytes_[rid_index] += need;
@@ -179,13 +180,18 @@ PacketQueue::Counters PacketQueue::retire() noexcept {
 
 void PacketQueue::close(Outcome outcome) noexcept {
   const std::lock_guard lock(mutex_);
-  closed_ = outcome;
+  if (closed_ != Outcome::failed) closed_ = outcome;  // who gives up may be told to end as well
+}
+
+void PacketQueue::pause(bool paused) noexcept {
+  const std::lock_guard lock(mutex_);
+  paused_ = paused;
 }
 
 std::uint64_t PacketQueue::Counters::refused_packets() const noexcept {
   std::uint64_t sum = 0;
   for (const std::uint64_t count : refused) sum += count;
-  return sum;
+  return sum - refused[static_cast<std::size_t>(Outcome::paused)];
 }
 
 PacketQueue::Counters PacketQueue::counters() const noexcept {

@@ -18,6 +18,8 @@ namespace rtpx {
 
 class PacketQueue;
 
+inline constexpr std::size_t kOutcomes = static_cast<std::size_t>(Outcome::paused) + 1;
+
 /// Lets the writer thread sleep between rounds and others cut its sleep short.
 class WakeUp {
  public:
@@ -40,7 +42,7 @@ struct QueueShared {
   std::atomic<std::uint32_t> flush_pass{0};              ///< counts the writer's passes over all queues
   alignas(64) std::atomic<PacketQueue*> ready{nullptr};  ///< stack of queues with a full write waiting
   WakeUp writer;
-  std::array<std::atomic<std::uint64_t>, 8> refused_late{};  ///< by Outcome: of queues after retire()
+  std::array<std::atomic<std::uint64_t>, kOutcomes> refused_late{};  ///< by Outcome: of queues after retire()
 };
 
 /// One file's bytes on their way from record() to the writer thread.
@@ -74,9 +76,13 @@ class PacketQueue {
   /// Refuses all rids but this one while space is low; kEveryRid: none.
   void keep_only_rid(int rid_index) noexcept { only_rid_.store(rid_index, std::memory_order_relaxed); }
 
+  /// While it is paused, packets are counted and not taken.
+  void pause(bool paused) noexcept;
+
   struct Counters {
     std::uint64_t packets = 0, bytes = 0;    ///< accepted; bytes of records, headers included
-    std::array<std::uint64_t, 8> refused{};  ///< by Outcome
+    std::array<std::uint64_t, kOutcomes> refused{};  ///< by Outcome
+    /// All but those that were not to be recorded.
     [[nodiscard]] std::uint64_t refused_packets() const noexcept;
   };
   [[nodiscard]] Counters counters() const noexcept;
@@ -125,7 +131,7 @@ class PacketQueue {
   // Under mutex_, but for the counters, which are written under it and read without.
   mutable std::mutex mutex_;
   Outcome closed_ = Outcome::accepted;
-  bool retired_ = false;
+  bool retired_ = false, paused_ = false;
   Chunk* tail_ = nullptr;  // the chunk that record() fills
   std::uint32_t tail_used_ = 0;
   std::uint64_t room_ = 0;  // bytes free in tail_ and the chunks after it
@@ -134,7 +140,7 @@ class PacketQueue {
   std::uint32_t size_pass_ = 0;  // flush pass at which the last chunk was taken
   std::vector<std::uint64_t> rid_bytes_;
   std::atomic<std::uint64_t> packets_{0}, bytes_{0};
-  std::array<std::atomic<std::uint64_t>, 8> refused_{};
+  std::array<std::atomic<std::uint64_t>, kOutcomes> refused_{};
   std::atomic<int> only_rid_{kEveryRid};
 
   // Handed from record() to the writer.

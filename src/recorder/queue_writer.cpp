@@ -145,9 +145,14 @@ void QueueWriter::next_file(OpenFiles& files) {
 
 void QueueWriter::leave_file(OpenFiles& files) {
   close_block();
-  files.close(*output_);
+  close_for_good(files);
   output_->finished.store(true);
   begin_file();
+}
+
+void QueueWriter::close_for_good(OpenFiles& files) {
+  if (options_.mark_ends && output_->created.load()) (void)files.complete(*output_);
+  files.close(*output_);
 }
 
 void QueueWriter::begin_file() {
@@ -237,7 +242,7 @@ void QueueWriter::skip_torn_record() {
 
 void QueueWriter::finish(OpenFiles& files) {
   close_block();
-  files.close(*output_);
+  close_for_good(files);
   output_->finished.store(true);
   queue_->discard();  // nothing waits: this gives the last chunk back
   done.store(true);

@@ -37,6 +37,7 @@ class QueueWriter {
  public:
   struct Options {
     bool checksums = true;
+    bool mark_ends = false;  ///< its files are DecodedFiles
     std::uint64_t rotate_bytes = 0;
     std::chrono::steady_clock::duration rotate_after{0};
     std::uint32_t block_passes = 20;  ///< a block that has not filled is closed after so many flush passes
@@ -94,6 +95,7 @@ class QueueWriter {
   void record_begins(std::uint64_t offset);
   [[nodiscard]] std::shared_ptr<OutputFile> new_output() const;
   void leave_file(OpenFiles& files);
+  void close_for_good(OpenFiles& files);
   void begin_file();
   void be_calm();
   void cut_torn_record(OpenFiles& files, std::uint32_t pass);

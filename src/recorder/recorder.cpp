@@ -1,6 +1,7 @@
 #include "rtpx/recorder.hpp"
 
 #include "recorder/recorder_impl.hpp"
+#include "rtpx/describe.hpp"
 
 namespace rtpx {
 
@@ -9,6 +10,8 @@ Result<std::unique_ptr<Recorder>> Recorder::start(Options options) {
     return fail(Errc::invalid_argument, "flush_interval must be over 0.");
   if (options.sync_interval.count() < 0)
     return fail(Errc::invalid_argument, "sync_interval must not be negative.");
+  if (auto good = check(Description{options.name, options.labels, options.metadata}); !good)
+    return std::unexpected(good.error());
   auto pool = ChunkPool::make(options.queue_bytes);
   if (!pool) return std::unexpected(pool.error());
   auto impl =
@@ -62,6 +65,37 @@ Result<Recorder::Track> Recorder::track(std::string_view track_id) {
   return handle;
 }
 
+Result<Recorder::Participant> Recorder::add_participant(std::string_view name, std::string_view id) {
+  return impl_->add_participant(name, id);
+}
+
+std::string Recorder::Participant::track_id(std::string_view own_id) const {
+  return id_ + "." + std::string(own_id);
+}
+
+Result<Manifest> Recorder::Participant::add_tracks(std::span<const MediaStreamTrack> tracks) {
+  if (!impl_) return fail(Errc::storage_failed, "This participant belongs to no recorder.");
+  std::vector<MediaStreamTrack> scoped(tracks.begin(), tracks.end());
+  for (MediaStreamTrack& track : scoped) {
+    track.id = track_id(track.id);
+    for (std::string& stream : track.streams) stream = track_id(stream);
+    if (track.streams.empty()) track.streams = {id_};
+  }
+  return impl_->add_tracks(scoped, id_);
+}
+
+Result<Recorder::Track> Recorder::Participant::track(std::string_view own_id) const {
+  Track handle;
+  if (impl_) handle.state_ = impl_->find(track_id(own_id));
+  if (!handle.state_) return fail(Errc::not_found, "There is no track " + track_id(own_id) + ".");
+  return handle;
+}
+
+Result<EndedTracks> Recorder::Participant::end_tracks(std::string_view end_reason) {
+  if (!impl_) return fail(Errc::storage_failed, "This participant belongs to no recorder.");
+  return impl_->end_tracks(impl_->live_tracks_of(id_), end_reason);
+}
+
 Outcome Recorder::record(std::string_view track_id, std::optional<std::string_view> rid,
                          std::span<const std::byte> packet, const PacketInfo& info) noexcept {
   const auto track = impl_->find(track_id);
@@ -83,6 +117,33 @@ Outcome Recorder::record_rtcp(std::string_view track_id, std::span<const std::by
 
 Result<EndedTracks> Recorder::end_tracks(std::span<const std::string> ids, std::string_view end_reason) {
   return impl_->end_tracks(ids, end_reason);
+}
+
+Result<void> Recorder::pause() {
+  return impl_->set_paused(nullptr, true);
+}
+
+Result<void> Recorder::resume() {
+  return impl_->set_paused(nullptr, false);
+}
+
+Result<void> Recorder::pause(std::span<const std::string> track_ids) {
+  const std::vector<std::string> ids(track_ids.begin(), track_ids.end());
+  return impl_->set_paused(&ids, true);
+}
+
+Result<void> Recorder::resume(std::span<const std::string> track_ids) {
+  const std::vector<std::string> ids(track_ids.begin(), track_ids.end());
+  return impl_->set_paused(&ids, false);
+}
+
+bool Recorder::paused() const {
+  const std::lock_guard lock(impl_->control_mutex);
+  return impl_->all_paused;
+}
+
+Result<void> Recorder::mark(std::string_view text, std::optional<ReceiveClock::time_point> at) {
+  return impl_->mark(text, at);
 }
 
 void Recorder::set_event_sink(EventSink sink) {

@@ -1,5 +1,8 @@
 // What a recorder tells its owner, and what it does about the space on its disk.
 
+#include <algorithm>
+#include <utility>
+
 #include "recorder/recorder_impl.hpp"
 
 namespace rtpx {
@@ -53,10 +56,24 @@ void RecorderImpl::files_changed() {
   publish_wanted.store(true);
 }
 
+void RecorderImpl::tell_late_writes(Writer::Clock::time_point now, bool queued) {
+  auto longest = writer.take_longest_wait();  // it may be over between two ticks
+  if (queued)
+    longest = std::max(longest,
+                       std::chrono::duration_cast<std::chrono::microseconds>(now - writer.written_until()));
+  const bool is_late = longest > options.flush_interval + Recorder::kLate;
+  if (is_late && !late) emit(event::WritesLate{true, longest});
+  if (is_late) late = std::max(late.value_or(0us), longest);
+  if (!is_late && late) emit(event::WritesLate{false, *std::exchange(late, std::nullopt)});
+}
+
 void RecorderImpl::tick() {
   const auto now = Writer::Clock::now();
   for (auto& unknown : unknown_targets.due(now)) emit(std::move(unknown));
   const auto tracks = all_tracks();
+  tell_late_writes(now, std::ranges::any_of(tracks, [](const auto& track) {
+                     return track->media->queued() + track->rtcp->queued() != 0;
+                   }));
   for (const auto& track : tracks) {
     LiveTrack::Told& last = track->told;
     const PacketQueue::Counters media = track->media->counters(), rtcp = track->rtcp->counters();
@@ -74,8 +91,9 @@ void RecorderImpl::tick() {
       report(last.queue_full, of(Outcome::queue_full), "queue_full");
       report(last.disk_full, of(Outcome::disk_full), shared->disk_full.load() ? "disk_full" : "low_space");
     }
-    if (media.packets != last.packets) {
-      last.packets = media.packets;
+    const std::uint64_t came = media.packets + media.refused[static_cast<std::size_t>(Outcome::paused)];
+    if (came != last.packets) {
+      last.packets = came;
       last.packets_at = now;
       if (!last.flowing) emit(event::TrackFlow{track->track.id, true});
       last.flowing = true;

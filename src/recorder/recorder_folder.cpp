@@ -60,7 +60,7 @@ Result<std::filesystem::path> RecorderImpl::make_folder() {
 Result<RecorderImpl::Opened> RecorderImpl::open_folder(const std::filesystem::path& path) {
   Opened opened;
   opened.path = std::filesystem::absolute(path);
-  auto taken = RecordingLock::take(files, opened.path, "a recorder");
+  auto taken = RecordingLock::take(disk, opened.path, "a recorder");
   if (!taken && taken.error().code == Errc::already_exists) return std::unexpected(taken.error());
   Result<void> result;
   if (taken)
@@ -94,25 +94,44 @@ void RecorderImpl::enter_folder(Opened opened) {
     ++folder_number;
     created = now();
     ended_entries.clear();
+    if (folder_number > 1) {  // what happened before is told in the folder that was left
+      facts.marks.clear();
+      std::erase_if(facts.pauses, [](const Pause& pause) { return pause.to_ms.has_value(); });
+    }
   }
   folder_lock = std::move(opened.lock);
   if (opened.index) syncer.set_index(std::move(opened.index));
   std::error_code ignored;
-  if (const auto disk = std::filesystem::space(folder, ignored); !ignored) space.set_capacity(disk.capacity);
+  if (const auto room = std::filesystem::space(folder, ignored); !ignored) space.set_capacity(room.capacity);
   reserve_taken = false;
   take_reserve();
 }
 
 Result<void> RecorderImpl::write_info(const std::filesystem::path& where, UtcTime when,
                                       const std::string& end_reason) {
-  RecordingInfo info;
-  info.name = options.name;
-  info.continues = options.continues;
-  info.created = when;
-  if (!end_reason.empty()) {
-    info.ended_at = now();
-    info.end_reason = end_reason;
-  }
+  const auto fill = [&](RecordingInfo& info) {
+    const bool begins = info.created == UtcTime{};
+    if (begins) info.created = when;
+    if (begins || sealing) {  // afterwards others may have changed a name, unless they cannot read it
+      info.name = options.name;
+      info.facts.labels = options.labels;
+      info.facts.metadata = options.metadata;
+      info.continues = options.continues;
+    }
+    if (!end_reason.empty()) {
+      info.ended_at = now();
+      info.end_reason = end_reason;
+    }
+    const std::lock_guard guard(control_mutex);
+    info.facts.participants = facts.participants;
+    info.facts.marks = facts.marks;
+    info.facts.pauses = facts.pauses;
+  };
+  auto written = change_recording_info(files, where, fill);
+  if (written || (written.error().code != Errc::malformed && written.error().code != Errc::unsupported))
+    return written;
+  RecordingInfo info;  // what somebody has spoiled is written anew
+  fill(info);
   return write_recording_info(files, where, info);
 }
 
@@ -212,6 +231,7 @@ void RecorderImpl::move_tracks() {
     if (!moved[i]) continue;
     tracks[i]->folder_number = folder_number;
     tracks[i]->refused_before = tracks[i]->refused();
+    std::erase_if(tracks[i]->pauses, [](const Pause& pause) { return pause.to_ms.has_value(); });
   }
 }
 

@@ -17,6 +17,8 @@
 #include "recorder/unknown_targets.hpp"
 #include "recorder/writer.hpp"
 #include "rtpx/recorder.hpp"
+#include "sealed/sealed_files.hpp"
+#include "storage/recording_info.hpp"
 #include "storage/recording_lock.hpp"
 
 namespace rtpx {
@@ -71,7 +73,8 @@ struct RecorderImpl final : WriterListener, std::enable_shared_from_this<Recorde
   [[nodiscard]] UtcTime now() const;
 
   // --- tracks (recorder_tracks.cpp) ---
-  [[nodiscard]] Result<Manifest> add_tracks(std::span<const MediaStreamTrack> tracks);
+  [[nodiscard]] Result<Manifest> add_tracks(std::span<const MediaStreamTrack> tracks,
+                                            const std::string& participant = {});
   [[nodiscard]] Result<EndedTracks> end_tracks(std::span<const std::string> ids, std::string_view reason);
   [[nodiscard]] std::shared_ptr<LiveTrack> find(std::string_view id) const noexcept;
   /// Counts a packet for a track that find() did not find.
@@ -84,9 +87,24 @@ struct RecorderImpl final : WriterListener, std::enable_shared_from_this<Recorde
                                            const PacketQueue::Counters& media,
                                            const PacketQueue::Counters& rtcp) const;
 
+  // --- participants (recorder_people.cpp) ---
+  [[nodiscard]] Result<Recorder::Participant> add_participant(std::string_view name, std::string_view id);
+  [[nodiscard]] std::vector<std::string> live_tracks_of(const std::string& participant) const;
+
+  // --- pauses and marks (recorder_pauses.cpp) ---
+  /// Of the tracks with these ids; null: of the whole recording.
+  [[nodiscard]] Result<void> set_paused(const std::vector<std::string>* ids, bool paused);
+  [[nodiscard]] Result<void> mark(std::string_view text, std::optional<ReceiveClock::time_point> at);
+  /// Writes recording.json, and the manifest if `tracks_too`, as they are now.
+  [[nodiscard]] Result<void> note_facts(bool tracks_too, const char* what);
+  /// Why nothing can be changed any more. Under control_mutex.
+  [[nodiscard]] Result<void> check_running() const;
+
   // --- events (recorder_events.cpp) ---
   void emit(Event event);
   void set_event_sink(EventSink sink);
+  /// Dispatcher: reports when writing is late, and when that is over. `queued`: something waits.
+  void tell_late_writes(Writer::Clock::time_point now, bool queued);
   void tick();  ///< dispatcher: reports what has gathered
   void disk_is_full(bool full) override;
   void file_restarted(QueueWriter& queue, const Error& cause) override;
@@ -161,8 +179,11 @@ struct RecorderImpl final : WriterListener, std::enable_shared_from_this<Recorde
   void release_reserve();
 
   const Recorder::Options options;
-  FileSystem& files;
+  FileSystem& disk;
+  const std::unique_ptr<sealed::SealedFiles> sealing;  ///< null: nothing is sealed
+  FileSystem& files;                                   ///< of the recording, sealed where that is asked for
   const std::shared_ptr<QueueShared> shared;
+  std::optional<std::chrono::microseconds> late;  // dispatcher: the longest wait since event::WritesLate
   const QueueWriter::Options media_options, rtcp_options;
   Syncer syncer;
   Writer writer;
@@ -187,6 +208,8 @@ struct RecorderImpl final : WriterListener, std::enable_shared_from_this<Recorde
   std::deque<Writer::Clock::time_point> restarts;
   std::optional<Error> failure;
   std::optional<Error> failed_storage;  // to be handled
+  RecordingFacts facts;                 // what recording.json says of people; `labels` is others'
+  bool all_paused = false;              // the whole recording
   bool stopping = false;
   const UtcTime began_utc;
   const ReceiveClock::time_point began;

@@ -12,13 +12,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::int64_t to_ms(ReceiveClock::time_point time) {
+std::int64_t clock_ms(ReceiveClock::time_point time) {
   return std::chrono::floor<std::chrono::milliseconds>(time.time_since_epoch()).count();
 }
 
 QueueWriter::Options media_options_of(const Recorder::Options& options) {
   QueueWriter::Options out;
   out.checksums = options.checksums;
+  out.mark_ends = !options.recipients.empty();
   out.rotate_bytes = options.rotate_bytes;
   out.rotate_after = options.rotate_after;
   const auto sync = options.sync_interval.count() != 0 ? options.sync_interval : 1000ms;
@@ -28,16 +29,30 @@ QueueWriter::Options media_options_of(const Recorder::Options& options) {
 }
 
 QueueWriter::Options rtcp_options_of(QueueWriter::Options media) {
-  media.rotate_bytes = 0;  // RTCP is small, and the manifest names one file of it
+  media.rotate_bytes = 0;  // RTCP is small
   media.rotate_after = {};
   return media;
+}
+
+/// Where all tracks had ended before, for one reason, it is the recording's too.
+std::string end_of(const Manifest& manifest, const std::string& otherwise) {
+  std::optional<std::string> common;
+  for (const auto& [id, track] : manifest) {
+    if (!track.end_reason || (common && *common != *track.end_reason)) return otherwise;
+    common = track.end_reason;
+  }
+  return common.value_or(otherwise);
 }
 
 }  // namespace
 
 RecorderImpl::RecorderImpl(Recorder::Options options_, std::shared_ptr<QueueShared> shared_)
     : options(std::move(options_)),
-      files(options.file_system != nullptr ? *options.file_system : real_file_system()),
+      disk(options.file_system != nullptr ? *options.file_system : real_file_system()),
+      sealing(options.recipients.empty()
+                  ? nullptr
+                  : std::make_unique<sealed::SealedFiles>(disk, options.recipients, Identities())),
+      files(sealing ? *sealing : disk),
       shared(std::move(shared_)),
       media_options(media_options_of(options)),
       rtcp_options(rtcp_options_of(media_options)),
@@ -54,7 +69,7 @@ RecorderImpl::RecorderImpl(Recorder::Options options_, std::shared_ptr<QueueShar
       dispatcher(250ms, [this] { tick(); }),
       began_utc(utc_now()),
       began(ReceiveClock::now()),
-      anchor(options.clock ? *options.clock : ClockAnchor{to_ms(began), began_utc}),
+      anchor(options.clock ? *options.clock : ClockAnchor{clock_ms(began), began_utc}),
       space(options.low_space_bytes, options.full_space_bytes),
       sink(options.event_sink) {}
 
@@ -132,12 +147,13 @@ void RecorderImpl::end_recording(const std::string& reason) {
     for (const auto& track : all_tracks())
       if (track->live) live.push_back(track->track.id);
   }
+  const std::string why = live.empty() ? end_of(manifest(), reason) : reason;
   if (!live.empty()) (void)end_tracks(live, reason);
   (void)ask_control_thread<void>(
-      [this, reason](Wanted&) {
+      [this, why](Wanted&) {
         release_reserve();
         Result<void> written;
-        if (!failure && !std::exchange(closed, true)) written = write_info(folder, created, reason);
+        if (!failure && !std::exchange(closed, true)) written = write_info(folder, created, why);
         if (folder_lock) folder_lock->release();
         return written;
       },

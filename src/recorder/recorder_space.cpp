@@ -65,8 +65,12 @@ std::optional<UploadTaskRef> RecorderImpl::start_upload(const Tracks& tracks,
   const std::vector<std::filesystem::path> own = task.files;  // these may be deleted once they are stored
   if (options.checksums) task.files.emplace_back(kIndexFileName);
   task.files.emplace_back(kRecordingFileName);
-  task.manifest = manifest_of_tracks;
-  task.whole = manifest();
+  if (sealing) {  // what a queue on the disk, and a store elsewhere, would show of it
+    task.files.emplace_back("manifest.json");
+  } else {
+    task.manifest = manifest_of_tracks;
+    task.whole = manifest();
+  }
   return options.uploader->upload(
       std::move(task), [weak = weak_from_this(), own, where = folder](UploadTaskRef, const auto& outcome) {
         const auto me = weak.lock();

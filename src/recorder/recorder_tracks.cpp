@@ -23,7 +23,7 @@ Result<void> check(const MediaStreamTrack& track) {
 
 constexpr std::size_t kEndedTracksShown = 64;
 
-void add_refused(Recorder::Stats& sums, const std::array<std::uint64_t, 8>& refused) {
+void add_refused(Recorder::Stats& sums, const std::array<std::uint64_t, kOutcomes>& refused) {
   const auto of = [&](Outcome outcome) { return refused[static_cast<std::size_t>(outcome)]; };
   sums.queue_full += of(Outcome::queue_full);
   sums.disk_full += of(Outcome::disk_full);
@@ -31,6 +31,7 @@ void add_refused(Recorder::Stats& sums, const std::array<std::uint64_t, 8>& refu
   sums.too_large += of(Outcome::too_large);
   sums.failed += of(Outcome::failed);
   sums.unknown_rid += of(Outcome::unknown_rid);
+  sums.paused += of(Outcome::paused);
 }
 
 }  // namespace
@@ -62,7 +63,8 @@ std::vector<std::shared_ptr<LiveTrack>> RecorderImpl::all_tracks() const {
   return out;
 }
 
-Result<Manifest> RecorderImpl::add_tracks(std::span<const MediaStreamTrack> tracks) {
+Result<Manifest> RecorderImpl::add_tracks(std::span<const MediaStreamTrack> tracks,
+                                          const std::string& participant) {
   std::set<std::string> fresh;
   for (const MediaStreamTrack& track : tracks) {
     if (auto good = check(track); !good) return std::unexpected(good.error());
@@ -82,6 +84,7 @@ Result<Manifest> RecorderImpl::add_tracks(std::span<const MediaStreamTrack> trac
     adding.insert(fresh.begin(), fresh.end());
     for (const MediaStreamTrack& track : tracks) {
       live.push_back(std::make_shared<LiveTrack>(track, shared));
+      live.back()->participant = participant;
       live.back()->start_time = options.clock ? options.clock->utc : now();
     }
   }
@@ -155,6 +158,8 @@ Result<Manifest> RecorderImpl::add_on_control_thread(const Tracks& tracks, Wante
       for (const auto& track : tracks) {
         queues.push_back(track->media_writer);
         queues.push_back(track->rtcp_writer);
+        track->set_pausing(all_paused);
+        if (all_paused) publish_wanted.store(true);
         part.emplace(track->track.id, describe(*track));
       }
       writer.add(std::move(queues));
@@ -260,12 +265,16 @@ ManifestTrack RecorderImpl::describe(const LiveTrack& track) const {
   if (const Codec* codec = media_codec(out.codecs)) out.codec = *codec;
   out.header_extensions = track.track.header_extensions;
   out.clock = track.clock;
+  if (!track.participant.empty()) out.participant = track.participant;
+  out.pauses = track.pauses;
   const auto media_files = track.media_writer->files();
   out.location = (media_files.empty() ? track.media_writer->output() : media_files.front())->path.string();
   for (std::size_t i = 1; i < media_files.size(); ++i)
     out.more_locations.push_back(media_files[i]->path.string());
-  if (const auto rtcp_files = track.rtcp_writer->files(); !rtcp_files.empty())
-    out.rtcp_location = rtcp_files.front()->path.string();
+  const auto rtcp_files = track.rtcp_writer->files();
+  if (!rtcp_files.empty()) out.rtcp_location = rtcp_files.front()->path.string();
+  for (std::size_t i = 1; i < rtcp_files.size(); ++i)
+    out.more_rtcp_locations.push_back(rtcp_files[i]->path.string());
   if (options.checksums)
     out.index_location = (std::filesystem::path(out.location).parent_path() / kIndexFileName).string();
   if (track.stored) move_locations(out, *track.stored);
@@ -296,6 +305,7 @@ void move_locations(ManifestTrack& track, const ManifestTrack& stored) {
   track.location = stored.location;
   track.more_locations = stored.more_locations;
   track.rtcp_location = stored.rtcp_location;
+  track.more_rtcp_locations = stored.more_rtcp_locations;
 }
 
 Manifest RecorderImpl::manifest() const {
@@ -350,7 +360,9 @@ Recorder::TrackStats RecorderImpl::count(Recorder::Stats& sums, const LiveTrack&
   one.bytes = media.bytes;
   one.rtcp_packets = rtcp.packets;
   one.refused_packets = media.refused_packets();
+  one.paused_packets = media.refused[static_cast<std::size_t>(Outcome::paused)];
   one.live = track.live;
+  one.paused = track.live && track.pausing();
   sums.packets += one.packets;
   sums.bytes += one.bytes;
   sums.rtcp_packets += one.rtcp_packets;
@@ -369,7 +381,7 @@ Recorder::Stats RecorderImpl::stats() const {
     out.queued_bytes += track->media->queued() + track->rtcp->queued();
     out.tracks.push_back(count(out, *track, track->media->counters(), track->rtcp->counters()));
   }
-  std::array<std::uint64_t, 8> refused_late{};
+  std::array<std::uint64_t, kOutcomes> refused_late{};
   for (std::size_t i = 0; i < refused_late.size(); ++i) refused_late[i] = shared->refused_late[i].load();
   add_refused(out, refused_late);
   out.ended += ended_later.load();

@@ -35,7 +35,7 @@ void Syncer::run() {
     {
       std::unique_lock lock(stop_mutex_);
       const auto until = std::min(next, std::chrono::steady_clock::now() + tick);
-      if (stop_changed_.wait_until(lock, until, [this] { return stopping_; })) return;
+      if (stop_changed_.wait_until(lock, until, [this] { return stopping_; })) break;
     }
     if (std::chrono::steady_clock::now() >= next) {
       (void)pass(interval_.count() != 0);
@@ -46,6 +46,8 @@ void Syncer::run() {
       tick = push_out() ? kTick : kIdleTick;
     }
   }
+  const std::lock_guard lock(pass_mutex_);
+  if (index_) (void)index_->complete();
 }
 
 void Syncer::stop() {

@@ -9,9 +9,9 @@ namespace rtpx {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto kRound = 5ms;  // between two looks for full chunks, while there are some
-constexpr auto kIdleRound =
-    80ms;  // while there are none: a slow recorder among hundreds must not cost wake-ups
+// Between two looks for full chunks: the pace at which they come, by halving and doubling. Passes write what there is
+// anyway, and a pool that runs low wakes the writer: a slow recorder among hundreds must not cost wake-ups.
+constexpr auto kRound = 5ms, kIdleRound = 320ms;
 constexpr auto kFullRetry = 100ms;   // between two attempts at a full disk
 constexpr auto kDrainRetry = 100ms;  // the same for a queue that is to end
 
@@ -31,8 +31,8 @@ void Writer::run() {
   std::chrono::milliseconds round = kRound;
   while (!stopping_.load()) {
     run_commands();
-    round =
-        shared_->ready.load(std::memory_order_relaxed) != nullptr ? kRound : std::min(2 * round, kIdleRound);
+    const bool some = shared_->ready.load(std::memory_order_relaxed) != nullptr;
+    round = some ? std::max(round / 2, kRound) : std::min(2 * round, kIdleRound);
     write_ready();
     if (const auto now = Clock::now(); now >= std::min(next_pass, again_at_)) {
       pass();
@@ -69,14 +69,15 @@ bool Writer::pass() {
   again_at_ = Clock::time_point::max();
   ++pass_number_;
   shared_->flush_pass.store(pass_number_, std::memory_order_relaxed);
-  bool all_written = true;
+  bool any_waited = false, all_written = true;
   for (const auto& queue : queues_) {
+    any_waited = any_waited || queue->queue().queued() != 0;
     if (!write_queue(*queue, false)) all_written = false;
     queue->maintain(pass_number_);
     settle(*queue);
     if (queue->draining.load() && !queue->done.load()) again_at_ = std::min(again_at_, began + kDrainRetry);
   }
-  note_wait(began, all_written);
+  note_wait(began, any_waited, all_written);
   if (full_ && std::ranges::all_of(queues_, [](const auto& queue) { return queue->queue().queued() == 0; }))
     set_full(false);
   if (!any_done_) return all_written;
@@ -91,10 +92,14 @@ bool Writer::pass() {
 }
 
 // What waited longest when a pass ends was accepted right after the pass began that wrote everything last.
-void Writer::note_wait(Clock::time_point began, bool all_written) {
+void Writer::note_wait(Clock::time_point began, bool any_waited, bool all_written) {
   const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - written_until());
   if (all_written) written_until_.store(began.time_since_epoch().count());
   worst_flush_us_.store(std::max(worst_flush_us_.load(), waited.count()));
+  if (!any_waited) return;
+  std::int64_t longest = longest_wait_us_.load();
+  while (longest < waited.count() && !longest_wait_us_.compare_exchange_weak(longest, waited.count())) {
+  }
 }
 
 bool Writer::write_queue(QueueWriter& queue, bool whole_chunks) {

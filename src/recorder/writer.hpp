@@ -62,6 +62,10 @@ class Writer {
     std::chrono::microseconds worst_flush{0};  ///< the longest that an accepted packet can have waited
   };
   [[nodiscard]] Stats stats() const;
+  /// The longest that a packet can have waited until a pass that ended since the last call.
+  [[nodiscard]] std::chrono::microseconds take_longest_wait() {
+    return std::chrono::microseconds(longest_wait_us_.exchange(0));
+  }
   /// Everything that was accepted before is written, or lost and counted.
   [[nodiscard]] Clock::time_point written_until() const {
     return Clock::time_point(Clock::duration(written_until_.load()));
@@ -76,7 +80,7 @@ class Writer {
   /// True: the queue goes on in a new file.
   [[nodiscard]] bool on_error(QueueWriter& queue, const Error& error);
   void suspend(const Error& cause);
-  void note_wait(Clock::time_point began, bool all_written);
+  void note_wait(Clock::time_point began, bool any_waited, bool all_written);
   void leave_file(QueueWriter& queue, const Error& cause);
   void settle(QueueWriter& queue);
   void set_full(bool full);
@@ -106,7 +110,7 @@ class Writer {
   std::atomic<bool> stopping_{false}, suspended_{false}, failed_{false};
   std::atomic<Clock::rep> written_until_;
   std::atomic<std::uint64_t> writes_{0};
-  std::atomic<std::int64_t> worst_flush_us_{0};
+  std::atomic<std::int64_t> worst_flush_us_{0}, longest_wait_us_{0};
 };
 
 }  // namespace rtpx

@@ -1,7 +1,9 @@
 #include "recover/record_rescue.hpp"
 
 #include <algorithm>
+#include <utility>
 
+#include "base/decoded_file.hpp"
 #include "storage/block_places.hpp"
 #include "storage/verify_file.hpp"
 
@@ -48,6 +50,33 @@ class BlockMaker {
   std::vector<IndexBlock> blocks_;
 };
 
+/// What checksums have shown to be wrong.
+class DamagedBytes {
+ public:
+  void add(const VerifiedRange& range) {
+    if (range.proof == Proof::damaged && range.length > 0)
+      all_.emplace_back(range.offset, range.offset + range.length);
+  }
+  /// Once, after the last add().
+  void settle() {
+    std::ranges::sort(all_);
+    for (const auto& [from, to] : all_)
+      if (!stretches_.empty() && from <= stretches_.back().second)
+        stretches_.back().second = std::max(stretches_.back().second, to);
+      else
+        stretches_.emplace_back(from, to);
+    all_.clear();
+  }
+  [[nodiscard]] bool any(std::uint64_t from, std::uint64_t to) const {
+    const auto next = std::ranges::upper_bound(stretches_, from, {}, [](const auto& one) { return one.second; });
+    return next != stretches_.end() && next->first < to;
+  }
+
+ private:
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> all_;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> stretches_;  // in order, apart from each other
+};
+
 /// Copies one stretch.
 Result<void> copy_range(const File& from, std::uint64_t offset, std::uint64_t length, File& to,
                         std::vector<std::byte>& buffer, const std::stop_token& stop) {
@@ -68,15 +97,20 @@ Result<void> copy_range(const File& from, std::uint64_t offset, std::uint64_t le
 
 Result<RescuedFile> examine(const LayoutFile& file, bool ended, const OnRecord& on_record,
                             std::stop_token stop) {
-  const auto verified = verify_file(file, ended, [&](std::uint64_t) { return !stop.stop_requested(); });
-  if (!verified) return std::unexpected(verified.error());
   ProvenBytes proven_bytes;
-  for (const VerifiedRange& range : verified->ranges)
+  DamagedBytes damaged;
+  const auto on_range = [&](const VerifiedRange& range) {
     if (range.proof == Proof::proven) proven_bytes.add(range.offset, range.offset + range.length);
+    damaged.add(range);
+  };
+  const auto verified =
+      verify_file(file, ended, [&](std::uint64_t) { return !stop.stop_requested(); }, on_range);
+  if (!verified) return std::unexpected(verified.error());
+  damaged.settle();
   const auto suspicious = [&](const Record& record) {
     return !proven_bytes.covers(record.offset, record.offset + RecordHeader::kBytes + record.header.size);
   };
-  auto reader = RecordReader::open({file.path}, content_of(file), suspicious);
+  auto reader = RecordReader::open({file.path}, content_of(file), suspicious, file.source);
   if (!reader) return std::unexpected(reader.error());
 
   RescuedFile out;
@@ -86,11 +120,6 @@ Result<RescuedFile> examine(const LayoutFile& file, bool ended, const OnRecord& 
   out.report.bytes_before = verified->bytes;
   BlockMaker blocks;
   const bool indexed = file.indexed != nullptr && !file.indexed->blocks.empty();
-  const auto in_damaged_block = [&](std::uint64_t from, std::uint64_t to) {
-    return std::ranges::any_of(verified->ranges, [&](const VerifiedRange& range) {
-      return range.proof == Proof::damaged && range.offset < to && range.offset + range.length > from;
-    });
-  };
   std::uint64_t at = 0;  // where the last record ended
   for (;;) {
     const auto record = (*reader)->next();
@@ -102,7 +131,7 @@ Result<RescuedFile> examine(const LayoutFile& file, bool ended, const OnRecord& 
     if (indexed) {
       const bool proven = proven_bytes.covers((*record)->offset, end);
       blocks.add(**record, proven);
-      if (!proven && in_damaged_block((*record)->offset, end)) ++out.report.suspect_records;
+      if (!proven && damaged.any((*record)->offset, end)) ++out.report.suspect_records;
     }
     out.last_time_ms = (*record)->header.receive_time_ms;
     if (!out.first_time_ms) out.first_time_ms = out.last_time_ms;
@@ -120,9 +149,8 @@ Result<RescuedFile> examine(const LayoutFile& file, bool ended, const OnRecord& 
   return out;
 }
 
-Result<void> copy_without(const std::filesystem::path& from, const std::vector<RecoveredFile::Cut>& cuts,
+Result<void> copy_without(FileSystem& files, const std::filesystem::path& from, const std::vector<RecoveredFile::Cut>& cuts,
                           const std::filesystem::path& to, std::stop_token stop) {
-  FileSystem& files = real_file_system();
   const auto copy = [&]() -> Result<void> {
     const auto source = files.open(from, OpenMode::read);
     if (!source) return std::unexpected(source.error());
@@ -140,6 +168,7 @@ Result<void> copy_without(const std::filesystem::path& from, const std::vector<R
     }
     if (const auto done = copy_range(**source, at, std::max(at, *size) - at, **file, buffer, stop); !done)
       return done;
+    if (const auto done = complete(**file); !done) return done;
     if (const auto done = (*file)->sync(); !done) return done;
     return (*file)->close();
   };

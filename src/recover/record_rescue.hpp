@@ -28,7 +28,7 @@ using OnRecord = std::function<void(const Record&)>;
 
 /// Writes `from` without the stretches in `cuts` into the new file `to`, and syncs it.
 /// Errors: io, no_space, cancelled; then `to` is removed.
-[[nodiscard]] Result<void> copy_without(const std::filesystem::path& from,
+[[nodiscard]] Result<void> copy_without(FileSystem& files, const std::filesystem::path& from,
                                         const std::vector<RecoveredFile::Cut>& cuts,
                                         const std::filesystem::path& to, std::stop_token stop);
 

@@ -4,30 +4,35 @@
 
 #include "recover/recovery_plan.hpp"
 #include "recover/recovery_report.hpp"
+#include "sealed/sealed_files.hpp"
 #include "storage/recording_lock.hpp"
 
 namespace rtpx {
 
 namespace {
 
+constexpr std::uint64_t kLargestText = 256U << 20;  // that is compared with what it should be
+
 namespace fs = std::filesystem;
 
-FileSystem& files() {
-  return real_file_system();
+/// Opens a sealed recording, and seals what is written for those for whom it was sealed.
+std::shared_ptr<FileSystem> files_of(const fs::path& recording, const Identities& identities) {
+  return std::make_shared<sealed::SealedFiles>(
+      real_file_system(), recipients_of(recording).value_or(std::vector<Recipient>()), identities);
 }
 
 /// Writes what differs from what is there, files before the manifest that names them.
 class Recovery {
  public:
-  Recovery(RecoveryPlan plan, const RecoverOptions& options)
-      : plan_(std::move(plan)), options_(options), target_(plan_.report.folder) {}
+  Recovery(RecoveryPlan plan, const RecoverOptions& options, FileSystem& files)
+      : plan_(std::move(plan)), options_(options), target_(plan_.report.folder), files_(files) {}
 
   Result<RecoverReport> write() {
     if (const auto done = prepare_target(); !done) return std::unexpected(done.error());
-    auto lock = RecordingLock::take(files(), target_, "rtpx recover");
+    auto lock = RecordingLock::take(real_file_system(), target_, "rtpx recover");
     if (!lock && lock.error().code == Errc::already_exists) return std::unexpected(lock.error());
     auto written = write_locked();
-    if (written) (void)files().remove(target_ / kReserveFileName);
+    if (written) (void)files_.remove(target_ / kReserveFileName);
     if (lock) lock->release();
     return written;
   }
@@ -43,13 +48,13 @@ class Recovery {
 
   Result<void> prepare_target() {
     if (!copying()) return {};
-    const auto info = files().stat(target_);
+    const auto info = files_.stat(target_);
     if (!info) return std::unexpected(info.error());
     if (!*info) {
-      if (const auto done = files().create_directories(target_); !done) return done;
-      return files().sync_directory(fs::absolute(target_).lexically_normal().parent_path());
+      if (const auto done = files_.create_directories(target_); !done) return done;
+      return files_.sync_directory(fs::absolute(target_).lexically_normal().parent_path());
     }
-    const auto entries = files().list(target_);
+    const auto entries = files_.list(target_);
     if (!entries) return std::unexpected(entries.error());
     if (!entries->empty()) return fail(Errc::already_exists, target_.string() + " is not empty");
     return {};
@@ -67,7 +72,7 @@ class Recovery {
       } else if (report.changed || copying()) {
         const fs::path to = target_ / rescue.source.path.filename();
         const fs::path temporary = target_ / ("." + to.filename().string() + ".recovering");
-        if (const auto done = copy_without(rescue.source.path, report.cuts, temporary, options_.stop); !done)
+        if (const auto done = copy_without(files_, rescue.source.path, report.cuts, temporary, options_.stop); !done)
           return done;
         if (const auto done = put_in_place(temporary, to); !done) return done;
         report.file = to;
@@ -79,21 +84,21 @@ class Recovery {
 
   Result<void> put_in_place(const fs::path& temporary, const fs::path& to) {
     if (const auto done = keep(to); !done) return done;
-    if (const auto done = files().rename(temporary, to); !done) return done;
-    return files().sync_directory(target_);
+    if (const auto done = files_.rename(temporary, to); !done) return done;
+    return files_.sync_directory(target_);
   }
 
   /// Gives the file a second name, NAME.damaged; one that is there from before stays.
   Result<void> keep(const fs::path& path) {
-    const auto info = files().stat(path);
+    const auto info = files_.stat(path);
     if (!info) return std::unexpected(info.error());
     if (!*info) return {};
     for (int number = 1; number < 1000; ++number) {
       const std::string ending = number == 1 ? ".damaged" : ".damaged." + std::to_string(number);
       const fs::path kept = path.parent_path() / (path.filename().string() + ending);
-      auto done = files().link(path, kept);
+      auto done = files_.link(path, kept);
       if (!done && done.error().code == Errc::already_exists) continue;
-      if (!done) done = files().rename(path, kept);  // a file system without links
+      if (!done) done = files_.rename(path, kept);  // a file system without links
       if (!done) return done;
       plan_.report.kept.push_back(kept);
       return {};
@@ -115,17 +120,19 @@ class Recovery {
         return done;
     if (!any) return {};
     plan_.report.report = target_ / kRecoveryReportName;
-    return write_file_atomically(files(), plan_.report.report, as_bytes(serialize_recovery(plan_.report)));
+    return write_file_atomically(files_, plan_.report.report, as_bytes(serialize_recovery(plan_.report)));
   }
 
   Result<void> write_if_different(const char* name, const std::string& text, bool& any) {
     const fs::path path = target_ / name;
-    const auto now = read_whole_file(files(), path, 4ULL << 30);
-    if (!now && now.error().code != Errc::not_found) return std::unexpected(now.error());
+    const auto now = read_whole_file(files_, path, std::max<std::uint64_t>(text.size(), kLargestText) + 1);
+    if (!now && now.error().code != Errc::not_found && now.error().code != Errc::malformed &&
+        now.error().code != Errc::io)
+      return std::unexpected(now.error());
     if (now && (*now == text || *now == text + "\n" || same_manifest(name, *now))) return {};
     any = true;
     if (const auto done = keep(path); !done) return done;
-    return write_file_atomically(files(), path, as_bytes(text));
+    return write_file_atomically(files_, path, as_bytes(text));
   }
 
   /// A manifest that says the same in another form (white space, key order) is left as it was written.
@@ -181,6 +188,7 @@ class Recovery {
   RecoveryPlan plan_;
   const RecoverOptions& options_;
   const fs::path target_;
+  FileSystem& files_;
 };
 
 }  // namespace
@@ -193,16 +201,17 @@ Result<RecoverReport> recover(const fs::path& recording, const RecoverOptions& o
                 folder.string() + " belongs to " + *owner +
                     ": there is nothing to recover before that ends (convert and verify take "
                     "what is written until now)");
-  auto plan = plan_recovery(recording, options);
+  const auto files = files_of(recording, options.identities);
+  auto plan = plan_recovery(recording, options, files);
   if (!plan) return std::unexpected(plan.error());
-  return Recovery(std::move(*plan), options).write();
+  return Recovery(std::move(*plan), options, *files).write();
 } catch (const std::exception& error) {
   return fail(Errc::internal, std::string("recover: ") + error.what());
 }
 
-Result<Manifest> rebuild_manifest(const fs::path& recording, std::stop_token stop) try {
+Result<Manifest> rebuild_manifest(const fs::path& recording, std::stop_token stop, const Identities& identities) try {
   const RecoverOptions options{.stop = std::move(stop)};
-  auto plan = plan_recovery(recording, options);
+  auto plan = plan_recovery(recording, options, sealed::reading_files(identities));
   if (!plan) return std::unexpected(plan.error());
   return std::move(plan->manifest);
 } catch (const std::exception& error) {

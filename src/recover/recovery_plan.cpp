@@ -23,10 +23,11 @@ UtcTime modified(const fs::path& path) {
 
 class Planner {
  public:
-  explicit Planner(const RecoverOptions& options) : options_(options) {}
+  Planner(const RecoverOptions& options, std::shared_ptr<FileSystem> source)
+      : options_(options), source_(std::move(source)) {}
 
   Result<RecoveryPlan> plan(const fs::path& recording) {
-    auto layout = read_layout(recording);
+    auto layout = read_layout(recording, options_.allow_outside ? Outside::allowed : Outside::refused, source_);
     if (!layout) return std::unexpected(layout.error());
     plan_.layout = std::move(*layout);
     plan_.report.notes = plan_.layout.problems;
@@ -53,7 +54,9 @@ class Planner {
       return {};
     }
     if (!plan_.layout.manifest_present) return {};
-    const auto text = read_whole_file(real_file_system(), plan_.layout.folder / "manifest.json");
+    const auto text = read_whole_file(*source_, plan_.layout.folder / "manifest.json");
+    if (!text && (text.error().code == Errc::malformed || text.error().code == Errc::io))
+      return {};  // too large to be one, or damaged: the layout has told
     if (!text) return std::unexpected(text.error());
     plan_.manifest = salvage_manifest(*text);
     for (const auto& [id, track] : plan_.manifest)
@@ -122,8 +125,16 @@ class Planner {
     if (file.content == IndexContent::rtp)
       plan_.manifest.at(file.track_id).location = usual_name(file.track_id);
     else
-      plan_.manifest.at(file.track_id).rtcp_location.reset();
+      drop_rtcp(plan_.manifest.at(file.track_id), file.path.filename());
     return true;
+  }
+
+  static void drop_rtcp(ManifestTrack& track, const fs::path& name) {
+    std::vector<std::string> left = rtcp_locations(track);
+    std::erase_if(left, [&](const std::string& location) { return fs::path(location).filename() == name; });
+    track.rtcp_location.reset();
+    if (!left.empty()) track.rtcp_location = left.front();
+    track.more_rtcp_locations.assign(left.begin() + (left.empty() ? 0 : 1), left.end());
   }
 
   void note(const Rescue& rescue) {
@@ -154,7 +165,10 @@ class Planner {
       rebuilt_.insert(id);
       plan_.report.rebuilt_tracks.push_back(id);
     }
-    for (const std::string& id : rebuilt_) name_stream(id);
+    for (const std::string& id : rebuilt_) {
+      name_stream(id);
+      name_participant(id);
+    }
     for (const std::string& id : rebuilt_) {
       const ManifestTrack& track = plan_.manifest.at(id);
       plan_.report.notes.push_back(
@@ -183,6 +197,24 @@ class Planner {
     plan_.manifest.at(id).streams = {!cname.empty() ? cname : pair ? std::string("recovered") : id};
   }
 
+  /// A participant's tracks and streams carry its id before a dot (Recorder::Participant): recording.json, or another
+  /// track's entry, says whether there is one of that id.
+  void name_participant(const std::string& id) {
+    const std::string prefix = id.substr(0, std::min(id.find('.'), id.size()));
+    if (prefix.empty() || prefix == id) return;
+    ManifestTrack& track = plan_.manifest.at(id);
+    const bool another = std::ranges::any_of(
+        plan_.manifest, [&](const auto& other) { return other.second.participant == prefix; });
+    if (another || (plan_.layout.info && plan_.layout.info->facts.participant(prefix) != nullptr)) {
+      track.participant = prefix;
+      for (std::string& stream : track.streams)
+        if (!stream.starts_with(prefix + '.')) stream.insert(0, prefix + '.');
+    } else if (!plan_.layout.info && plan_.ours) {
+      plan_.report.notes.push_back("Whether track \"" + id + "\" is of a participant \"" + prefix +
+                                   "\" cannot be told without " + kRecordingFileName);
+    }
+  }
+
   /// Makes the entry of a file's track name the file where it is, or will be.
   void locate(const Rescue& rescue) {
     const auto at = plan_.manifest.find(rescue.source.track_id);
@@ -190,22 +222,23 @@ class Planner {
     ManifestTrack& track = at->second;
     const std::string name = rescue.source.path.filename().string();
     if (copying() && track.index_location) track.index_location = kIndexFileName;
-    if (rescue.source.content == IndexContent::rtcp) {
-      if (copying() || !rescue.source.in_manifest) track.rtcp_location = name;
-      return;
-    }
-    std::vector<std::string*> named = {&track.location};
-    for (std::string& location : track.more_locations) named.push_back(&location);
+    const bool rtcp = rescue.source.content == IndexContent::rtcp;
+    std::vector<std::string>& more = rtcp ? track.more_rtcp_locations : track.more_locations;
+    if (rtcp && !track.rtcp_location) track.rtcp_location = name;
+    std::string& first = rtcp ? *track.rtcp_location : track.location;
+    std::vector<std::string*> named = {&first};
+    for (std::string& location : more) named.push_back(&location);
     for (std::string* location : named) {
       if (fs::path(*location).filename() != name) continue;
       if (copying()) *location = name;  // there all files lie beside the manifest
       return;
     }
-    if (file_present(track.location)) {
-      track.more_locations.push_back(name);
-      plan_.report.notes.push_back("Track \"" + at->first + "\" goes on in " + name);
+    if (file_present(first)) {
+      more.push_back(name);
+      plan_.report.notes.push_back("Track \"" + at->first + (rtcp ? "\": its RTCP" : "\"") + " goes on in " +
+                                   name);
     } else {
-      track.location = name;
+      first = name;
     }
   }
 
@@ -264,6 +297,7 @@ class Planner {
   }
 
   const RecoverOptions& options_;
+  const std::shared_ptr<FileSystem> source_;
   RecoveryPlan plan_;
   std::set<std::string> rebuilt_;
   std::map<std::string, TrackGuess> guesses_;
@@ -271,8 +305,9 @@ class Planner {
 
 }  // namespace
 
-Result<RecoveryPlan> plan_recovery(const fs::path& recording, const RecoverOptions& options) {
-  return Planner(options).plan(recording);
+Result<RecoveryPlan> plan_recovery(const fs::path& recording, const RecoverOptions& options,
+                                   std::shared_ptr<FileSystem> source) {
+  return Planner(options, std::move(source)).plan(recording);
 }
 
 }  // namespace rtpx

@@ -24,8 +24,9 @@ struct RecoveryPlan {
   RecoverReport report;  ///< with the notes and tracks so far
 };
 
-/// Errors: those of read_layout() and of reading the files; cancelled.
+/// Reads through `source`. Errors: those of read_layout() and of reading the files; cancelled.
 [[nodiscard]] Result<RecoveryPlan> plan_recovery(const std::filesystem::path& recording,
-                                                 const RecoverOptions& options);
+                                                 const RecoverOptions& options,
+                                                 std::shared_ptr<FileSystem> source);
 
 }  // namespace rtpx

@@ -96,6 +96,7 @@ void Repairer::State::push(const RtpPacket& packet) {
       return ulpfec_payload(packet.payload, packet.ssrc);
     case PayloadRole::flexfec:
       return flexfec_packet(packet);
+    case PayloadRole::other_fec:
     case PayloadRole::unknown:
       return;
   }

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/utc_time.hpp"
+#include "report/notes.hpp"
 #include "rtpx/inspect.hpp"
 
 namespace rtpx {
@@ -77,11 +78,15 @@ OrderedJson json_of(const ReportStep& step) {
 }
 
 OrderedJson json_of(const ReportEncryption& span) {
-  return {{"start_ms", rounded(span.start_ms)},
-          {"end_ms", rounded(span.end_ms)},
-          {"frames", span.frames},
-          {"format", span.format},
-          {"key_indexes", span.key_indexes}};
+  OrderedJson out{{"start_ms", rounded(span.start_ms)},
+                  {"end_ms", rounded(span.end_ms)},
+                  {"frames", span.frames},
+                  {"state", span.state}};
+  if (!span.format.empty()) out["format"] = span.format;
+  if (!span.format.empty()) out["key_indexes"] = span.key_indexes;
+  if (!span.key.empty()) out["key"] = span.key;
+  if (span.ratchets > 0) out["ratchets"] = span.ratchets;
+  return out;
 }
 
 OrderedJson json_of(const ReportDigit& digit) {
@@ -114,6 +119,10 @@ OrderedJson json_of(const TrackReport& track) {
   out["rid"] = track.rid ? OrderedJson(*track.rid) : OrderedJson(nullptr);
   out["kind"] = track.kind == MediaKind::audio ? "audio" : "video";
   out["streams"] = track.streams;
+  if (!track.participant.empty()) {
+    out["participant"] = track.participant;
+    out["participant_name"] = track.participant_name;
+  }
   out["codec"] = track.codec;
   out["codec_recognised"] = track.codec_recognised;
   if (!track.refused.empty()) out["refused"] = track.refused;
@@ -161,10 +170,7 @@ OrderedJson json_of(const TrackReport& track) {
 }
 
 OrderedJson json_of(const ConvertNote& note) {
-  constexpr const char* kSeverities[] = {"info", "loss", "skipped"};
-  return {{"severity", kSeverities[static_cast<std::size_t>(note.severity)]},
-          {"track_id", note.track_id},
-          {"message", note.message}};
+  return {{"severity", name_of(note.severity)}, {"track_id", note.track_id}, {"message", note.message}};
 }
 
 std::string text(const OrderedJson& json) {

@@ -19,6 +19,8 @@ std::string serialize_result(const ConvertResult& result) {
       entry["parts"].push_back({{"location", part.location},
                                 {"duration_ms", part.duration_ms},
                                 {"offset_seconds", static_cast<double>(part.offset_ms) / 1000}});
+    for (const ConvertedChapter& chapter : file.chapters)
+      entry["chapters"].push_back({{"time_ms", chapter.time_ms}, {"text", chapter.text}});
     out[id] = std::move(entry);
   }
   return out.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);

@@ -5,7 +5,7 @@
 #include <cstdio>
 
 #include "codec/depacketizer.hpp"
-#include "convert/plan.hpp"
+#include "e2ee/key_indexes.hpp"
 #include "packets/limits.hpp"
 #include "packets/scanned_recording.hpp"
 
@@ -15,7 +15,8 @@ namespace {
 constexpr std::uint64_t kInsteadOfMedia = 10;  // packets in a row
 constexpr const char* kNoMedia = "it holds no media packets";
 constexpr const char* kOnlyEvents = "it holds no media packets, only telephone events";
-constexpr double kEarlyMs = 1'000;  // between the ends of layers
+constexpr double kDigitTellsMs = 40;  // by which arrival and RTP time may differ
+constexpr double kEarlyMs = 1'000;    // between the ends of layers
 
 double ms_of(std::int64_t ns) {
   return static_cast<double>(ns) / 1e6;
@@ -38,6 +39,7 @@ class LayerReporter {
     steps();
     losses();
     quiet();
+    pauses();
     early_end();
     digits();
     encryption();
@@ -87,6 +89,16 @@ class LayerReporter {
           {segment.ssrc, to_string(segment.why), at(i, segment.line.first_timestamp()),
            at(i, segment.line.highest_timestamp()), segment.packets, to_string(map.source), map.residual_ms,
            map.drift_ppm, map.clock_rate != 0 ? map.clock_rate : segment.clock_rate, segment.clock_rate});
+    }
+  }
+
+  // Where nothing was to be recorded.
+  void pauses() {
+    for (std::size_t i = 1; i < layer_.segments.size(); ++i) {
+      if (!layer_.segments[i]->after_pause) continue;
+      const double from = at(i - 1, layer_.segments[i - 1]->line.highest_timestamp());
+      out_.gaps.push_back({ReportGap::Kind::pause, from,
+                           std::max(0.0, at(i, layer_.segments[i]->line.first_timestamp()) - from), 0});
     }
   }
 
@@ -154,10 +166,28 @@ class LayerReporter {
   }
 
   void digits() {
-    for (const DigitSpan& span : layer_.digits)
-      out_.digits.push_back(
-          digit_of(span, span.place ? before_step(span.place->segment, span.place->timestamp)
-                                    : static_cast<double>(span.receive_ms) - placed_.zero_receive_ms));
+    const DigitSpan* before = nullptr;
+    double before_ms = 0;
+    for (const DigitSpan& span : layer_.digits) {
+      double time_ms = static_cast<double>(span.receive_ms) - placed_.zero_receive_ms;
+      if (span.place) {
+        time_ms = before_step(span.place->segment, span.place->timestamp);
+        if (before != nullptr && stood_over(*before, span)) {
+          const double by_arrival = before_ms + static_cast<double>(span.receive_ms - before->receive_ms);
+          if (std::abs(by_arrival - time_ms) > kDigitTellsMs) time_ms = by_arrival;
+        }
+        before = &span;
+        before_ms = time_ms;
+      }
+      out_.digits.push_back(digit_of(span, time_ms));
+    }
+  }
+
+  /// Whether RTP time stood still over the first, so that only arrival tells when the next one began. With
+  /// little or nothing between them no step of the media's time shows each.
+  [[nodiscard]] static bool stood_over(const DigitSpan& before, const DigitSpan& span) {
+    return before.place->segment == span.place->segment &&
+           span.place->timestamp - before.place->timestamp < before.press.duration;
   }
 
   /// Where RTP time stood still over a digit, what follows has the digit's own RTP time.
@@ -171,14 +201,8 @@ class LayerReporter {
 
   void encryption() {
     for (const EncryptedSpan& span : layer_.encrypted) {
-      out_.encryption.push_back({at(span.segment, span.from_timestamp),
-                                 at(span.segment, span.to_timestamp),
-                                 span.frames,
-                                 span.jitsi ? "jitsi" : "livekit",
-                                 {}});
-      for (std::size_t i = 0; i < span.key_indexes.size(); ++i)
-        if (span.key_indexes.test(i))
-          out_.encryption.back().key_indexes.push_back(static_cast<std::uint8_t>(i));
+      out_.encryption.push_back({at(span.segment, span.from_timestamp), at(span.segment, span.to_timestamp),
+                                 span.frames, to_string(span.format), span.key_indexes});
     }
   }
 
@@ -192,6 +216,8 @@ void describe_track(const TrackScan& track, TrackReport& out) {
   out.track_id = track.files.track_id;
   out.kind = track.files.track.kind;
   out.streams = track.files.track.streams;
+  out.participant = track.files.track.participant.value_or("");
+  out.participant_name = track.files.participant_name;
   out.codec_recognised = track.codecs.recognised;
   out.refused = track.refused;
   out.damaged_bytes = track.damaged_bytes;
@@ -208,6 +234,79 @@ std::string clock_time(double ms) {
 
 std::string layer_name(const TrackReport& report) {
   return "track " + report.track_id + (report.rid ? " (rid " + *report.rid + ")" : "");
+}
+
+/// "key index 0", "key indexes 0, 1 and 4".
+std::string indexes_in_words(const std::vector<std::uint64_t>& indexes) {
+  constexpr std::size_t kMostNamed = 8;
+  std::string out = indexes.size() == 1 ? "key index " : "key indexes ";
+  for (std::size_t i = 0; i < std::min(indexes.size(), kMostNamed); ++i)
+    out += (i == 0 ? "" : i + 1 == indexes.size() ? " and " : ", ") + std::to_string(indexes[i]);
+  return out + (indexes.size() > kMostNamed ? " and others" : "");
+}
+
+/// Of all stretches of some states: how many frames, of which format and key indexes, from when on.
+struct EncryptionSum {
+  std::uint64_t frames = 0;
+  std::string format, key;
+  std::vector<std::uint64_t> indexes;
+  double start_ms = 0, end_ms = 0;
+
+  void add(const ReportEncryption& span) {
+    if (frames == 0) start_ms = span.start_ms;
+    frames += span.frames;
+    end_ms = span.end_ms;
+    if (format.empty()) format = span.format;
+    if (!span.key.empty() && key.find(span.key) == std::string::npos && key.size() < 200)
+      key += (key.empty() ? "" : ", ") + span.key;
+    for (const std::uint64_t index : span.key_indexes) note_key_index(indexes, index);
+  }
+  [[nodiscard]] std::string in_words(const TrackReport& report) const {
+    const char* name = format == "jitsi"     ? "Jitsi"
+                       : format == "medooze" ? "Medooze SFrame"
+                       : format == "sframe"  ? "SFrame"
+                                             : "LiveKit";
+    std::string out = std::string("end-to-end encrypted (") + name + " format)";
+    if (!indexes.empty()) out += ", " + indexes_in_words(indexes);
+    return out + ", " + when(report);
+  }
+  [[nodiscard]] std::string when(const TrackReport& report) const {
+    constexpr double kToTheEndMs = 500;
+    const bool to_the_end = report.end_ms - end_ms < kToTheEndMs;
+    return "from " + clock_time(start_ms) + (to_the_end ? " on" : " to " + clock_time(end_ms));
+  }
+};
+
+/// What is to be said of a track's end-to-end encryption; empty: nothing.
+struct EncryptionTold {
+  std::string opened, left_out, plain;
+};
+EncryptionTold tell_encryption(const TrackReport& report) {
+  EncryptionSum opened, no_key, wrong_key, plain;
+  bool keys_given = false;
+  for (const ReportEncryption& span : report.encryption) {
+    keys_given = keys_given || span.state != "no_key";
+    if (span.state == "decrypted") opened.add(span);
+    if (span.state == "no_key") no_key.add(span);
+    if (span.state == "wrong_key") wrong_key.add(span);
+    if (span.state == "plain") plain.add(span);
+  }
+  const auto frames = [](std::uint64_t count) {
+    return std::to_string(count) + (count == 1 ? " frame" : " frames");
+  };
+  EncryptionTold told;
+  if (opened.frames > 0)
+    told.opened = opened.in_words(report) + ": " + frames(opened.frames) + " decrypted, key " + opened.key;
+  if (plain.frames > 0) told.plain = frames(plain.frames) + " of it were sent plain, " + plain.when(report);
+  if (no_key.frames > 0)
+    told.left_out = no_key.in_words(report) + ": " + frames(no_key.frames) +
+                    (keys_given ? " cannot be read with the keys given, of which none is for this index,"
+                                : " cannot be read without the call's keys") +
+                    " and are left out";
+  if (wrong_key.frames > 0)
+    told.left_out += (told.left_out.empty() ? "" : "; ") + wrong_key.in_words(report) +
+                     ": none of the keys given fits " + frames(wrong_key.frames) + ", which are left out";
+  return told;
 }
 
 std::string packets(std::uint64_t count) {
@@ -262,15 +361,11 @@ std::vector<ConvertNote> notes_of(const TrackReport& report) {
     add(Severity::loss, text);
   }
   if (!report.encryption.empty()) {
-    std::uint64_t frames = 0;
-    for (const ReportEncryption& span : report.encryption) frames += span.frames;
-    const ReportEncryption& first = report.encryption.front();
-    const std::string what =
-        std::string("end-to-end encrypted (") + (first.format == "jitsi" ? "Jitsi" : "LiveKit") +
-        " format) from " + clock_time(first.start_ms) + " to " + clock_time(report.encryption.back().end_ms) +
-        ": " + std::to_string(frames) + " frames cannot be read without the call's keys and are left out";
-    add(report.frames > 0 ? Severity::loss : Severity::skipped, what);
-    if (report.frames == 0) return notes;
+    const EncryptionTold told = tell_encryption(report);
+    if (!told.opened.empty()) add(Severity::info, told.opened);
+    if (!told.plain.empty()) add(Severity::info, told.plain);
+    if (!told.left_out.empty()) add(report.frames > 0 ? Severity::loss : Severity::skipped, told.left_out);
+    if (report.frames == 0 && !told.left_out.empty()) return notes;
   }
   std::uint64_t waiting = 0;
   bool sets_missing = false;
@@ -279,7 +374,7 @@ std::vector<ConvertNote> notes_of(const TrackReport& report) {
     sets_missing = sets_missing || frame.detail == kSetsMissing;
     if (frame.reason == "before_keyframe")
       ++waiting;
-    else if (frame.reason != "layer" && frame.reason != "encrypted" && cut == nullptr)
+    else if (frame.reason != "layer" && frame.reason != "encrypted" && frame.reason != "pause" && cut == nullptr)
       cut = &frame;
   }
   if (waiting > 0 && report.frames > 0)
@@ -324,9 +419,11 @@ std::vector<ConvertNote> notes_of(const TrackScan& track) {
   };
   using Severity = ConvertNote::Severity;
   if (!track.refused.empty()) add(Severity::skipped, track.refused);
-  if (track.refused.empty() && !track.files.missing.empty()) add(Severity::loss, track.files.missing);
+  if (track.refused.empty() && !track.files.missing.empty()) add(Severity::skipped, track.files.missing);
   if (!track.read_error.empty())
-    add(Severity::loss, "the file could not be read to its end: " + track.read_error);
+    add(Severity::skipped, "the file could not be read to its end: " + track.read_error);
+  if (!track.rtcp_error.empty())
+    add(Severity::loss, "its RTCP could not be read to its end, so its time may be off: " + track.rtcp_error);
   if (track.damaged_bytes > 0)
     add(Severity::loss,
         std::to_string(track.damaged_bytes) + " bytes of the file are damaged and were passed over");

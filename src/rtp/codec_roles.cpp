@@ -30,6 +30,8 @@ constexpr std::array kNames = {Named{"VP8", PayloadRole::media},
                                Named{"ulpfec", PayloadRole::ulpfec},
                                Named{"flexfec-03", PayloadRole::flexfec},
                                Named{"flexfec", PayloadRole::flexfec},
+                               Named{"parityfec", PayloadRole::other_fec},
+                               Named{"1d-interleaved-parityfec", PayloadRole::other_fec},
                                Named{"CN", PayloadRole::comfort_noise},
                                Named{"telephone-event", PayloadRole::telephone_event}};
 

@@ -16,6 +16,7 @@ enum class PayloadRole : std::uint8_t {
   red,              ///< RFC 2198: wraps media, under the media's SSRC
   ulpfec,           ///< RFC 5109
   flexfec,          ///< draft-ietf-payload-flexible-fec-scheme-03 and RFC 8627
+  other_fec,        ///< FEC that is not used: RFC 2733, RFC 6015
   comfort_noise,    ///< RFC 3389
   telephone_event,  ///< RFC 4733
   unknown

@@ -21,9 +21,9 @@ std::optional<std::string_view> text_extension(const RtpPacket& packet, std::uin
 /// RED and ULPFEC share the media's SSRC.
 StreamRole role_of(const Codec& codec) {
   const PayloadRole role = payload_role(codec.mime_type);
-  return role == PayloadRole::rtx       ? StreamRole::rtx
-         : role == PayloadRole::flexfec ? StreamRole::fec
-                                        : StreamRole::media;
+  return role == PayloadRole::rtx                                         ? StreamRole::rtx
+         : role == PayloadRole::flexfec || role == PayloadRole::other_fec ? StreamRole::fec
+                                                                          : StreamRole::media;
 }
 
 bool has_layers(const NegotiatedTrack& track) {

@@ -5,6 +5,8 @@
 
 #include "base/file_system.hpp"
 #include "rtpx/s3.hpp"
+#include "rtpx/sealed.hpp"
+#include "s3/gather.hpp"
 #include "s3/names.hpp"
 #include "s3/progress_meter.hpp"
 #include "s3/task_run.hpp"
@@ -15,10 +17,17 @@ namespace {
 namespace fs = std::filesystem;
 using namespace s3;
 
+constexpr const char* kManifestName = "manifest.json";
+
 std::uint64_t bytes_of(const fs::path& folder, const std::vector<std::string>& files) {
   std::uint64_t sum = 0;
   for (const std::string& file : files) sum += regular_size(folder / file).value_or(0);
   return sum;
+}
+
+/// Of a sealed recording, whose locations cannot be rewritten.
+bool uploads_manifest_as_file(const TaskState& task) {
+  return std::ranges::find(task.files, kManifestName) != task.files.end();
 }
 
 bool is_refusal(const Error& error) {
@@ -48,8 +57,8 @@ void abandon(Client& client, const fs::path& folder, const TaskState& task, Call
 Result<S3TransferReport> run(Client& client, const fs::path& folder, const TaskState& task,
                              const S3TransferOptions& options) {
   auto whole = read_manifest(folder);
-  if (!whole && whole.error().code == Errc::not_found)
-    whole = task.manifest;  // converted files have no other
+  if (!whole && (whole.error().code == Errc::not_found || uploads_manifest_as_file(task)))
+    whole = task.manifest;  // converted files have no other, and a sealed one cannot be read
   if (!whole) return std::unexpected(whole.error());
   ObjectUploads uploads(client);
   RetryBudget budget(options.retry_for, options.on_waiting);
@@ -115,8 +124,12 @@ Error waits_elsewhere(const fs::path& folder, const TaskState& task, const std::
 Result<S3TransferReport> upload_recording(const fs::path& given, const S3Url& prefix,
                                           const S3TransferOptions& options) {
   const fs::path folder = recording_folder(given);
-  const auto manifest = read_manifest(folder);
+  auto manifest = read_manifest(folder);
+  const bool sealed = !manifest && manifest.error().code == Errc::unsupported && is_sealed(folder);
+  if (sealed) manifest = Manifest();  // it goes as it is, like every other file
   if (!manifest) return std::unexpected(manifest.error());
+  if (options.allow_outside)
+    if (auto gathered = gather_outside(*manifest, folder); !gathered) return std::unexpected(gathered.error());
   if (auto ok = check_locations(*manifest, folder); !ok) return std::unexpected(ok.error());
   auto files = files_of_recording(folder);
   if (!files) return std::unexpected(files.error());
@@ -130,6 +143,10 @@ Result<S3TransferReport> upload_recording(const fs::path& given, const S3Url& pr
   task.bucket = prefix.bucket;
   task.base_path = prefix.key;
   task.files = std::move(*files);
+  if (sealed) {
+    task.files.emplace_back(kManifestName);
+    task.upload_manifest = false;
+  }
   task.manifest = *manifest;
   task.delete_after_upload = options.delete_after_upload;
   add_deleted_files(task, folder, task.endpoint);

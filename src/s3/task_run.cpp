@@ -22,6 +22,7 @@ void for_each_location(ManifestTrack& track, Change&& change) {
   if (track.rtcp_location) change(*track.rtcp_location);
   if (track.index_location) change(*track.index_location);
   for (std::string& location : track.more_locations) change(location);
+  for (std::string& location : track.more_rtcp_locations) change(location);
 }
 
 std::string file_of(const std::string& location) {

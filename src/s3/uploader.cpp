@@ -58,6 +58,8 @@ class S3Uploader final : public Uploader {
     job.task.upload_manifest = config_.upload_manifest;
     job.task.delete_after_upload = config_.delete_after_upload;
     for (const fs::path& file : task.files) job.task.files.push_back(file.string());
+    if (std::ranges::find(job.task.files, "manifest.json") != job.task.files.end())
+      job.task.upload_manifest = false;  // a sealed one, which goes as it is
     job.task.manifest = std::move(task.manifest);
     const UploadTaskRef ref = job.ref;
     for (const std::string& file : job.task.files)

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kScanBytes = 256U << 10;
 constexpr std::size_t kSector = 4U << 10;
+constexpr std::uint64_t kMostHole = 64U << 10;  // no packet is longer
 constexpr int kMaxTries = 100;  // places where one moved block is looked for: records of the same time
 
 }  // namespace
@@ -34,6 +35,8 @@ void BlockPlaces::found(std::size_t number, std::uint64_t offset) {
 void BlockPlaces::find_moved() {
   const auto size = file_.size();
   if (!size || blocks_.empty()) return;
+  size_ = *size;
+  budget_ = kMaxTries * extents_.bytes();
   if (const IndexBlock& last = blocks_.back();
       places_.back() == kNowhere && *size >= last.length && matches(*size - last.length, last))
     found(blocks_.size() - 1, *size - last.length);
@@ -51,6 +54,12 @@ void BlockPlaces::search(std::uint64_t size) {
   std::vector<std::byte> window(kScanBytes);
   for (std::uint64_t at = proven_.end_of(0); at + kHeader <= size && !moved_.empty();
        at = proven_.end_of(at)) {
+    const std::uint64_t data = extents_.next_data(at);
+    if (data >= size) break;
+    if (data - at > kHeader) {  // nothing begins in a hole
+      at = data - kHeader;
+      continue;
+    }
     auto got = file_.pread(window, at);
     if (!got) got = file_.pread(std::span(window).first(kSector), at);
     if (!got || *got < kHeader) {  // a bad sector
@@ -102,6 +111,10 @@ void BlockPlaces::follow(std::size_t number, std::uint64_t offset) {
 }
 
 bool BlockPlaces::matches(std::uint64_t offset, const IndexBlock& block) {
+  if (offset > size_ || block.length > size_ - offset || block.length > budget_ ||
+      extents_.has_hole(offset, offset + block.length, kMostHole))
+    return false;
+  budget_ -= block.length;
   buffer_.resize(std::min<std::size_t>(block.length, kScanBytes));
   std::uint32_t crc = 0;
   for (std::uint32_t left = block.length; left > 0;) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <vector>
 
+#include "base/data_extents.hpp"
 #include "base/file_system.hpp"
 #include "storage/index.hpp"
 
@@ -31,9 +32,9 @@ class BlockPlaces {
  public:
   static constexpr std::uint64_t kNowhere = UINT64_MAX;
 
-  /// Both outlive this.
-  BlockPlaces(const File& file, const std::vector<IndexBlock>& blocks)
-      : file_(file), blocks_(blocks), places_(blocks.size(), kNowhere) {}
+  /// All outlive this; `extents` are the file's.
+  BlockPlaces(const File& file, const DataExtents& extents, const std::vector<IndexBlock>& blocks)
+      : file_(file), extents_(extents), blocks_(blocks), places_(blocks.size(), kNowhere) {}
 
   /// Block `number` is at `offset`.
   void found(std::size_t number, std::uint64_t offset);
@@ -53,8 +54,10 @@ class BlockPlaces {
   [[nodiscard]] bool matches(std::uint64_t offset, const IndexBlock& block);
 
   const File& file_;
+  const DataExtents& extents_;
   const std::vector<IndexBlock>& blocks_;
   std::vector<std::uint64_t> places_;
+  std::uint64_t size_ = 0, budget_ = 0;  // of the file; bytes that may still be summed up to find blocks
   ProvenBytes proven_;
   std::multimap<std::int64_t, Moved> moved_;  // by first receive time
   std::vector<std::byte> buffer_;

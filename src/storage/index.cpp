@@ -5,6 +5,9 @@
 #include <functional>
 
 #include "base/crc32c.hpp"
+#include "base/data_extents.hpp"
+#include "base/decoded_file.hpp"
+#include "base/file_system.hpp"
 
 namespace rtpx {
 
@@ -19,6 +22,7 @@ constexpr std::uint8_t kMark = 0xD5;
 constexpr std::size_t kEntryHead = 4, kEntryOverhead = 8;
 constexpr std::size_t kMaxBodyBytes = 4096;
 constexpr std::size_t kMaxNameBytes = 1024;
+constexpr std::size_t kIndexPieceBytes = 1U << 20;
 constexpr std::size_t kMaxFiles = 65'536;  // that one index speaks of; further ones are passed over
 
 enum Type : std::uint8_t { kFile = 1, kBlock = 2, kEnd = 3 };
@@ -234,33 +238,95 @@ std::optional<IndexBlock> BlockSummer::finish() noexcept {
   return finished;
 }
 
-Result<Index> parse_index(Bytes bytes) {
-  Index index;
+// A whole entry has to be seen, or that it is none.
+void IndexParser::read(bool to_end) {
+  const Bytes bytes(held_);
   std::size_t at = 0;
-  if (has_head(bytes)) {
-    index.major = load_be<std::uint16_t>(bytes.data() + 8);
-    index.minor = load_be<std::uint16_t>(bytes.data() + 10);
-    at = kHeadBytes;
+  const std::size_t most = kEntryOverhead + kMaxBodyBytes;
+  if (!began_ && (to_end || bytes.size() >= kHeadBytes)) {
+    began_ = true;
+    if (has_head(bytes)) {
+      index_.major = load_be<std::uint16_t>(bytes.data() + 8);
+      index_.minor = load_be<std::uint16_t>(bytes.data() + 10);
+      at = kHeadBytes;
+    }
   }
-  if (index.major > kIndexMajor)
-    return fail(Errc::unsupported, "The index has format version " + std::to_string(index.major) +
-                                       ", this rtpx reads up to " + std::to_string(kIndexMajor));
-  while (at < bytes.size()) {
+  if (index_.major > kIndexMajor) return held_.clear();
+  while (began_ && at < bytes.size() && (to_end || bytes.size() - at >= most)) {
     const Bytes rest = bytes.subspan(at);
     const std::size_t size = claimed_size(rest);
     const Bytes entry = rest.first(std::min(size, rest.size()));
-    index.torn = size == 0 || entry.size() < size || (index.torn && !is_familiar(entry)) || !is_intact(entry);
-    if (index.torn) {
-      ++index.damaged_bytes;
+    index_.torn = size == 0 || entry.size() < size || (index_.torn && !is_familiar(entry)) || !is_intact(entry);
+    if (index_.torn) {
+      ++index_.damaged_bytes;
       ++at;
       continue;
     }
-    read_entry(entry, index);
+    read_entry(entry, index_);
     at += entry.size();
   }
-  if (index.major == 0 && index.files.empty()) return fail(Errc::malformed, "It holds nothing of an index");
-  for (auto& [number, file] : index.files) settle(file.blocks);
-  return index;
+  held_.erase(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(at));
+}
+
+void IndexParser::feed(Bytes piece) {
+  held_.insert(held_.end(), piece.begin(), piece.end());
+  read(false);
+}
+
+void IndexParser::skip(std::uint64_t bytes) {
+  const std::vector<std::byte> zeros(std::min<std::uint64_t>(bytes, 2 * (kEntryOverhead + kMaxBodyBytes)));
+  feed(zeros);
+  if (bytes == zeros.size()) return;
+  index_.damaged_bytes += bytes - zeros.size();  // what is held now are zeros, as are these
+  index_.torn = true;
+}
+
+Result<Index> IndexParser::finish() {
+  read(true);
+  if (index_.major > kIndexMajor)
+    return fail(Errc::unsupported, "The index has format version " + std::to_string(index_.major) +
+                                       ", this rtpx reads up to " + std::to_string(kIndexMajor));
+  if (index_.major == 0 && index_.files.empty()) return fail(Errc::malformed, "It holds nothing of an index");
+  for (auto& [number, file] : index_.files) settle(file.blocks);
+  return std::move(index_);
+}
+
+Result<Index> parse_index(Bytes bytes) {
+  IndexParser parser;
+  parser.feed(bytes);
+  return parser.finish();
+}
+
+Result<Index> read_index(FileSystem& files, const std::filesystem::path& path) {
+  const auto file = files.open(path, OpenMode::read);
+  if (!file) return std::unexpected(file.error());
+  const auto size = (*file)->size();
+  if (!size) return std::unexpected(size.error());
+  const DataExtents extents(path);
+  IndexParser parser;
+  std::vector<std::byte> piece(kIndexPieceBytes);
+  for (std::uint64_t at = 0; at < *size;) {
+    if (const std::uint64_t data = std::min(as_stored(**file) ? extents.next_data(at) : at, *size); data > at) {
+      parser.skip(data - at);
+      at = data;
+      continue;
+    }
+    auto got = (*file)->pread(piece, at);
+    if (!got && got.error().code == Errc::io) {  // what the disk, or a damaged block, does not give, is zeros
+      const std::span<std::byte> sector = std::span(piece).first(std::min<std::uint64_t>({piece.size(), unit_end(**file, at) - at, *size - at}));
+      got = (*file)->pread(sector, at);
+      if (!got && got.error().code == Errc::io) {
+        parser.skip(sector.size());
+        at += sector.size();
+        continue;
+      }
+    }
+    if (!got) return std::unexpected(got.error());
+    if (*got == 0) break;
+    parser.feed(Bytes(piece).first(*got));
+    at += *got;
+  }
+  return parser.finish();
 }
 
 }  // namespace rtpx

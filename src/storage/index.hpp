@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/file_system.hpp"
 #include "rtpx/result.hpp"
 #include "storage/record_format.hpp"
 
@@ -100,6 +102,27 @@ struct Index {
   std::uint64_t damaged_bytes = 0;  ///< not readable as entries
   bool torn = false;                ///< the last of them reach the end: a torn write
 };
+
+/// Reads an index in pieces of any size: what it takes is what the entries found take. Damaged entries, and a
+/// damaged head, are skipped and counted. Total.
+class IndexParser {
+ public:
+  void feed(Bytes piece);
+  /// So many zeros: a hole of the file.
+  void skip(std::uint64_t bytes);
+  /// Errors: as parse_index(). To be called once, at the end.
+  [[nodiscard]] Result<Index> finish();
+
+ private:
+  void read(bool to_end);
+
+  Index index_;
+  std::vector<std::byte> held_;  // not yet read
+  bool began_ = false;           // the head is read, or found to be damaged
+};
+
+/// The index in a file; in memory is never more of the file than a piece. Errors: as parse_index(); io, not_found.
+[[nodiscard]] Result<Index> read_index(FileSystem& files, const std::filesystem::path& file);
 
 /// Reads an index; damaged entries, and a damaged head, are skipped and counted. Total.
 /// Errors: malformed when nothing of it reads as an index; unsupported when its major version is newer.

@@ -64,7 +64,7 @@ class Folder {
 /// Tries what one location may mean; remembers why it was nothing.
 class Resolver {
  public:
-  explicit Resolver(const fs::path& folder) : folder_(folder) {}
+  Resolver(const fs::path& folder, Outside outside) : folder_(folder), allowed_(outside == Outside::allowed) {}
 
   std::optional<fs::path> resolve(const fs::path& path) {
     if (!path.has_filename() || path.filename() == "." || path.filename() == ".." ||
@@ -76,7 +76,9 @@ class Resolver {
     } else if (path.has_parent_path()) {
       if (auto found = below(path.lexically_normal())) return found;
     }
-    return std::nullopt;
+    if (!allowed_) return std::nullopt;
+    if (auto found = anywhere(folder_ / path.filename())) return found;  // behind a link
+    return anywhere(folder_ / path);
   }
 
   /// Why nothing was found, to stand behind what was looked for.
@@ -84,11 +86,11 @@ class Resolver {
     const std::string folder = folder_.empty() ? "." : folder_.string();
     if (is_link_)
       return std::string(location) + " of the manifest in " + folder +
-             " leads through a symbolic link, which is not followed";
+             " leads through a symbolic link, which is followed with --allow-outside only";
     std::string text = "There is no file " + fs::path(location).filename().string() + " in " + folder;
     if (outside_)
       text += "; its manifest names " + std::string(location) +
-              ", but nothing outside of the folder is read: copy the file into it";
+              ", but nothing outside of the folder is read: copy the file into it, or use --allow-outside";
     return text;
   }
 
@@ -100,7 +102,13 @@ class Resolver {
     return std::nullopt;
   }
 
+  static std::optional<fs::path> anywhere(const fs::path& path) {
+    std::error_code ignored;
+    return fs::is_regular_file(path, ignored) ? std::optional(path) : std::nullopt;
+  }
+
   const fs::path& folder_;
+  const bool allowed_;
   bool is_link_ = false, outside_ = false;
 };
 
@@ -121,6 +129,10 @@ Below look_below(const fs::path& folder, const fs::path& path) {
 }
 
 Result<fs::path> resolve_location(std::string_view location, const fs::path& manifest_folder) {
+  return resolve_location(location, manifest_folder, Outside::refused);
+}
+
+Result<fs::path> resolve_location(std::string_view location, const fs::path& manifest_folder, Outside outside) {
   if (location.empty() || location.find('\0') != std::string_view::npos)
     return fail(Errc::not_found,
                 "A location in the manifest of " + manifest_folder.string() + " names no file");
@@ -129,7 +141,7 @@ Result<fs::path> resolve_location(std::string_view location, const fs::path& man
     return fail(Errc::unsupported,
                 std::string(location) + " is not a local file: it has to be downloaded first");
   const std::string_view path = scheme == "file" ? path_of_url(location) : location;
-  Resolver resolver(manifest_folder);
+  Resolver resolver(manifest_folder, outside);
   if (scheme == "file")
     if (auto found = resolver.resolve(decode_file_name(path))) return *found;  // percent-decoding, RFC 3986
   if (auto found = resolver.resolve(path)) return *found;

@@ -2,6 +2,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string_view>
+
+#include "rtpx/result.hpp"
 
 namespace rtpx {
 
@@ -16,5 +19,15 @@ enum class Below : std::uint8_t {
 /// Looks at `path` below `folder` component by component and follows no symbolic link (the folder itself may
 /// be behind one). This and resolve_location() are the one way to files that a recording names.
 [[nodiscard]] Below look_below(const std::filesystem::path& folder, const std::filesystem::path& path);
+
+/// Whether what a recording names may lie outside of its folder, or behind symbolic links. The person who gives the
+/// recording to a command decides (`--allow-outside`), never the recording.
+enum class Outside : bool { refused, allowed };
+
+/// As resolve_location() of manifest.hpp. Where it is allowed, also what lies elsewhere or behind links, once
+/// nothing inside has that name: ordinary files only.
+[[nodiscard]] Result<std::filesystem::path> resolve_location(std::string_view location,
+                                                             const std::filesystem::path& manifest_folder,
+                                                             Outside outside);
 
 }  // namespace rtpx

@@ -7,6 +7,8 @@
 #include "base/file_system.hpp"
 #include "base/json.hpp"
 #include "base/utc_time.hpp"
+#include "sealed/sealed_files.hpp"
+#include "storage/recording_file.hpp"
 
 namespace rtpx {
 
@@ -139,12 +141,39 @@ struct TrackFields {
     return ClockAnchor{ms->get<std::int64_t>(), *utc};
   }
 
+  std::vector<Pause> pauses() {
+    std::vector<Pause> out;
+    const Json* value = find(object, "pauses");
+    if (value == nullptr) return out;
+    if (!value->is_array()) {
+      bad("pauses", "an array");
+      return out;
+    }
+    for (const Json& one : *value) {
+      const Json* from = one.is_object() ? find(one, "from_ms") : nullptr;
+      const Json* to = one.is_object() ? find(one, "to_ms") : nullptr;
+      if (from == nullptr || !from->is_number_integer() || (to != nullptr && !to->is_number_integer())) {
+        bad("pauses", "an array of objects with \"from_ms\" and \"to_ms\"");
+        break;
+      }
+      Pause& pause = out.emplace_back(from->get<std::int64_t>());
+      if (to != nullptr) pause.to_ms = to->get<std::int64_t>();
+    }
+    return out;
+  }
+
   MediaKind kind() {
     const std::string name = required(text(object, "kind"), "kind");
     if (name != "audio" && name != "video") bad("kind", R"("audio" or "video")");
     return name == "audio" ? MediaKind::audio : MediaKind::video;
   }
 };
+
+Json to_json(const Pause& pause) {
+  Json out = {{"from_ms", pause.from_ms}};
+  if (pause.to_ms) out["to_ms"] = *pause.to_ms;
+  return out;
+}
 
 Json to_json(const Codec& codec) {
   Json out = {{"payload_type", codec.payload_type}, {"mime_type", codec.mime_type},
@@ -173,6 +202,7 @@ Json known_keys(const ManifestTrack& track) {
   add("rtcp_location", track.rtcp_location);
   add("index_location", track.index_location);
   if (!track.more_locations.empty()) out["locations"] = track.more_locations;
+  if (!track.more_rtcp_locations.empty()) out["rtcp_locations"] = track.more_rtcp_locations;
   if (!track.codecs.empty()) out["codecs"] = Json::array();
   for (const Codec& codec : track.codecs) out["codecs"].push_back(to_json(codec));
   if (!track.header_extensions.empty()) out["header_extensions"] = track.header_extensions;
@@ -183,6 +213,9 @@ Json known_keys(const ManifestTrack& track) {
   add("packets", track.packets);
   add("bytes", track.bytes);
   add("refused_packets", track.refused_packets);
+  add("participant", track.participant);
+  if (!track.pauses.empty()) out["pauses"] = Json::array();
+  for (const Pause& pause : track.pauses) out["pauses"].push_back(to_json(pause));
   return out;
 }
 
@@ -199,6 +232,7 @@ Result<ManifestTrack> parse_track(const std::string& id, const Json& object) {
   track.rtcp_location = in.text(object, "rtcp_location");
   track.index_location = in.text(object, "index_location");
   track.more_locations = in.texts(object, "locations");
+  track.more_rtcp_locations = in.texts(object, "rtcp_locations");
   if (const Json* codecs = in.find(object, "codecs")) {
     if (!codecs->is_array()) in.bad("codecs", "an array");
     for (const Json& codec : *codecs) track.codecs.push_back(in.codec(codec, "codecs"));
@@ -210,6 +244,8 @@ Result<ManifestTrack> parse_track(const std::string& id, const Json& object) {
   track.packets = in.number<std::uint64_t>(object, "packets");
   track.bytes = in.number<std::uint64_t>(object, "bytes");
   track.refused_packets = in.number<std::uint64_t>(object, "refused_packets");
+  track.participant = in.text(object, "participant");
+  track.pauses = in.pauses();
   if (in.error) return std::unexpected(*in.error);
   if (const Json rest = json_rest(object, known_keys(track)); !rest.is_null())
     track.unknown_keys = dump_json(rest);
@@ -227,6 +263,19 @@ std::string key_of(const std::string& id) {
 }
 
 }  // namespace
+
+std::vector<std::string> rtp_locations(const ManifestTrack& track) {
+  std::vector<std::string> out{track.location};
+  out.insert(out.end(), track.more_locations.begin(), track.more_locations.end());
+  return out;
+}
+
+std::vector<std::string> rtcp_locations(const ManifestTrack& track) {
+  std::vector<std::string> out;
+  if (track.rtcp_location) out.push_back(*track.rtcp_location);
+  out.insert(out.end(), track.more_rtcp_locations.begin(), track.more_rtcp_locations.end());
+  return out;
+}
 
 Result<Manifest> parse_manifest(std::string_view text) {
   const auto json = parse_json(text, "The manifest");
@@ -255,7 +304,10 @@ std::string serialize_manifest(const Manifest& manifest) {
 }
 
 Result<Manifest> read_manifest(const std::filesystem::path& path) {
-  FileSystem& files = real_file_system();
+  return read_manifest(*sealed::reading_files({}), path);
+}
+
+Result<Manifest> read_manifest(FileSystem& files, const std::filesystem::path& path) {
   const auto info = files.stat(path);
   if (!info) return std::unexpected(info.error());
   const bool folder = *info && (*info)->is_directory;

@@ -7,7 +7,10 @@
 #include <map>
 #include <utility>
 
+#include "base/data_extents.hpp"
+#include "base/decoded_file.hpp"
 #include "base/file_system.hpp"
+#include "sealed/sealed_files.hpp"
 #include "storage/record_sync.hpp"
 
 namespace rtpx {
@@ -19,7 +22,6 @@ constexpr std::size_t kMaxRecordBytes = RecordHeader::kBytes + kMaxPacketBytes;
 constexpr std::size_t kLookBeyondWeakBytes = 64U << 10;  // for better evidence
 constexpr std::size_t kMaxDamagedRanges = 65536;         // further ones extend the last
 constexpr std::size_t kRandomReadBytes = 8U << 10;
-constexpr std::size_t kSectorBytes = 4U << 10;
 
 struct Part {
   std::filesystem::path path;
@@ -30,7 +32,7 @@ struct Part {
 /// The files of a track as one, with a buffer of what was read last. Offsets are the track's.
 class TrackBytes {
  public:
-  explicit TrackBytes(const std::vector<Part>& parts) : parts_(parts) {}
+  TrackBytes(const std::vector<Part>& parts, FileSystem& source) : parts_(parts), source_(source) {}
 
   /// What the buffer holds from `offset` on; they live until the next call of at().
   [[nodiscard]] Bytes held(std::uint64_t offset) const noexcept {
@@ -47,6 +49,14 @@ class TrackBytes {
   }
 
   [[nodiscard]] std::uint64_t part_end() const { return part_end_; }
+  /// Where the next bytes are, when the file that is read has a hole at `offset`; its end when none follow. Else
+  /// `offset`.
+  [[nodiscard]] std::uint64_t past_hole(std::uint64_t offset) {
+    if (!file_ || !as_stored(*file_) || offset < part_start_ || offset >= part_end_) return offset;
+    if (!extents_) extents_ = std::make_unique<DataExtents>(part_path_);
+    const std::uint64_t data = extents_->next_data(offset - part_start_);
+    return data >= part_end_ - part_start_ ? part_end_ : part_start_ + data;
+  }
   /// Some of these bytes, which at() answered, could not be read: they are zeros.
   [[nodiscard]] bool unreadable(std::uint64_t from, std::uint64_t to) const {
     if (unreadable_.empty()) return false;
@@ -87,7 +97,8 @@ class TrackBytes {
     std::size_t done = 0;
     while (done < to.size()) {
       const std::uint64_t at = offset + done, in_file = at - part_start_;
-      const std::size_t part = std::min<std::size_t>(to.size() - done, kSectorBytes - in_file % kSectorBytes);
+      const auto part = static_cast<std::size_t>(
+          std::min<std::uint64_t>(to.size() - done, unit_end(*file_, in_file) - in_file));
       const auto got = file_->pread(to.subspan(done, part), in_file);
       if (!got && got.error().code != Errc::io) return got;
       if (!got) {
@@ -105,18 +116,23 @@ class TrackBytes {
     if (file_ && offset >= part_start_ && offset < part_end_) return {};
     const auto part = std::ranges::upper_bound(parts_, offset, {}, &Part::end);
     if (part == parts_.end()) return fail(Errc::internal, "Read behind the end of a track");
-    auto file = real_file_system().open(part->path, OpenMode::read);
+    auto file = source_.open(part->path, OpenMode::read);
     if (!file) return std::unexpected(file.error());
     file_ = std::move(*file);
     part_start_ = part->start;
     part_end_ = part->end();
+    part_path_ = part->path;
+    extents_.reset();
     filled_ = 0;
     return {};
   }
 
   const std::vector<Part>& parts_;
+  FileSystem& source_;
   std::unique_ptr<File> file_;
   std::uint64_t part_start_ = 0, part_end_ = 0;
+  std::filesystem::path part_path_;
+  std::unique_ptr<DataExtents> extents_;  // once somebody has asked
   std::unique_ptr<std::byte[]> buffer_;
   std::size_t capacity_ = 0, filled_ = 0;
   std::uint64_t begin_ = 0;  // of the buffer's bytes
@@ -125,10 +141,12 @@ class TrackBytes {
 
 class FileRecordReader final : public RecordReader {
  public:
-  FileRecordReader(std::vector<Part> parts, Content content, Suspicious suspicious)
+  FileRecordReader(std::vector<Part> parts, Content content, Suspicious suspicious,
+                   std::shared_ptr<FileSystem> source)
       : parts_(std::move(parts)),
-        bytes_(parts_),
-        random_(parts_),
+        source_(std::move(source)),
+        bytes_(parts_, *source_),
+        random_(parts_, *source_),
         sync_(content),
         suspicious_(std::move(suspicious)) {
     rewind();
@@ -167,12 +185,35 @@ class FileRecordReader final : public RecordReader {
     return Record{header, offset, window->subspan(RecordHeader::kBytes, header.size)};
   }
 
+  [[nodiscard]] FilePlace file_place(std::uint64_t offset) const override {
+    if (parts_.empty()) return {};
+    const auto part = std::ranges::upper_bound(parts_, offset, {}, &Part::end);
+    const Part& holds = part == parts_.end() ? parts_.back() : *part;
+    return {holds.path, offset - holds.start};
+  }
+
   void rewind() override {
     part_ = 0;
     pos_ = 0;
     end_ = parts_.empty() ? 0 : parts_[0].size;
     damage_.clear();
     sync_.forget();
+  }
+
+  [[nodiscard]] Place place() const override {
+    Place place;
+    place.offset = pos_;
+    sync_.save(place);
+    return place;
+  }
+
+  void go_to(const Place& place) override {
+    const auto part = std::ranges::upper_bound(parts_, place.offset, {}, &Part::end);
+    part_ = part == parts_.end() ? parts_.size() - 1 : static_cast<std::size_t>(part - parts_.begin());
+    pos_ = place.offset;
+    end_ = parts_[part_].end();
+    while (!damage_.empty() && damage_.back().offset >= pos_) damage_.pop_back();
+    sync_.restore(place);
   }
 
   [[nodiscard]] const std::vector<DamagedRange>& damage() const override { return damage_; }
@@ -302,6 +343,11 @@ class FileRecordReader final : public RecordReader {
   Result<std::uint64_t> find_sync(std::uint64_t from) {
     std::optional<std::uint64_t> weak;
     for (std::uint64_t at = from; at < end_;) {
+      // No record begins with as many zeros as a header has.
+      const std::uint64_t data = bytes_.past_hole(at);
+      if (data == end_) break;
+      at = std::max(at, data - std::min<std::uint64_t>(data, RecordHeader::kBytes));
+      if (weak && at > *weak + kLookBeyondWeakBytes) return *weak;
       auto window = bytes_.at(at, RecordSync::kLookAhead, kReadBytes + RecordSync::kLookAhead);
       if (!window) return std::unexpected(window.error());
       end_ = bytes_.part_end();
@@ -347,7 +393,7 @@ class FileRecordReader final : public RecordReader {
       const RecordHeader header = load_record_header(window->data());
       if (RecordSync::possible(header) && sync_.time_fits(header.receive_time_ms)) return true;
     }
-    for (std::uint64_t at = pos_; at < end_;) {
+    for (std::uint64_t at = pos_; (at = bytes_.past_hole(at)) < end_;) {
       const auto window = bytes_.at(at, 1, kReadBytes);
       if (!window) return std::unexpected(window.error());
       if (!std::ranges::all_of(*window, [](std::byte b) { return b == std::byte{0}; })) return false;
@@ -356,12 +402,13 @@ class FileRecordReader final : public RecordReader {
     return true;
   }
 
-  [[nodiscard]] std::unexpected<Error> no_record(std::uint64_t offset) const {
+  [[nodiscard]] Unexpected<Error> no_record(std::uint64_t offset) const {
     return fail(Errc::malformed,
                 parts_.front().path.string() + " holds no whole record at offset " + std::to_string(offset));
   }
 
   std::vector<Part> parts_;
+  const std::shared_ptr<FileSystem> source_;
   TrackBytes bytes_, random_;
   RecordSync sync_;
   Suspicious suspicious_;
@@ -373,18 +420,20 @@ class FileRecordReader final : public RecordReader {
 }  // namespace
 
 Result<std::unique_ptr<RecordReader>> RecordReader::open(std::vector<std::filesystem::path> files,
-                                                         Content content, Suspicious suspicious) {
+                                                         Content content, Suspicious suspicious,
+                                                         std::shared_ptr<FileSystem> source) {
+  if (!source) source = sealed::reading_files({});
   std::vector<Part> parts;
   std::uint64_t start = 0;
   for (std::filesystem::path& path : files) {
-    const auto file = real_file_system().open(path, OpenMode::read);
+    const auto file = source->open(path, OpenMode::read);
     if (!file) return std::unexpected(file.error());
     const auto size = (*file)->size();
     if (!size) return std::unexpected(size.error());
     parts.push_back({std::move(path), start, *size});
     start += *size;
   }
-  return std::make_unique<FileRecordReader>(std::move(parts), content, std::move(suspicious));
+  return std::make_unique<FileRecordReader>(std::move(parts), content, std::move(suspicious), std::move(source));
 }
 
 }  // namespace rtpx

@@ -51,6 +51,19 @@ class RecordSync {
     return !last_time_ || times_fit(*last_time_, time);
   }
   void forget() noexcept { last_time_.reset(), known_ssrcs_ = 0; }
+  /// What was learned, into and out of a reader's place.
+  void save(RecordReader::Place& place) const noexcept {
+    place.last_time = last_time_;
+    place.ssrcs = ssrcs_;
+    place.known_ssrcs = known_ssrcs_;
+    place.next_ssrc = next_ssrc_;
+  }
+  void restore(const RecordReader::Place& place) noexcept {
+    last_time_ = place.last_time;
+    ssrcs_ = place.ssrcs;
+    known_ssrcs_ = place.known_ssrcs;
+    next_ssrc_ = place.next_ssrc;
+  }
 
   enum class Evidence : std::uint8_t {
     none,

@@ -1,5 +1,10 @@
 #include "storage/recording_file.hpp"
 
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <mutex>
+
 #include "base/json.hpp"
 #include "base/utc_time.hpp"
 
@@ -26,6 +31,98 @@ std::optional<UtcTime> time_of(const Json& json, const char* key, std::optional<
   return time;
 }
 
+/// The members of a list, each read by `read`, which latches contradictions into `error`.
+template <typename Read>
+void read_list(const Json& json, const char* key, std::optional<Error>& error, const Read& read) {
+  const auto at = json.find(key);
+  if (at == json.end() || at->is_null()) return;
+  if (!at->is_array()) {
+    error = Error{Errc::malformed, std::string("\"") + key + "\" is not an array"};
+    return;
+  }
+  for (std::size_t i = 0; i < std::min(at->size(), kMostFacts) && !error; ++i) {
+    const Json& one = (*at)[i];
+    if (!one.is_object()) error = Error{Errc::malformed, std::string("\"") + key + "\" is not of objects"};
+    if (!error) read(one);
+  }
+}
+
+std::int64_t ms_of(const Json& json, const char* key, std::optional<Error>& error) {
+  const auto at = json.find(key);
+  if (at != json.end() && at->is_number_integer()) return at->get<std::int64_t>();
+  error = Error{Errc::malformed, std::string("\"") + key + "\" is not a number of milliseconds"};
+  return 0;
+}
+
+std::string short_text(std::string text) {
+  if (text.size() > kMostFactBytes) text.resize(kMostFactBytes);
+  return text;
+}
+
+RecordingFacts facts_of(const Json& json, std::optional<Error>& error) {
+  RecordingFacts facts;
+  if (const auto at = json.find("labels"); at != json.end() && !at->is_null()) {
+    if (!at->is_array()) error = Error{Errc::malformed, "\"labels\" is not an array of strings"};
+    for (std::size_t i = 0; !error && i < std::min(at->size(), kMostFacts); ++i) {
+      if ((*at)[i].is_string())
+        facts.labels.push_back(short_text((*at)[i].get<std::string>()));
+      else
+        error = Error{Errc::malformed, "\"labels\" is not an array of strings"};
+    }
+  }
+  if (const auto at = json.find("metadata"); at != json.end() && !at->is_null()) {
+    if (!at->is_object()) error = Error{Errc::malformed, "\"metadata\" is not an object of strings"};
+    for (auto one = at->begin(); !error && one != at->end() && facts.metadata.size() < kMostFacts; ++one) {
+      if (one.value().is_string())
+        facts.metadata.emplace(short_text(one.key()), short_text(one.value().get<std::string>()));
+      else
+        error = Error{Errc::malformed, "\"metadata\" is not an object of strings"};
+    }
+  }
+  read_list(json, "participants", error, [&](const Json& one) {
+    ParticipantInfo info;
+    info.id = short_text(text_of(one, "id", error).value_or(""));
+    info.name = short_text(text_of(one, "name", error).value_or(""));
+    info.joined = time_of(one, "joined", error).value_or(UtcTime{});
+    facts.participants.push_back(std::move(info));
+  });
+  read_list(json, "marks", error, [&](const Json& one) {
+    facts.marks.push_back({ms_of(one, "at_ms", error), short_text(text_of(one, "text", error).value_or(""))});
+  });
+  read_list(json, "pauses", error, [&](const Json& one) {
+    Pause& pause = facts.pauses.emplace_back(ms_of(one, "from_ms", error));
+    if (const auto to = one.find("to_ms"); to != one.end() && !to->is_null())
+      pause.to_ms = ms_of(one, "to_ms", error);
+  });
+  return facts;
+}
+
+void add_facts(Json& out, const RecordingFacts& facts) {
+  if (!facts.labels.empty()) out["labels"] = facts.labels;
+  if (!facts.metadata.empty()) out["metadata"] = facts.metadata;
+  for (const ParticipantInfo& one : facts.participants)
+    out["participants"].push_back({{"id", one.id}, {"name", one.name}, {"joined", format_utc(one.joined)}});
+  for (const Mark& mark : facts.marks) out["marks"].push_back({{"at_ms", mark.at_ms}, {"text", mark.text}});
+  for (const Pause& pause : facts.pauses) {
+    Json one = {{"from_ms", pause.from_ms}};
+    if (pause.to_ms) one["to_ms"] = *pause.to_ms;
+    out["pauses"].push_back(std::move(one));
+  }
+}
+
+/// Those who change the file of one folder wait for each other; those of other folders do not.
+std::shared_ptr<std::mutex> changing(const std::filesystem::path& folder) {
+  // Never destroyed: a thread that a dead disk holds may outlive main().
+  static auto& mutex = *new std::mutex;
+  static auto& known = *new std::map<std::filesystem::path, std::weak_ptr<std::mutex>>;
+  const std::lock_guard lock(mutex);
+  std::erase_if(known, [](const auto& one) { return one.second.expired(); });
+  std::weak_ptr<std::mutex>& of_folder = known[folder.lexically_normal()];
+  auto out = of_folder.lock();
+  if (!out) of_folder = out = std::make_shared<std::mutex>();
+  return out;
+}
+
 Json known_keys(const RecordingInfo& info) {
   Json out = {{"format", {{"major", info.format_major}, {"minor", info.format_minor}}},
               {"name", info.name},
@@ -40,6 +137,7 @@ Json known_keys(const RecordingInfo& info) {
   add("conversion", info.conversion);
   add("upload", info.upload);
   add("reception", info.reception);
+  add_facts(out, info.facts);
   return out;
 }
 
@@ -77,6 +175,7 @@ Result<RecordingInfo> parse_recording_info(std::string_view text) {
   info.created = time_of(*json, "created", error).value_or(UtcTime{});
   info.ended_at = time_of(*json, "ended_at", error);
   info.end_reason = text_of(*json, "end_reason", error);
+  info.facts = facts_of(*json, error);
   if (error) return std::unexpected(*error);
   const auto opaque = [&](const char* key) {
     const auto at = json->find(key);
@@ -109,6 +208,17 @@ Result<RecordingInfo> read_recording_info(FileSystem& files, const std::filesyst
 Result<void> write_recording_info(FileSystem& files, const std::filesystem::path& folder,
                                   const RecordingInfo& info) {
   return write_file_atomically(files, folder / kRecordingFileName, as_bytes(serialize_recording_info(info)));
+}
+
+Result<void> change_recording_info(FileSystem& files, const std::filesystem::path& folder,
+                                   const std::function<void(RecordingInfo&)>& change) {
+  const auto mutex = changing(folder);
+  const std::lock_guard lock(*mutex);
+  auto info = read_recording_info(files, folder);
+  if (!info && info.error().code != Errc::not_found) return std::unexpected(info.error());
+  RecordingInfo changed = info ? std::move(*info) : RecordingInfo{};
+  change(changed);
+  return write_recording_info(files, folder, changed);
 }
 
 }  // namespace rtpx

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,6 +9,7 @@
 #include "base/file_system.hpp"
 #include "rtpx/manifest.hpp"
 #include "rtpx/result.hpp"
+#include "storage/recording_info.hpp"
 
 namespace rtpx {
 
@@ -18,13 +20,14 @@ inline constexpr int kRecordingMajor = 1, kRecordingMinor = 0;
 /// none.
 struct RecordingInfo {
   int format_major = kRecordingMajor, format_minor = kRecordingMinor;
-  std::string name;
+  std::string name;  ///< what people call it
   std::string continues;  ///< the recording, by its folder's name, that this one goes on with; empty: none
   UtcTime created{};
   std::optional<UtcTime> ended_at;  ///< unset while it runs, and after a crash
   std::optional<std::string> end_reason;
   std::string conversion, upload;  ///< state kept by others: a JSON value's text, empty when there is none
   std::string reception;           ///< what was dropped before the recorder, likewise
+  RecordingFacts facts;            ///< its people, marks and pauses
   std::string unknown_keys;        ///< as in ManifestTrack
 };
 
@@ -35,8 +38,15 @@ struct RecordingInfo {
 /// Reads `folder`/recording.json. Errors: not_found, io, malformed, unsupported; the message names the file.
 [[nodiscard]] Result<RecordingInfo> read_recording_info(FileSystem& files,
                                                         const std::filesystem::path& folder);
+/// As read_manifest() of manifest.hpp, through `files`. Errors: besides, unsupported (sealed for others).
+[[nodiscard]] Result<Manifest> read_manifest(FileSystem& files, const std::filesystem::path& path);
 /// Replaces it atomically.
 [[nodiscard]] Result<void> write_recording_info(FileSystem& files, const std::filesystem::path& folder,
                                                 const RecordingInfo& info);
+/// Reads it, lets `change` alter it and replaces it, so that several parts of this process may keep their own
+/// in it. Where there is no file yet, `change` is given an empty one. Errors: those of read_recording_info but
+/// not_found, and of write_recording_info.
+[[nodiscard]] Result<void> change_recording_info(FileSystem& files, const std::filesystem::path& folder,
+                                                 const std::function<void(RecordingInfo&)>& change);
 
 }  // namespace rtpx

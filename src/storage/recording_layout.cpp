@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/file_name.hpp"
+#include "sealed/sealed_files.hpp"
 #include "storage/location.hpp"
 #include "storage/recording_lock.hpp"
 
@@ -13,8 +14,6 @@ namespace rtpx {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::uint64_t kMaxIndexBytes = 4ULL << 30;
 
 FileSystem& files() {
   return real_file_system();
@@ -25,6 +24,11 @@ bool is_there(const fs::path& path) {
   return info && *info && !(*info)->is_directory;
 }
 
+/// The file is damaged, or the disk cannot read it: a finding, not a failure.
+bool spoiled(const Error& error) {
+  return error.code == Errc::malformed || error.code == Errc::io;
+}
+
 bool is_file(const fs::path& folder, const fs::path& name) {
   return look_below(folder, name) == Below::file;
 }
@@ -32,6 +36,8 @@ bool is_file(const fs::path& folder, const fs::path& name) {
 /// Puts a layout together step by step.
 class Reader {
  public:
+  Reader(Outside outside, std::shared_ptr<FileSystem> source) : outside_(outside), source_(std::move(source)) {}
+
   Result<RecordingLayout> read(const fs::path& recording) {
     const auto info = files().stat(recording);
     if (!info) return std::unexpected(info.error());
@@ -57,10 +63,10 @@ class Reader {
 
  private:
   Result<void> read_info() {
-    auto info = read_recording_info(files(), out_.folder);
+    auto info = read_recording_info(*source_, out_.folder);
     if (info) {
       out_.info = std::move(*info);
-    } else if (info.error().code == Errc::malformed) {
+    } else if (spoiled(info.error())) {
       out_.problems.push_back(info.error().message);
     } else if (info.error().code != Errc::not_found) {
       return std::unexpected(info.error());
@@ -70,9 +76,9 @@ class Reader {
 
   Result<void> read_tracks() {
     out_.manifest_present = is_there(manifest_file_);
-    auto manifest = read_manifest(manifest_file_);
+    auto manifest = read_manifest(*source_, manifest_file_);
     if (!manifest) {
-      if (manifest.error().code != Errc::malformed && manifest.error().code != Errc::not_found)
+      if (!spoiled(manifest.error()) && manifest.error().code != Errc::not_found)
         return std::unexpected(manifest.error());
       if (manifest_file_.filename() != "manifest.json")
         return std::unexpected(manifest.error());  // any other file
@@ -84,10 +90,9 @@ class Reader {
       add(id, track.location, IndexContent::rtp);
       for (const std::string& location : track.more_locations) add(id, location, IndexContent::rtp);
       if (!out_.files.empty()) out_.files.back().last_of_track = true;
-      if (track.rtcp_location) {
-        add(id, *track.rtcp_location, IndexContent::rtcp);
-        out_.files.back().last_of_track = true;
-      }
+      const std::vector<std::string> rtcp = rtcp_locations(track);
+      for (const std::string& location : rtcp) add(id, location, IndexContent::rtcp);
+      if (!rtcp.empty()) out_.files.back().last_of_track = true;
     }
     return {};
   }
@@ -98,7 +103,7 @@ class Reader {
     file.content = content;
     file.in_manifest = true;
     const fs::path beside = out_.folder / fs::path(location).filename();
-    if (const auto path = resolve_location(location, out_.folder)) {
+    if (const auto path = resolve_location(location, out_.folder, outside_)) {
       file.path = *path;
       file.present = true;
     } else {
@@ -120,12 +125,12 @@ class Reader {
     for (const fs::path& folder : folders) {
       const fs::path path = folder / kIndexFileName;
       if (!is_file(folder, kIndexFileName)) continue;
-      const auto bytes = read_whole_file(files(), path, kMaxIndexBytes);
-      if (!bytes) return std::unexpected(bytes.error());
-      auto index = parse_index(as_bytes(*bytes));
+      auto index = read_index(*source_, path);
       if (!index) {
+        if (!spoiled(index.error()) && index.error().code != Errc::unsupported)
+          return std::unexpected(index.error());
         index.error().message = path.string() + ": " + index.error().message;
-        if (index.error().code != Errc::malformed) return std::unexpected(index.error());
+        if (!spoiled(index.error())) return std::unexpected(index.error());
         out_.problems.push_back(index.error().message);
         out_.indexes[folder];  // there was one: an empty one proves nothing
         continue;
@@ -160,7 +165,7 @@ class Reader {
         continue;
       if (!seen_.insert(path.lexically_normal()).second) continue;
       LayoutFile file;
-      file.track_id = decode_file_name(path.stem().string());
+      file.track_id = track_of(path.stem().string());
       file.path = path;
       file.content = rtcp ? IndexContent::rtcp : IndexContent::rtp;
       file.present = true;
@@ -170,6 +175,14 @@ class Reader {
       out_.files.push_back(std::move(file));
     }
     return {};
+  }
+
+  /// A recorder that goes on in a new file adds "~2" and so on to the name (queue_writer.cpp), which no encoded id holds.
+  [[nodiscard]] static std::string track_of(std::string_view stem) {
+    const std::size_t tilde = stem.rfind('~');
+    const std::string_view number = tilde == std::string_view::npos ? "" : stem.substr(tilde + 1);
+    const bool later = !number.empty() && number.find_first_not_of("0123456789") == std::string_view::npos;
+    return decode_file_name(later ? stem.substr(0, tilde) : stem);
   }
 
   void connect() {
@@ -185,6 +198,7 @@ class Reader {
     }
     find_nameless();
     judge_missing();
+    for (LayoutFile& file : out_.files) file.source = source_;
   }
 
   /// A track without packets has no file: its recorder makes one when the first packet comes, and its index
@@ -216,6 +230,8 @@ class Reader {
     }
   }
 
+  const Outside outside_;
+  const std::shared_ptr<FileSystem> source_;
   RecordingLayout out_;
   fs::path manifest_file_;
   bool live_ = false;  // files may have come after the manifest was read
@@ -237,8 +253,9 @@ bool RecordingLayout::ended(const LayoutFile& file) const {
   return entry != nullptr && entry->ended_at && entry->end_reason != "recovered";
 }
 
-Result<RecordingLayout> read_layout(const fs::path& recording) {
-  return Reader().read(recording);
+Result<RecordingLayout> read_layout(const fs::path& recording, Outside outside, std::shared_ptr<FileSystem> source) {
+  if (!source) source = sealed::reading_files({});
+  return Reader(outside, std::move(source)).read(recording);
 }
 
 }  // namespace rtpx

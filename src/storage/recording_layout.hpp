@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "rtpx/manifest.hpp"
 #include "rtpx/result.hpp"
 #include "storage/index.hpp"
+#include "storage/location.hpp"
 #include "storage/recording_file.hpp"
 
 namespace rtpx {
@@ -23,6 +25,7 @@ struct LayoutFile {
   bool last_of_track = false;            ///< the file that a live track was writing to
   const IndexedFile* indexed = nullptr;  ///< owned by RecordingLayout::indexes
   bool has_index = false;                ///< there is an index in its folder
+  std::shared_ptr<FileSystem> source;    ///< through which it is read; never null in a layout
 };
 
 /// Everything that belongs to a recording, found in spite of damage: what verify() and recover() work on.
@@ -45,9 +48,12 @@ struct RecordingLayout {
   [[nodiscard]] const ManifestTrack* track(const std::string& id) const;
 };
 
-/// Reads the layout of `recording`: a folder or the manifest.json in it. Reads no record file.
+/// Reads the layout of `recording`: a folder or the manifest.json in it, through `source` (null: the operating
+/// system's files, and sealed ones are refused). Reads no record file.
 /// Errors: not_found when there is neither a manifest nor a record file; io; unsupported for a newer version;
 /// malformed for a file that is no manifest and not called manifest.json.
-[[nodiscard]] Result<RecordingLayout> read_layout(const std::filesystem::path& recording);
+[[nodiscard]] Result<RecordingLayout> read_layout(const std::filesystem::path& recording,
+                                                   Outside outside = Outside::refused,
+                                                   std::shared_ptr<FileSystem> source = nullptr);
 
 }  // namespace rtpx

@@ -1,10 +1,14 @@
 #include "storage/verify_file.hpp"
 
 #include <algorithm>
+#include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/crc32c.hpp"
+#include "base/data_extents.hpp"
+#include "base/decoded_file.hpp"
 #include "storage/block_places.hpp"
 #include "storage/record_reader.hpp"
 
@@ -13,17 +17,24 @@ namespace rtpx {
 namespace {
 
 constexpr std::size_t kPieceBytes = 256U << 10;
+constexpr std::uint64_t kLongestPacket = 64U << 10;  // a longer stretch without a header is no recording
+constexpr std::size_t kMostReadErrors = 1000;        // whose words are kept
+
+/// Whether a block is where it was written, and why not.
+enum class Found : std::uint8_t { there, file_ends, hole, unreadable, other_bytes };
 
 /// Verifies one file from front to back.
 class FileVerifier {
  public:
-  FileVerifier(const LayoutFile& layout, bool ended, const std::function<bool(std::uint64_t)>& progress)
-      : layout_(layout), ended_(ended), progress_(progress) {}
+  FileVerifier(const LayoutFile& layout, bool ended, const std::function<bool(std::uint64_t)>& progress,
+               const std::function<void(VerifiedRange&&)>& on_range)
+      : layout_(layout), ended_(ended), progress_(progress), on_range_(on_range) {}
 
   Result<VerifiedFile> run() {
-    auto file = real_file_system().open(layout_.path, OpenMode::read);
+    auto file = layout_.source->open(layout_.path, OpenMode::read);
     if (!file) return std::unexpected(file.error());
     file_ = std::move(*file);
+    extents_.emplace(as_stored(*file_) ? layout_.path : std::filesystem::path());
     const auto size = file_->size();
     if (!size) return std::unexpected(size.error());
     out_.track_id = layout_.track_id;
@@ -34,6 +45,7 @@ class FileVerifier {
         layout_.indexed != nullptr && (!layout_.indexed->blocks.empty() || layout_.indexed->end);
     const auto done = indexed || layout_.has_index ? by_blocks() : by_records();
     if (!done) return std::unexpected(done.error());
+    tell_last();
     return std::move(out_);
   }
 
@@ -42,36 +54,59 @@ class FileVerifier {
   Result<void> by_blocks() {
     static const IndexedFile nothing;
     const IndexedFile& indexed = layout_.indexed != nullptr ? *layout_.indexed : nothing;
-    BlockPlaces places(*file_, indexed.blocks);
-    std::vector<std::string> reasons(indexed.blocks.size());
+    BlockPlaces places(*file_, *extents_, indexed.blocks);
+    std::vector<Found> found(indexed.blocks.size());
     bool all = true;
     for (std::size_t i = 0; i < indexed.blocks.size(); ++i) {
-      auto reason = check(indexed.blocks[i]);
-      if (!reason) return std::unexpected(reason.error());
-      reasons[i] = std::move(*reason);
-      if (reasons[i].empty()) places.found(i, indexed.blocks[i].offset);
-      all = all && reasons[i].empty();
+      const auto there = check(indexed.blocks[i]);
+      if (!there) return std::unexpected(there.error());
+      found[i] = *there;
+      if (found[i] == Found::there) places.found(i, indexed.blocks[i].offset);
+      all = all && found[i] == Found::there;
     }
     if (!all) places.find_moved();
-    tell(indexed, places.places(), reasons);
+    tell(indexed, places.places(), found);
     return {};
   }
 
-  /// Empty when the block is where it was written, else why not. Errors: cancelled.
-  Result<std::string> check(const IndexBlock& block) {
-    if (block.offset + block.length > out_.bytes)
-      return std::string("it is missing, whole or in part: the file ends before");
+  /// Errors: cancelled.
+  Result<Found> check(const IndexBlock& block) {
+    if (block.offset + block.length > out_.bytes) return Found::file_ends;
+    if (extents_->has_hole(block.offset, block.offset + block.length, kLongestPacket)) {
+      if (!progress_(block.length)) return fail(Errc::cancelled, "Verifying was cancelled");
+      return Found::hole;
+    }
     const auto crc = checksum(block.offset, block.length);
-    if (!crc && crc.error().code == Errc::cancelled) return std::unexpected(crc.error());
-    if (!crc) return crc.error().message;
-    return std::string(*crc == block.crc ? "" : "its checksum disagrees");
+    if (crc) return *crc == block.crc ? Found::there : Found::other_bytes;
+    if (crc.error().code == Errc::cancelled) return std::unexpected(crc.error());
+    if (read_errors_.size() < kMostReadErrors) read_errors_.emplace(block.offset, crc.error().message);
+    return Found::unreadable;
+  }
+
+  /// For a person: why a block is not where it was written.
+  [[nodiscard]] std::string reason(Found found, const IndexBlock& block) const {
+    switch (found) {
+      case Found::there:
+        break;
+      case Found::file_ends:
+        return "it is missing, whole or in part: the file ends before";
+      case Found::hole:
+        return "nothing was written there: the file has a hole";
+      case Found::unreadable: {
+        const auto error = read_errors_.find(block.offset);
+        return error != read_errors_.end() ? error->second : "it cannot be read";
+      }
+      case Found::other_bytes:
+        return "its checksum disagrees";
+    }
+    return "";
   }
 
   /// Goes through index and file side by side, from one block that was found to the next.
   void tell(const IndexedFile& indexed, const std::vector<std::uint64_t>& places,
-            const std::vector<std::string>& reasons) {
+            const std::vector<Found>& found) {
     Stretch stretch{.time = first_time()};
-    const auto add_lost = [&](std::size_t i) { stretch.lost.push_back({&indexed.blocks[i], &reasons[i]}); };
+    const auto add_lost = [&](std::size_t i) { stretch.lost.push_back({&indexed.blocks[i], found[i]}); };
     for (std::size_t i = 0; i < places.size(); ++i) {
       const IndexBlock& block = indexed.blocks[i];
       if (places[i] == BlockPlaces::kNowhere || places[i] < stretch.from) {
@@ -92,7 +127,7 @@ class FileVerifier {
 
   struct Lost {
     const IndexBlock* block;
-    const std::string* reason;
+    Found found;
   };
   /// What lies between two blocks that were found, in the file and in the index.
   struct Stretch {
@@ -141,12 +176,12 @@ class FileVerifier {
   std::uint64_t tell_lost(const Stretch& stretch) {
     std::uint64_t at = stretch.from;
     std::optional<std::int64_t> time = stretch.time;
-    for (const auto& [block, reason] : stretch.lost) {
+    for (const auto& [block, found] : stretch.lost) {
       const std::uint64_t from = block->offset - stretch.index_from + stretch.from;
       if (from > at && at < out_.bytes)
         add(Proof::unproven, at, std::min(from, out_.bytes) - at, time, "no checksum speaks of it");
       if (block->records > 0) time = block->first_time_ms;
-      add(Proof::damaged, from, block->length, time, *reason);
+      add(Proof::damaged, from, block->length, time, reason(found, *block));
       at = from + block->length;
     }
     return at;
@@ -181,7 +216,7 @@ class FileVerifier {
   }
 
   [[nodiscard]] static std::optional<std::int64_t> time_of(const Stretch& stretch) {
-    for (const auto& [block, reason] : stretch.lost)
+    for (const auto& [block, found] : stretch.lost)
       if (block->records > 0) return block->first_time_ms;
     return stretch.time;
   }
@@ -204,7 +239,7 @@ class FileVerifier {
 
   /// Without checksums: what is no record is damage, the rest is unproven.
   Result<void> by_records() {
-    auto reader = RecordReader::open({layout_.path}, content());
+    auto reader = RecordReader::open({layout_.path}, content(), {}, layout_.source);
     if (!reader) return std::unexpected(reader.error());
     std::uint64_t told = 0;
     std::vector<std::optional<std::int64_t>> times;  // before each damaged range
@@ -254,30 +289,40 @@ class FileVerifier {
                          : proof == Proof::unproven ? out_.unproven_bytes
                                                     : out_.damaged_bytes;
     sum += length;
-    if (!out_.ranges.empty()) {
-      VerifiedRange& last = out_.ranges.back();
-      if (last.proof == proof && last.offset + last.length == offset && last.reason == reason &&
-          last.tail == tail) {
-        last.length += length;
-        return;
-      }
+    if (last_ && last_->proof == proof && last_->offset + last_->length == offset && last_->reason == reason &&
+        last_->tail == tail) {
+      last_->length += length;
+      return;
     }
-    out_.ranges.push_back({proof, offset, length, time, std::nullopt, tail, std::move(reason)});
+    tell_last();
+    last_ = {proof, offset, length, time, std::nullopt, tail, std::move(reason)};
+  }
+
+  void tell_last() {
+    if (!last_) return;
+    out_.flawed = out_.flawed || last_->proof == Proof::damaged || (last_->proof == Proof::unproven && !last_->tail);
+    on_range_(std::move(*last_));
+    last_.reset();
   }
 
   const LayoutFile& layout_;
   const bool ended_;
   const std::function<bool(std::uint64_t)>& progress_;
+  std::optional<const DataExtents> extents_;  // of a sealed file: none
+  const std::function<void(VerifiedRange&&)>& on_range_;
   std::unique_ptr<File> file_;
   std::unique_ptr<std::byte[]> buffer_;
+  std::map<std::uint64_t, std::string> read_errors_;  // by the offset of the block
+  std::optional<VerifiedRange> last_;                 // may yet grow
   VerifiedFile out_;
 };
 
 }  // namespace
 
 Result<VerifiedFile> verify_file(const LayoutFile& file, bool ended,
-                                 const std::function<bool(std::uint64_t)>& progress) {
-  return FileVerifier(file, ended, progress).run();
+                                 const std::function<bool(std::uint64_t)>& progress,
+                                 const std::function<void(VerifiedRange&&)>& on_range) {
+  return FileVerifier(file, ended, progress, on_range).run();
 }
 
 }  // namespace rtpx

@@ -268,6 +268,8 @@ Timeline place_segments(const std::vector<SegmentInput>& segments) {
   part_false_clocks(placings);
   join_nameless_clocks(placings);
   to_receive_time(placings, origin);
+  for (Placing& p : placings)
+    for (Knot& knot : p.fit.curve) knot.offset -= static_cast<double>(p.input->cut_ns);
 
   std::map<std::string, std::vector<Placing*>> tracks;
   for (Placing& p : placings) {

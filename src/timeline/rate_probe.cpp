@@ -7,8 +7,9 @@
 namespace rtpx {
 namespace {
 
-constexpr std::array<std::uint32_t, 11> kRates = {1000,  8000,  11025, 12000, 16000, 22050,
-                                                  24000, 32000, 44100, 48000, 90000};
+constexpr std::array<std::uint32_t, 12> kRates = {1000,  8000,  11025, 12000, 16000, 22050,
+                                                  24000, 32000, 44100, 48000, 90000, 1'000'000};
+constexpr std::uint32_t kMostTimes = 8;  // that a rate is a multiple or a part of the negotiated one
 constexpr std::size_t kMostPackets = 2048;
 constexpr std::int64_t kLongestMs = 10'000;
 constexpr std::int64_t kWindowMs = 1'000;
@@ -21,6 +22,16 @@ std::uint32_t nearest_rate(double found, std::uint32_t negotiated, double tolera
   for (const std::uint32_t rate : kRates)
     if (std::abs(found / rate - 1) < tolerance) return rate;
   return 0;
+}
+
+/// As packets' own durations tell: of samples that are counted for each channel, by bytes or by pairs, too.
+std::uint32_t rate_by_duration(double found, std::uint32_t negotiated) {
+  constexpr double kTolerance = 0.02;
+  const std::uint32_t in_use = nearest_rate(found, negotiated, kTolerance);
+  for (std::uint32_t times = 2; in_use == 0 && times <= kMostTimes; ++times)
+    for (const std::uint32_t rate : {negotiated * times, negotiated / times})
+      if (rate > 0 && std::abs(found / rate - 1) < kTolerance) return rate;
+  return in_use;
 }
 
 int sum_of(const std::map<std::uint32_t, int>& votes) {
@@ -51,8 +62,8 @@ void RateProbe::vote_by_duration(const Packet& packet) {
   const Packet& last = packets_.back();
   const std::int64_t ticks = packet.rtp_time - last.rtp_time;
   if (last_duration_ns_ <= 0 || packet.sequence != last.sequence + 1 || ticks <= 0) return;
-  ++by_duration_[nearest_rate(static_cast<double>(ticks) * 1e9 / static_cast<double>(last_duration_ns_),
-                              negotiated_, 0.02)];
+  ++by_duration_[rate_by_duration(static_cast<double>(ticks) * 1e9 / static_cast<double>(last_duration_ns_),
+                                  negotiated_)];
 }
 
 void RateProbe::vote_by_arrival(const Packet& packet) {

@@ -80,6 +80,7 @@ struct SegmentInput {
   std::string cname;   ///< empty: unknown
   std::string stream;  ///< first stream id of the track: what is played together
   std::string track;   ///< track id and rid: segments of one track follow each other
+  std::int64_t cut_ns = 0;  ///< of the time before it, this much is left out of the timeline
 };
 
 struct Timeline {

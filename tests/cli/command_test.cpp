@@ -37,6 +37,10 @@ TEST(Command, WrongUsageIsStatusTwo) {
   EXPECT_EQ(rtpx({"import"}).status, 2);
   EXPECT_EQ(rtpx({"import", "x", "-o", "y", "--nonsense"}).status, 2);
   EXPECT_EQ(rtpx({"import", "x", "-o", "y", "--map", "96=what"}).status, 2);
+  EXPECT_EQ(rtpx({"compose", "x", "--follow", "-o", "y", "--join", "2"}).status, 2);
+  const auto following = rtpx({"compose", "x", "--follow", "-o", "y", "--mute", "Bob"});
+  EXPECT_EQ(following.status, 2);
+  EXPECT_THAT(following.err, HasSubstr("mute"));
   EXPECT_THAT(rtpx({"import"}).err, HasSubstr("CAPTURE"));
   EXPECT_EQ(
       rtpx({"convert", "x", "--format", "avi"}).err,

@@ -45,17 +45,100 @@ TEST(ConvertCommand, PrintsAFileForEachStreamAndLayer) {
   EXPECT_THAT(run.out, testing::Not(HasSubstr("_q.webm")));
 }
 
+TEST(ConvertCommand, ALayerOrStreamThatIsNotThereIsNamedWithThoseThatAre) {
+  RTPX_NEEDS_CAPTURE(call, "browser/vp8_simulcast3");
+  TempDir folder;
+  const auto rid = rtpx({"convert", call, "-o", folder / "rid", "--rid", "f", "--rid", "nope"});
+  EXPECT_EQ(rid.status, 1);
+  EXPECT_THAT(rid.out, HasSubstr("_f.webm"));
+  EXPECT_THAT(rid.err, HasSubstr("there is no rid nope; there are f, h, q"));
+  const auto stream = rtpx({"convert", call, "-o", folder / "stream", "--stream", "nope"});
+  EXPECT_EQ(stream.status, 3);
+  EXPECT_THAT(stream.err, HasSubstr("there is no stream nope; there are "));
+}
+
 TEST(ConvertCommand, WrongOptionsAreStatusTwo) {
   for (const std::vector<std::string>& extra : {std::vector<std::string>{"--format", "avi"},
                                                 {"--thumbnail", "large"},
                                                 {"--resolution", "640x360"},
                                                 {"--reencode", "divx"},
                                                 {"--crf", "99"},
+                                                {"--from", "soon"},
+                                                {"--exact", "encode"},
                                                 {"--layers", "some"}}) {
     std::vector<std::string> arguments{"convert", "x", "-o", "y"};
     arguments.insert(arguments.end(), extra.begin(), extra.end());
     EXPECT_EQ(rtpx(arguments).status, 2) << extra[0] << " " << extra[1];
   }
+}
+
+TEST(ConvertCommand, CutsByTheRecordingsTimesAndByTheWallClock) {
+  RTPX_NEEDS_CAPTURE(call, "browser/vp8_opus");
+  TempDir folder;
+  const auto cut = [&](const std::string& name, const std::string& from, const std::string& to) {
+    const auto run = rtpx({"convert", call, "-o", folder / name, "--from", from, "--to", to, "--json"});
+    EXPECT_EQ(run.status, 0) << run.err;
+    return run.status == 0 ? json::parse(run.out).begin().value() : json();
+  };
+  const json by_offset = cut("a", "5", "0:07.5");
+  ASSERT_FALSE(by_offset.is_null());
+  EXPECT_LE(by_offset["offset_seconds"].get<double>(), 5);
+  const auto inspected = json::parse(rtpx({"inspect", call, "--json"}).out);
+  const auto at = [&](const char* later) {
+    const std::string time =
+        run_program({"date", "-u", "-d", inspected["started"].get<std::string>() + " + " + later + " seconds",
+                     "+%Y-%m-%dT%H:%M:%S.%6NZ"})
+            .out;
+    return time.substr(0, time.find('\n'));
+  };
+  const json by_clock = cut("b", at("5"), at("7.5"));
+  ASSERT_FALSE(by_clock.is_null());
+  EXPECT_EQ(by_clock["offset_seconds"], by_offset["offset_seconds"]);
+  EXPECT_EQ(by_clock["duration_ms"], by_offset["duration_ms"]);
+  EXPECT_EQ(frame_hashes(by_clock["location"].get<std::string>()),
+            frame_hashes(by_offset["location"].get<std::string>()));
+  EXPECT_EQ(rtpx({"convert", call, "-o", folder / "c", "--from", "1:00:00"}).status, 2);
+  EXPECT_EQ(rtpx({"convert", call, "-o", folder / "c", "--from", "5", "--to", "3"}).status, 2);
+  EXPECT_FALSE(std::filesystem::exists(folder / "c")) << "nothing was converted";
+}
+
+TEST(IndexCommand, MakesAnIndexByWhichThePictureIsTheSame) {
+  RTPX_NEEDS_CAPTURE(capture, "browser/vp8_opus");
+  TempDir folder;
+  std::filesystem::copy(capture, folder / "call", std::filesystem::copy_options::recursive);
+  ::setenv("RTPX_INDEX_KEY", (folder / "index.key").c_str(), 1);
+  const auto picture = [&](const std::string& name) {
+    EXPECT_EQ(rtpx({"frame", folder / "call", "--at", "0:06", "-o", folder / name}).status, 0);
+    return read_file(folder / name);
+  };
+  const std::string before = picture("before.jpg");
+  const auto run = rtpx({"index", folder / "call", "--json"});
+  ASSERT_EQ(run.status, 0) << run.err;
+  EXPECT_EQ(json::parse(run.out)["index"].get<std::string>(), folder / "call" / "packets.rtpxp");
+  EXPECT_EQ(std::filesystem::file_size(folder / "call" / "packets.rtpxp"), json::parse(run.out)["bytes"]);
+  EXPECT_EQ(picture("after.jpg"), before);
+  EXPECT_EQ(rtpx({"index", folder / "nothing"}).status, 3);
+  ::unsetenv("RTPX_INDEX_KEY");
+}
+
+TEST(FrameCommand, WritesThePictureOfAMoment) {
+  RTPX_NEEDS_CAPTURE(call, "browser/vp8_opus");
+  TempDir folder;
+  const auto run = rtpx({"frame", call, "--at", "0:04", "-o", folder / "x.jpg", "--size", "320x", "--json"});
+  ASSERT_EQ(run.status, 0) << run.err;
+  EXPECT_EQ(json::parse(run.out)["time_ms"], 4'000);
+  const auto probed = run_program({"ffprobe", "-v", "error", "-show_entries", "stream=codec_name,width",
+                                   "-of", "csv=p=0", folder / "x.jpg"});
+  EXPECT_EQ(probed.out, "mjpeg,320\n");
+  EXPECT_EQ(rtpx({"frame", call, "--at", "x", "-o", folder / "y.jpg"}).status, 2);
+  EXPECT_EQ(rtpx({"frame", call, "--at", "1:00:00", "-o", folder / "y.jpg"}).status, 2);
+  EXPECT_EQ(rtpx({"frame", call, "--at", "1", "--track", "nobody", "-o", folder / "y.jpg"}).status, 3);
+  EXPECT_FALSE(std::filesystem::exists(folder / "y.jpg"));
+  const auto png = rtpx({"frame", call, "--at", "1", "-o", folder / "y.png"});
+  EXPECT_EQ(png.status, 2) << "JPEG under another name is no picture that programs open";
+  EXPECT_NE(png.err.find(".jpg"), std::string::npos) << png.err;
+  EXPECT_FALSE(std::filesystem::exists(folder / "y.png"));
+  EXPECT_EQ(rtpx({"frame", call, "--at", "1", "-o", folder / "y.JPEG"}).status, 0);
 }
 
 TEST(ConvertCommand, UnusableRecordingsAreStatusThree) {

@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <fstream>
 
 #include "rtpx/manifest.hpp"
 #include "support/captures.hpp"
@@ -55,10 +57,11 @@ class Outside : public testing::TestWithParam<const char*> {
       made.manifest.at("t1").location = "media/secret.rtpx";
     }
     write_file(folder_ / "call/manifest.json", serialize_manifest(made.manifest));
+    secret_file_ = made.files.at("t1.rtpx").text();
     secret_ = std::string(as_text(made.files.at("t1.rtpx").record(5).subspan(RecordHeader::kBytes)));
   }
   TempDir folder_;
-  std::string secret_;  // one of its packets
+  std::string secret_, secret_file_;  // one of its packets, and all
 };
 
 TEST_P(Outside, IsReadByNoCommand) {
@@ -102,6 +105,7 @@ TEST(HostileFiles, ManyValuesInAManifestAreRefusedBeforeTheyTakeMemory) {
   const auto run = rtpx({"verify", folder / "call"});
   EXPECT_EQ(run.status, 1) << run.err;
   EXPECT_THAT(run.out + run.err, HasSubstr("holds more than 1000000 values"));
+  EXPECT_LT(run.most_memory, 200U << 20) << "40 MB are read";
 }
 
 TEST(HostileFiles, RecoverWritesThroughNoLinkThatLiesInTheRecording) {
@@ -115,6 +119,108 @@ TEST(HostileFiles, RecoverWritesThroughNoLinkThatLiesInTheRecording) {
   EXPECT_EQ(rtpx({"recover", folder / "call"}).status, 1);
   EXPECT_EQ(read_file(folder / "mine"), "mine");
   EXPECT_EQ(rtpx({"verify", folder / "call"}).status, 0);
+}
+
+// The person who gives the recording may allow it.
+TEST_P(Outside, IsReadWhenItIsAllowed) {
+  const TempDir out;
+  for (auto command : readers(folder_ / "call", out)) {
+    command.emplace_back("--allow-outside");
+    const auto run = rtpx(command);
+    EXPECT_LT(run.status, 4) << command[0] << ": " << run.err;
+  }
+  EXPECT_TRUE(holds(out / "recovered", secret_));
+  EXPECT_TRUE(holds(out / "exported", secret_));
+  EXPECT_NE(read_file(out / "out.pcap").find(secret_), std::string::npos);
+  EXPECT_THAT(rtpx({"verify", folder_ / "call"}).out, HasSubstr("t1"));
+  const auto verified = rtpx({"verify", folder_ / "call", "--json", "--allow-outside"});
+  EXPECT_THAT(verified.out, HasSubstr("\"problems\": []"));
+  EXPECT_EQ(read_file(folder_ / "secret.rtpx"), secret_file_) << "what lies outside is not changed";
+}
+
+/// What a command may take beyond what it takes for a whole recording.
+constexpr std::size_t kMemory = 256U << 20;
+
+/// Runs all commands on what `folder` holds: they end, and their memory follows the bytes that are there.
+void expect_small(const fs::path& folder) {
+  const TempDir out;
+  for (const auto& command : readers(folder, out)) {
+    const auto run = rtpx(command);
+    EXPECT_LT(run.status, 5) << command[0] << ": " << run.err;
+    EXPECT_THAT(run.out + run.err, Not(HasSubstr("internal"))) << command[0];
+    EXPECT_LT(run.most_memory, kMemory) << command[0];
+  }
+  EXPECT_LT(rtpx({"recover", folder}).most_memory, kMemory);
+}
+
+/// A file of a recording that claims to be as long as such a file can be, and takes no room.
+class Sparse : public testing::TestWithParam<const char*> {};
+
+TEST_P(Sparse, FilesTakeTimeAndMemoryForTheBytesThatAreThere) {
+  const TempDir folder;
+  const MadeRecording made(made_folder(folder / "call"), 1, {.rtcp = true});
+  const fs::path file = folder / "call" / GetParam();
+  std::error_code refused;
+  fs::resize_file(file, file.extension() == ".json" ? 200ULL << 20 : 1ULL << 40, refused);
+  if (refused) GTEST_SKIP() << "no such files here: " << refused.message();
+  expect_small(folder / "call");
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, Sparse,
+                         testing::Values("t0.rtpx", "t0.rtcpx", "index.rtpxi", "manifest.json", "recording.json"),
+                         [](const auto& file) {
+                           std::string name = file.param;
+                           std::ranges::replace(name, '.', '_');
+                           return name;
+                         });
+
+// Media behind a terabyte of nothing, and blocks of the index that speak of it.
+TEST(HostileFiles, WhatLiesBehindAHoleIsFoundAndTheHoleIsDamage) {
+  const TempDir folder;
+  MadeRecording made(made_folder(folder / "call"), 1, {.tracks = 1, .index = false});
+  const std::string media = made.files.at("t0.rtpx").text();
+  {
+    std::ofstream file(folder / "call/t0.rtpx", std::ios::binary | std::ios::in);
+    file.seekp(1LL << 40);
+    file << media;
+    if (!file.flush()) GTEST_SKIP() << "no such files here";
+  }
+  IndexEncoder index;
+  index.begin();
+  index.file(0, IndexContent::rtp, "t0.rtpx", "t0");
+  for (std::uint64_t at = 0; at < 1ULL << 40; at += 1ULL << 32) index.block(0, {.offset = at, .length = 0xFFFFFFFF});
+  write_file(folder / "call/index.rtpxi", std::string(as_text(index.bytes())));
+  const auto verified = rtpx({"verify", folder / "call"});
+  EXPECT_EQ(verified.status, 1);
+  EXPECT_LT(verified.most_memory, kMemory);
+  expect_small(folder / "call");
+  EXPECT_EQ(rtpx({"verify", folder / "call"}).status, 1) << "recovered: whole, with no checksums to prove it";
+  EXPECT_EQ(fs::file_size(folder / "call/t0.rtpx"), 2 * media.size()) << "the hole was cut out";
+}
+
+// Bytes that look like an index and are none, and blocks that no file has.
+TEST(HostileFiles, AbsurdIndexesTakeTimeAndMemoryForTheirBytes) {
+  const TempDir folder;
+  const MadeRecording made(made_folder(folder / "call"), 1);
+  constexpr std::size_t kBytes = 4U << 20;
+  std::string heads;
+  while (heads.size() < kBytes) heads += std::string("\xD5\x02\x00\x24", 4);
+  write_file(folder / "call/index.rtpxi", made.index_text + heads);
+  expect_small(folder / "call");
+  write_file(folder / "call/index.rtpxi", made.index_text);
+  const std::size_t ordinary = rtpx({"verify", folder / "call", "--json"}).most_memory;
+  IndexEncoder blocks;
+  blocks.begin();
+  blocks.file(0, IndexContent::rtp, "t0.rtpx", "t0");
+  for (std::uint64_t i = 0; blocks.bytes().size() < kBytes; ++i)
+    blocks.block(0, {.offset = i * 100'000, .length = 90'000, .first_time_ms = 1'000'000, .records = 1, .first_record = 0});
+  write_file(folder / "call/index.rtpxi", std::string(as_text(blocks.bytes())));
+  const auto verified = rtpx({"verify", folder / "call", "--json"});
+  EXPECT_EQ(verified.status, 1);
+  EXPECT_LT(verified.out.size(), 1U << 20) << "the first ranges are named, the others counted";
+  EXPECT_LT(verified.most_memory, ordinary + (64U << 20));
+  EXPECT_THAT(verified.out, testing::ContainsRegex("\"further_ranges\": [1-9][0-9][0-9][0-9][0-9]"));
+  expect_small(folder / "call");
 }
 
 }  // namespace

@@ -155,6 +155,43 @@ TEST(Budget, PartsAreBounded) {
   EXPECT_TRUE(result->lost_media);
 }
 
+/// A VP8 keyframe that says this size, with nothing that could be decoded.
+std::string vp8_keyframe(int width, int height) {
+  std::string out("\x10\x10\x02\x00\x9d\x01\x2a", 7);
+  for (const int side : {width, height}) {
+    out += static_cast<char>(side & 0xFF);
+    out += static_cast<char>(side >> 8);
+  }
+  return out + std::string(40, 'x');
+}
+
+class SizeChanges : public testing::TestWithParam<OnChange> {};
+
+TEST_P(SizeChanges, InThousandsAreBounded) {
+  const TempDir folder;
+  Manifest manifest;
+  add_track(folder / "call", manifest, "picture", MediaKind::video, {codec(96, "video/VP8", 90'000)}, 5000,
+            [](int i) {
+              return Sent{33 * i,
+                          96,
+                          static_cast<std::uint16_t>(i),
+                          static_cast<std::uint32_t>(2970 * i),
+                          0x1234,
+                          vp8_keyframe(64 + i % 1000, 64 + i % 777)};
+            });
+  ConvertOptions options;
+  options.output_path = folder / "out";
+  options.on_change = GetParam();
+  const auto result = convert((folder / "call").string(), options);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_LE(test::entries(folder / "out"), 501U) << "and a report";
+  EXPECT_LT(bytes_in(folder / "out"), 16U << 20);
+  EXPECT_EQ(result->lost_media, GetParam() == OnChange::split);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, SizeChanges, testing::Values(OnChange::keep, OnChange::split),
+                         [](const auto& of) { return std::string(of.param == OnChange::keep ? "kept" : "split"); });
+
 // Each of these made the time grow with the square of its number somewhere.
 TEST(Budget, ThousandsOfSegmentsAreRead) {
   const TempDir folder;
@@ -176,6 +213,54 @@ TEST(Budget, ThousandsOfSegmentsAreRead) {
   ASSERT_TRUE(report);
   EXPECT_EQ(report->tracks[0].segments.size(), 10'000U);
 }
+
+/// A second of sound.
+void add_sound(const fs::path& folder, Manifest& manifest) {
+  add_track(folder, manifest, "sound", MediaKind::audio, {codec(0, "audio/PCMU", 8000)}, 50, [](int i) {
+    return Sent{20 * i,
+                0,
+                static_cast<std::uint16_t>(i),
+                static_cast<std::uint32_t>(160 * i),
+                0x1234,
+                std::string(160, 'x')};
+  });
+}
+
+struct OutputLimit {
+  const char* name;
+  std::optional<std::uint64_t> max_output;
+  std::uint64_t min_free = 0;
+  bool written = false;
+};
+void PrintTo(const OutputLimit& of, std::ostream* out) {
+  *out << of.name;
+}
+
+class OutputLimits : public testing::TestWithParam<OutputLimit> {};
+
+TEST_P(OutputLimits, AreKeptAndNothingHalfIsLeft) {
+  const TempDir folder;
+  Manifest manifest;
+  add_sound(folder / "call", manifest);
+  for (const AudioCodec audio : {AudioCodec::copy, AudioCodec::pcm}) {
+    ConvertOptions options;
+    options.output_path = folder / "out";
+    options.max_output = GetParam().max_output;
+    options.min_free = GetParam().min_free;
+    options.audio = audio;
+    const auto result = convert((folder / "call").string(), options);
+    EXPECT_EQ(result.has_value(), GetParam().written);
+    if (GetParam().written) continue;
+    EXPECT_EQ(result.error().code, Errc::no_space);
+    EXPECT_EQ(test::entries(folder / "out"), 0U);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, OutputLimits,
+                         testing::Values(OutputLimit{"none", 0, 0, true}, OutputLimit{"usual", {}, 0, true},
+                                         OutputLimit{"small", 2000, 0, false},
+                                         OutputLimit{"full_disk", {}, UINT64_MAX, false}),
+                         [](const auto& of) { return std::string(of.param.name); });
 
 }  // namespace
 }  // namespace rtpx

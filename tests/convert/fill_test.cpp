@@ -221,6 +221,11 @@ class FewFrames final : public FrameSource {
     return &frame_;
   }
   void pop() override { ++at_; }
+  Result<std::int64_t> seek(std::int64_t time_ns) override {
+    at_ = 0;
+    while (at_ + 1 < times_ms_.size() && times_ms_[at_ + 1] * 1'000'000 <= time_ns) ++at_;
+    return times_ms_[at_] * 1'000'000;
+  }
 
  private:
   Codec codec_;

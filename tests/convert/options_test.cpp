@@ -290,7 +290,7 @@ TEST(Healed, PacketsComeRepairedInOrderAndWithoutRedundancy) {
   int packets = 0;
   std::optional<std::uint16_t> last;
   const auto done = for_each_repaired_packet(
-      *manifest, recording, "video_1", spill.path(), {}, [&](const HealedPacket& healed) -> Result<void> {
+      *manifest, recording, Outside::refused, "video_1", spill.path(), {}, [&](const HealedPacket& healed) -> Result<void> {
         const auto packet = parse_rtp(healed.packet);
         EXPECT_TRUE(packet);
         EXPECT_EQ(packet->payload_type, 96);

@@ -100,7 +100,7 @@ std::vector<std::string> frame_hashes(const std::filesystem::path& file, const s
                                       const std::string& options) {
   std::vector<std::string> out;
   std::istringstream lines(output_of("ffmpeg -nostdin -v error " + options + " -i " + quoted(file) +
-                               " -map 0:" + stream + " -fps_mode passthrough -f framemd5 - 2>/dev/null"));
+                               " -map 0:" + stream + " -autoscale 0 -fps_mode passthrough -f framemd5 - 2>/dev/null"));
   for (std::string line; std::getline(lines, line);)
     if (!line.empty() && line[0] != '#') out.push_back(line.substr(line.find_last_of(' ') + 1));
   return out;

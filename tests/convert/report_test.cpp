@@ -171,6 +171,7 @@ TEST(QualityReport, HasExactlyTheKeysThatItsSchemaNames) {
   for (const std::string& key : keys) EXPECT_TRUE(named.contains(key)) << key << " is not documented";
   EXPECT_GT(rows.size(), 30U);
   rows.erase("refused");  // of tracks that cannot be converted
+  rows.erase("participant"), rows.erase("participant_name");  // of recordings of several
   for (const std::string& key : rows)
     EXPECT_TRUE(keys.contains(key)) << key << " is documented and not there";
 }

@@ -8,6 +8,7 @@
 #include "ingest/srtp/srtp.hpp"
 #include "ingest/udp/sdes.hpp"
 #include "ingest/webrtc/dtls.hpp"
+#include "support/places.hpp"
 
 namespace rtpx {
 namespace {
@@ -64,7 +65,10 @@ TEST_F(ImportSrtp, CryptoLinesOfTheSdpOpenEachSuite) {
     const char* suite;
   } suites[] = {{SrtpProfile::aes128_cm_sha1_80, "AES_CM_128_HMAC_SHA1_80"},
                 {SrtpProfile::aes128_cm_sha1_32, "AES_CM_128_HMAC_SHA1_32"},
-                {SrtpProfile::aead_aes_128_gcm, "AEAD_AES_128_GCM"}};
+                {SrtpProfile::aes256_cm_sha1_80, "AES_256_CM_HMAC_SHA1_80"},
+                {SrtpProfile::aes256_cm_sha1_32, "AES_256_CM_HMAC_SHA1_32"},
+                {SrtpProfile::aead_aes_128_gcm, "AEAD_AES_128_GCM"},
+                {SrtpProfile::aead_aes_256_gcm, "AEAD_AES_256_GCM"}};
   for (const auto& [profile, suite] : suites) {
     std::filesystem::remove_all(folder_ / "recording");
     const SrtpKeys keys = key_of('k', profile);
@@ -189,6 +193,17 @@ TEST_F(ImportSrtp, AKeyLogOpensACallWhoseHandshakeWasCaptured) {
   const auto got = records("audio_00000008");
   ASSERT_EQ(got.size(), 30U);
   for (unsigned i = 0; i < 30; ++i) EXPECT_EQ(got[i].bytes, voice(i, 8).bytes());
+}
+
+// Firefox' NSS with itself, captured on the way, and what it wrote to SSLKEYLOGFILE (RFC 9147, RFC 5705).
+TEST_F(ImportSrtp, AKeyLogOpensACallOfFirefoxOverDtls13) {
+  const auto data = source_dir() / "tests/data/firefox_dtls13";
+  const std::string keys = read_file(data / "keys.log");
+  ASSERT_THAT(keys, HasSubstr("EXPORTER_SECRET "));
+  const auto summary = import(read_file(data / "call.pcap"), "", {}, keys);
+  EXPECT_EQ(summary.decryption.opened, 60U);
+  EXPECT_EQ(summary.decryption.refused, 0U);
+  EXPECT_EQ(summary.sealed, 0U);
 }
 
 TEST_F(ImportSrtp, AKeyLogOfAnotherCallOpensNothingAndOneWithoutSecretsIsRefused) {

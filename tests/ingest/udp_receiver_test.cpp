@@ -83,6 +83,16 @@ class UdpReceiverTest : public testing::Test {
   std::jthread runner;  // last: joins first
 };
 
+TEST(UdpSocket, CountsWhatDidNotFitTheKernelsBuffer) {
+  auto to = UdpSocket::bind(*SocketAddress::parse("127.0.0.1", 0), 4096);
+  auto from = UdpSocket::bind(*SocketAddress::parse("127.0.0.1", 0), 65536);
+  ASSERT_TRUE(to && from);
+  const std::vector<std::byte> datagram(1000);
+  for (int i = 0; i < 100; ++i) from->send(datagram, to->local());
+  EXPECT_GT(to->dropped_by_kernel(), 0U);
+  EXPECT_EQ(to->receive().size() + to->dropped_by_kernel(), 100U);
+}
+
 TEST_F(UdpReceiverTest, PacketsOfTwoPortsGoToTheirTracksUnchanged) {
   open(std::string(kHead) + kVp8 + kOpus);
   ASSERT_EQ(receiver->tracks().size(), 2U);

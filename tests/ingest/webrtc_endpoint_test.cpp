@@ -25,6 +25,14 @@ using test::browser_offer;
 using test::make_rtp;
 using test::WebRtcPublisher;
 
+/// Of a sender that wants to be the DTLS server (RFC 8842).
+std::string passive_offer() {
+  std::string offer = browser_offer();
+  for (std::size_t at = offer.find("actpass"); at != std::string::npos; at = offer.find("actpass"))
+    offer.replace(at, 7, "passive");
+  return offer;
+}
+
 struct Received {
   std::size_t track;
   std::uint8_t rid_index;
@@ -57,11 +65,18 @@ class Collector final : public PacketSink {
   std::vector<Received> rtp_, rtcp_;
 };
 
+/// All tests run with one media thread, and once more with as many as this says.
+std::size_t media_threads() {
+  const char* const value = std::getenv("RTPX_TEST_MEDIA_THREADS");
+  return value != nullptr ? static_cast<std::size_t>(std::atoi(value)) : 1;
+}
+
 /// An endpoint whose sessions all write into one collector, and what their handlers said.
 class EndpointTest : public testing::Test {
  protected:
   void start(WebRtcEndpoint::Options options = {}) {
     options.udp_port = 0;
+    if (options.media_threads == 1) options.media_threads = media_threads();
     if (options.advertise.empty()) options.listen = {"127.0.0.1"};
     auto made = WebRtcEndpoint::start(std::move(options));
     ASSERT_TRUE(made) << made.error().message;
@@ -648,10 +663,7 @@ TEST_F(EndpointTest, AClientHelloDrawsAtMostThreeTimesItsSizeUntilThePeerAnswers
 
 TEST_F(EndpointTest, APublisherThatWantsToBeTheDtlsServerIsOpenedByUs) {
   start();
-  std::string offer = browser_offer();
-  for (std::size_t at = offer.find("actpass"); at != std::string::npos; at = offer.find("actpass"))
-    offer.replace(at, 7, "passive");
-  WebRtcPublisher publisher(offer);
+  WebRtcPublisher publisher(passive_offer());
   const auto session = accept(publisher.offer());
   ASSERT_TRUE(session) << session.error().message;
   EXPECT_THAT(session->answer_sdp, testing::HasSubstr("a=setup:active\r\n"));
@@ -666,12 +678,23 @@ TEST_F(EndpointTest, APublisherThatWantsToBeTheDtlsServerIsOpenedByUs) {
   EXPECT_EQ(end_of(session->id), SessionEnd::close_notify);
 }
 
-TEST_F(EndpointTest, ACopiedCheckDrawsAtMostThreeTimesItsSizeWhereWeOpenDtls) {
+TEST_F(EndpointTest, APublisherThatThrowsTheFirstHelloAwayAndChecksOnceIsOpened) {  // as FFmpeg
   start();
-  std::string offer = browser_offer();
-  for (std::size_t at = offer.find("actpass"); at != std::string::npos; at = offer.find("actpass"))
-    offer.replace(at, 7, "passive");
-  WebRtcPublisher publisher(offer);
+  WebRtcPublisher publisher(passive_offer());
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session);
+  publisher.take_answer(session->answer_sdp);
+  publisher.deaf_to_dtls = true;
+  publisher.send_check();
+  ASSERT_TRUE(publisher.poll_until([&] { return publisher.dtls_bytes > 0; }));
+  publisher.deaf_to_dtls = false;
+  publisher.start_dtls();
+  EXPECT_TRUE(publisher.poll_until([&] { return publisher.connected(); }));
+}
+
+TEST_F(EndpointTest, ACopiedCheckDrawsAFewHellosAtMostWhereWeOpenDtls) {
+  start();
+  WebRtcPublisher publisher(passive_offer());
   const auto session = accept(publisher.offer());
   ASSERT_TRUE(session);
   publisher.take_answer(session->answer_sdp);
@@ -681,7 +704,30 @@ TEST_F(EndpointTest, ACopiedCheckDrawsAtMostThreeTimesItsSizeWhereWeOpenDtls) {
   publisher.send_check();
   publisher.poll(1000ms);
   EXPECT_GT(publisher.dtls_bytes, 0U);
-  EXPECT_LE(publisher.dtls_bytes, 3 * sent);
+  EXPECT_LE(publisher.dtls_bytes, 3 * sent + 600);
+}
+
+TEST_F(EndpointTest, ChecksFromElsewhereDrawNothingToAnAddressThatNeverAnswered) {
+  start();
+  WebRtcPublisher publisher(passive_offer());
+  const auto session = accept(publisher.offer());
+  ASSERT_TRUE(session);
+  publisher.take_answer(session->answer_sdp);
+  publisher.deaf_to_dtls = true;
+  const auto check = publisher.make_check();
+  auto first = UdpSocket::bind(*SocketAddress::parse("127.0.0.1", 0), 65536);
+  auto victim = UdpSocket::bind(*SocketAddress::parse("127.0.0.1", 0), 65536);
+  ASSERT_TRUE(first && victim);
+  first->send(check, publisher.server());  // draws the allowance, which is given once
+  ASSERT_TRUE(wait_for([&] { return endpoint->stats().stun == 1; }));
+  victim->send(check, publisher.server());
+  ASSERT_TRUE(wait_for([&] { return endpoint->stats().stun == 2; }));
+  for (int i = 0; i < 30; ++i) {
+    publisher.send_check(false);
+    publisher.poll(50ms);
+  }
+  EXPECT_GT(bytes_received(*first), 0U);
+  EXPECT_LE(bytes_received(*victim), 3 * check.size());
 }
 
 /// A browser's offer in which the layers have a=ssrc and FID lines too, as those of Firefox and Pion.
@@ -751,8 +797,7 @@ TEST_F(EndpointTest, HundredsOfSsrcsInOneSessionAreAllRecorded) {
   std::uint64_t packets = 0;
   const auto stats = endpoint->stats(session->id);
   ASSERT_TRUE(stats);
-  for (const StreamStats& stream : stats->tracks.at(1).streams)
-    packets += stream.packets;
+  for (const StreamStats& stream : stats->tracks.at(1).streams) packets += stream.packets;
   EXPECT_EQ(packets, 16U) << "those that are gone are counted on";
 }
 
@@ -861,6 +906,7 @@ TEST_F(EndpointTest, WhatComesBeforeAFirstPacketThatBeginsNoFrameIsAskedFor) {
     return repaired.size() == 25;
   })) << repaired.size();
   EXPECT_EQ(*repaired.begin(), 1000);
+  publisher.poll(100ms);  // what was there already is not asked for again
   const StreamStats stream = endpoint->stats(session->id)->tracks[1].streams.at(0);
   EXPECT_EQ(stream.recovered, 25U);
   EXPECT_EQ(stream.unrepaired, 0U) << "numbers that were never sent are not lost";
@@ -943,6 +989,88 @@ TEST_F(EndpointTest, FirefoxsSimulcastComesOutInItsLayers) {
       EXPECT_THAT(rids, testing::ElementsAre(kFirefoxLayers.at(ssrc))) << ssrc;
     }
   }
+}
+
+TEST_F(EndpointTest, SessionsSpreadOverMediaThreads) {
+  start({.media_threads = 3});
+  constexpr std::size_t kSessions = 6, kPackets = 50;
+  std::vector<std::unique_ptr<WebRtcPublisher>> publishers;
+  std::map<std::uint16_t, std::vector<std::string>> by_port;
+  for (std::size_t i = 0; i < kSessions; ++i) {
+    publishers.push_back(std::make_unique<WebRtcPublisher>(browser_offer()));
+    const auto session = accept(publishers.back()->offer());
+    ASSERT_TRUE(session && publishers.back()->connect(session->answer_sdp));
+    by_port[publishers.back()->server().port()].push_back(session->id);
+    EXPECT_EQ(endpoint->stats(session->id).value().udp_port, publishers.back()->server().port());
+  }
+  ASSERT_EQ(by_port.size(), 3U);
+  for (const auto& [port, ids] : by_port) EXPECT_EQ(ids.size(), 2U) << port;
+  for (std::uint16_t n = 0; n < kPackets; ++n)
+    for (auto& publisher : publishers) publisher->send(make_rtp(96, n, n * 3000U, 2001, 500));
+  ASSERT_TRUE(wait_for([&] { return sink->rtp().size() == kSessions * kPackets; }));
+  EXPECT_EQ(endpoint->stats().media_packets, kSessions * kPackets);
+  EXPECT_EQ(endpoint->stats().connected_sessions, kSessions);
+  EXPECT_EQ(endpoint->session_stats().size(), kSessions);
+
+  // The one that has the fewest sessions gets the next.
+  const auto& [port, leaving] = *std::next(by_port.begin());
+  for (const std::string& id : leaving) ASSERT_TRUE(endpoint->close(id));
+  ASSERT_TRUE(wait_for([&] { return end_of(leaving[0]) && end_of(leaving[1]); }));
+  EXPECT_EQ(endpoint->stats().sessions, kSessions - 2);
+  EXPECT_FALSE(endpoint->close(leaving[0])) << "it is gone";
+  WebRtcPublisher next(browser_offer());
+  const auto session = accept(next.offer());
+  ASSERT_TRUE(session && next.connect(session->answer_sdp));
+  EXPECT_EQ(next.server().port(), port);
+}
+
+TEST_F(EndpointTest, PlacesAreCountedOverAllMediaThreads) {
+  start({.media_threads = 2, .max_sessions = 3, .connect_grace = 0ms});
+  std::vector<std::string> ids;
+  WebRtcPublisher first(browser_offer());
+  const auto connected_one = accept(first.offer());
+  ASSERT_TRUE(connected_one && first.connect(connected_one->answer_sdp));
+  for (int i = 0; i < 3; ++i) {
+    const auto session = accept(WebRtcPublisher(browser_offer()).offer());
+    ASSERT_TRUE(session) << session.error().message;
+    ids.push_back(session->id);
+  }
+  ASSERT_TRUE(wait_for([&] { return end_of(ids[0]).has_value(); })) << "it has waited longest";
+  EXPECT_EQ(end_of(ids[0]), SessionEnd::never_connected);
+  EXPECT_EQ(endpoint->stats().sessions, 3U);
+  EXPECT_TRUE(endpoint->stats(connected_one->id));
+}
+
+/// Whoever asks for statistics all the time takes nothing from the media.
+TEST_F(EndpointTest, StatisticsAreReadWhileMediaComes) {
+  start({.media_threads = 2});
+  std::vector<std::unique_ptr<WebRtcPublisher>> publishers;
+  for (int i = 0; i < 4; ++i) {
+    publishers.push_back(std::make_unique<WebRtcPublisher>(browser_offer()));
+    const auto session = accept(publishers.back()->offer());
+    ASSERT_TRUE(session && publishers.back()->connect(session->answer_sdp));
+  }
+  std::atomic<bool> stop = false;
+  std::atomic<int> read = 0;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 3; ++i)
+    readers.emplace_back([&] {
+      while (!stop) {
+        read += static_cast<int>(endpoint->session_stats().size());
+        (void)endpoint->stats();
+      }
+    });
+  constexpr std::size_t kPackets = 400;
+  for (std::uint16_t n = 0; n < kPackets; ++n)
+    for (auto& publisher : publishers) {
+      publisher->send(make_rtp(96, n, n * 3000U, 2001, 500));
+      if (n % 50 == 0) publisher->poll(1ms);
+    }
+  EXPECT_TRUE(wait_for([&] { return sink->rtp().size() == kPackets * publishers.size(); }));
+  stop = true;
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_GT(read, 0);
+  EXPECT_EQ(endpoint->stats().dropped[Drop::kernel], 0U);
 }
 
 TEST_F(EndpointTest, ABundleOfARealBrowserIsTakenPacketForPacket) {

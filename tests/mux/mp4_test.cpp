@@ -121,7 +121,36 @@ TEST(FragmentedMp4, HasItsLengthAnIndexAndTrueDecodeTimes) {
     at += field<std::uint32_t>(index, 32 + 12 * entry);
     EXPECT_EQ(field<std::uint32_t>(index, 36 + 12 * entry), 48'000U);
   }
-  EXPECT_EQ(at, whole.size());
+  EXPECT_EQ(whole.substr(at + 4, 4), "mfra");
+}
+
+// Section 8.8.9: who begins at the end of the file finds each keyframe.
+TEST(FragmentedMp4, EndsWithWhereItsKeyframesLie) {
+  const TempDir folder;
+  const auto video = later(test::encode_video({.encoder = "libx264", .frames = 100}), 500'000'000);
+  ASSERT_TRUE(test::mux(Format::fmp4, folder / "a.mp4", {test::encode_audio({.seconds = 4}), video}));
+  const std::string whole = test::read_file(folder / "a.mp4");
+  const auto size = field<std::uint32_t>(whole, whole.size() - 4);
+  ASSERT_LT(size, whole.size());
+  const std::string entrances = whole.substr(whole.size() - size);
+  EXPECT_EQ(entrances.substr(4, 4), "mfra");
+  EXPECT_EQ(entrances.substr(12, 4), "tfra");
+  const std::string table = entrances.substr(16);
+  EXPECT_EQ(field<std::uint32_t>(table, 4), 2U) << "the picture's track";
+  ASSERT_EQ(field<std::uint32_t>(table, 12), 4U);
+  for (std::size_t entry = 0; entry < 4; ++entry) {
+    const std::size_t at = 16 + 28 * entry;
+    EXPECT_EQ(field<std::int64_t>(table, at), static_cast<std::int64_t>(24'000 + 48'000 * entry));
+    const auto fragment = field<std::uint64_t>(table, at + 8);
+    ASSERT_LT(fragment + 8, whole.size());
+    EXPECT_EQ(whole.substr(fragment + 4, 4), "moof");
+    // The part that is named is the picture's.
+    std::size_t part = fragment + 8;
+    for (std::uint32_t i = 0; i <= field<std::uint32_t>(table, at + 16); ++i)
+      if (i < field<std::uint32_t>(table, at + 16)) part += field<std::uint32_t>(whole, part);
+    EXPECT_EQ(whole.substr(part + 4, 4), "traf");
+    EXPECT_EQ(field<std::uint32_t>(whole, part + 8 + 12), 2U);
+  }
 }
 
 TEST(FragmentedMp4, HasTheSizeOfTheLargestPicture) {
@@ -170,6 +199,28 @@ TEST(FragmentedMp4, AFragmentGoesIntoMemoryAsWell) {
     EXPECT_EQ(time, 12'000) << "up to the next keyframe";
   });
   EXPECT_THAT(shown, testing::ElementsAre(0, 9'000, 3'000, 6'000));
+}
+
+// mediabunny and mp4box.js take the latest end of a picture for the length of the file.
+TEST(FragmentedMp4, NoBPictureIsShownBeyondTheEnd) {
+  for (const auto& shown : std::vector<std::vector<std::int64_t>>{{0, 12'000, 6'000, 3'000, 9'000},
+                                                                  {0, 9'000, 3'000, 6'000, 12'000},
+                                                                  {0, 3'000, 12'000, 9'000, 6'000}}) {
+    Fmp4Samples samples(true);
+    for (const std::int64_t time : shown)
+      samples.add(time, time == 0 ? kSyncSample : kDependentSample, std::vector<std::byte>(10));
+    const auto run = samples.run(shown.size(), 15'000);
+    std::int64_t decoded = run.decode_time, last = 0;
+    std::vector<std::int64_t> told;
+    for (const auto& sample : run.samples) {
+      told.push_back(decoded + sample.offset);
+      last = std::max(last, told.back() + sample.duration);
+      decoded += sample.duration;
+    }
+    EXPECT_EQ(told, shown);
+    EXPECT_EQ(last, 15'000);
+    EXPECT_EQ(decoded, 15'000);
+  }
 }
 
 }  // namespace

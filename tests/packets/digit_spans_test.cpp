@@ -102,5 +102,36 @@ TEST(DigitSpans, ASenderWhoseTimeRisesWithinAPressTellsOne) {
   EXPECT_EQ(out[1].press.duration, 1'280U);
 }
 
+// What came late of the press before makes no other one; its own packets, in order, do.
+TEST(DigitSpans, PressesOfASenderWhoseTimeStandsAreToldApart) {
+  std::vector<DigitSpan> out;
+  DigitSpans spans(out);
+  std::uint16_t number = 65'530;
+  for (int press = 0; press < 4; ++press)
+    for (int k = 0; k < 10; ++k) {
+      DigitSpans::Packet packet{.ssrc = 1,
+                                .timestamp = 1'000,
+                                .clock_rate = 8'000,
+                                .sequence = number++,
+                                .receive_ms = 200 * press + 20 * k,
+                                .place = DigitSpan::Place{0, 1'000}};
+      const auto payload =
+          event(press < 2 ? 5 : 7, k >= 7, static_cast<std::uint16_t>(160 * std::min(k + 1, 8)));
+      packet.payload = payload;
+      spans.push(packet);
+      if (k == 2 && press > 0) {  // from before the end that came already
+        packet.sequence = static_cast<std::uint16_t>(packet.sequence - 7);
+        spans.push(packet);
+      }
+    }
+  spans.finish();
+  ASSERT_EQ(out.size(), 4U);
+  for (int press = 0; press < 4; ++press) {
+    EXPECT_EQ(out[static_cast<std::size_t>(press)].press.event, press < 2 ? 5 : 7);
+    EXPECT_EQ(out[static_cast<std::size_t>(press)].press.duration, 1'280U);
+    EXPECT_EQ(out[static_cast<std::size_t>(press)].receive_ms, 200 * press);
+  }
+}
+
 }  // namespace
 }  // namespace rtpx

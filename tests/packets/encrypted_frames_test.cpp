@@ -64,15 +64,14 @@ TEST_F(EncryptedFramesTest, ALiveKitCallIsOneSpanWithItsKeyIndexes) {
   EXPECT_EQ(spans_[0].frames, 50U);
   EXPECT_EQ(spans_[0].from_timestamp, 1000);
   EXPECT_EQ(spans_[0].to_timestamp, 1000 + 960 * 49);
-  EXPECT_TRUE(spans_[0].key_indexes.test(0) && spans_[0].key_indexes.test(3));
-  EXPECT_EQ(spans_[0].key_indexes.count(), 2U);
-  EXPECT_FALSE(spans_[0].jitsi);
+  EXPECT_EQ(spans_[0].key_indexes, (std::vector<std::uint64_t>{0, 3}));
+  EXPECT_EQ(spans_[0].format, E2eeFormat::livekit);
 }
 
 TEST_F(EncryptedFramesTest, JitsisThirdWordCounts) {
   for (std::uint32_t i = 0; i < 5; ++i) push(frame(3000 * i + 9, 500 + i, 1));
   ASSERT_EQ(spans_.size(), 1U);
-  EXPECT_TRUE(spans_[0].jitsi);
+  EXPECT_EQ(spans_[0].format, E2eeFormat::jitsi);
 }
 
 TEST_F(EncryptedFramesTest, PlainFramesEndASpanAndMiddlesOfFramesDoNot) {
@@ -98,6 +97,69 @@ TEST_F(EncryptedFramesTest, TheVectorIsFoundUnderEmulationPrevention) {
   }
 }
 
+TEST_F(EncryptedFramesTest, TheVectorIsFoundInFrontOfMetadata) {
+  Sent sent = frame(1000, 7, 2);
+  for (const unsigned byte : {0xFDU, 0xFBU, 0xFFU, 0xFFU, 0xFFU, 0xFEU, 0xF4U, 0x4CU, 0x4BU, 0x54U, 0x53U})
+    sent.payload.push_back(static_cast<std::byte>(byte));  // frame 1
+  sent.packet.payload = sent.payload;
+  push(sent);
+  ASSERT_EQ(spans_.size(), 1U);
+  EXPECT_EQ(spans_[0].key_indexes, (std::vector<std::uint64_t>{2}));
+}
+
+// A server that forwards media may give it another SSRC and origin of time.
+TEST_F(EncryptedFramesTest, AgreeingVectorsOfAnotherSourceAreProofTogether) {
+  for (std::uint32_t i = 0; i < 10; ++i) {
+    Sent sent = frame(5000 + 960 * i, 0, 1);
+    store_be<std::uint32_t>(sent.payload.data() + 40, 0xBEEFU);
+    store_be<std::uint32_t>(sent.payload.data() + 44, 123 + 960 * i);
+    push(sent);
+    if (i == 1) {
+      EXPECT_TRUE(spans_.empty());
+    }
+  }
+  ASSERT_EQ(spans_.size(), 1U);
+  EXPECT_EQ(spans_[0].frames, 10U);
+  EXPECT_EQ(spans_[0].from_timestamp, 5000);
+  EXPECT_EQ(spans_[0].to_timestamp, 5000 + 960 * 9);
+}
+
+TEST_F(EncryptedFramesTest, SFrameIsKnownByACounterThatGoesOn) {
+  for (const bool medooze : {false, true}) {
+    std::vector<EncryptedSpan> spans;
+    EncryptedFrames frames(spans);
+    std::mt19937 random(1);
+    std::uint32_t timestamp = 0;
+    const auto push_frames = [&](unsigned from, unsigned to, bool sealed) {
+      for (unsigned counter = from; counter < to; ++counter, timestamp += 960) {
+        std::vector<std::byte> payload(30);
+        for (auto& byte : payload) byte = static_cast<std::byte>(random());
+        if (sealed) payload[0] = static_cast<std::byte>(medooze ? 0x19 : 0x59);  // key 9; key 5
+        if (sealed) payload[1] = static_cast<std::byte>(medooze ? 9 : counter >> 8);
+        if (sealed) payload[2] = static_cast<std::byte>(counter);
+        RtpPacket packet;
+        packet.timestamp = timestamp;
+        packet.payload = payload;
+        frames.push(0, timestamp, packet, false, true, payload);
+      }
+    };
+    push_frames(0, 30, false);
+    const std::int64_t from = timestamp;
+    const unsigned first = medooze ? 20 : 300;
+    push_frames(first, first + 19, true);
+    EXPECT_TRUE(spans.empty());
+    push_frames(first + 20, first + 60, true);  // one was lost
+    const std::int64_t to = timestamp - 960;
+    push_frames(0, 30, false);
+    ASSERT_EQ(spans.size(), 1U) << medooze;
+    EXPECT_EQ(spans[0].format, medooze ? E2eeFormat::medooze : E2eeFormat::sframe);
+    EXPECT_EQ(spans[0].key_indexes, (std::vector<std::uint64_t>{medooze ? 9U : 5U}));
+    EXPECT_EQ(spans[0].from_timestamp, from);
+    EXPECT_EQ(spans[0].to_timestamp, to);
+    EXPECT_EQ(spans[0].frames, 59U);
+  }
+}
+
 TEST_F(EncryptedFramesTest, RandomPayloadsAreNeverTakenForEncrypted) {
   std::mt19937 random(1);
   for (int i = 0; i < 200'000; ++i) {
@@ -105,7 +167,7 @@ TEST_F(EncryptedFramesTest, RandomPayloadsAreNeverTakenForEncrypted) {
     for (auto& byte : sent.payload) byte = static_cast<std::byte>(random());
     if (i % 2 == 0 && sent.payload.size() > 2) sent.payload[sent.payload.size() - 2] = std::byte{12};
     sent.packet.payload = Bytes(sent.payload).first(random() % (sent.payload.size() + 1));
-    push(sent, true, i % 3 == 0);
+    frames_.push(0, sent.packet.timestamp, sent.packet, i % 5 == 0, i % 3 == 0, sent.packet.payload);
   }
   EXPECT_TRUE(spans_.empty());
 }

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "packets/rtcp_log.hpp"
 #include "support/captures.hpp"
 #include "support/made_recording.hpp"
 
@@ -54,6 +55,43 @@ TEST(Recording, WhatIsLeftOfAnotherDownloadIsNotTaken) {
   const auto found = find_recording("s3://bucket/call/manifest.json", download.path(), &downloader);
   ASSERT_TRUE(found) << found.error().message;
   EXPECT_TRUE(found->tracks[1].rtp.empty());
+}
+
+// Both the files of a track that goes on and what conversion learns from its sender reports.
+TEST(Recording, AllRtcpFilesAreReadInOrder) {
+  const TempDir folder, download;
+  test::MadeRecording made(folder.path(), 1, {.rtcp = true});
+  const test::RecordFile& rtcp = made.files.at("t0.rtcpx");
+  test::write_file(folder / "t0.rtcpx", rtcp.text().substr(0, rtcp.offsets[4]));
+  test::write_file(folder / "t0~2.rtcpx", rtcp.text().substr(rtcp.offsets[4]));
+  const auto reports = [&] {
+    const Recording found = find_recording(folder.path().string(), {}, nullptr).value();
+    const RtcpLog log(found, std::nullopt);
+    EXPECT_EQ(log.read_error("t0"), "");
+    return log.reports(0x1000).size();
+  };
+  const std::size_t before = reports();
+  made.manifest.at("t0").more_rtcp_locations = {"t0~2.rtcpx"};
+  test::write_file(folder / "manifest.json", serialize_manifest(made.manifest));
+  EXPECT_GT(reports(), before);
+  EXPECT_EQ(find_recording(folder.path().string(), {}, nullptr)->tracks[0].rtcp,
+            (std::vector<fs::path>{folder / "t0.rtcpx", folder / "t0~2.rtcpx"}));
+  FolderDownloader downloader(folder.path());
+  const auto remote = find_recording("s3://bucket/call", download.path(), &downloader);
+  ASSERT_TRUE(remote) << remote.error().message;
+  EXPECT_EQ(remote->tracks[0].rtcp,
+            (std::vector<fs::path>{download / "t0.rtcpx", download / "t0~2.rtcpx"}));
+}
+
+// A file that goes between being found and being read.
+TEST(Recording, RtcpThatCannotBeReadIsTold) {
+  const TempDir folder;
+  const test::MadeRecording made(folder.path(), 1, {.rtcp = true});
+  const Recording found = find_recording(folder.path().string(), {}, nullptr).value();
+  fs::remove(folder / "t1.rtcpx");
+  const RtcpLog log(found, std::nullopt);
+  EXPECT_EQ(log.read_error("t0"), "");
+  EXPECT_NE(log.read_error("t1").find("t1.rtcpx"), std::string::npos);
 }
 
 }  // namespace

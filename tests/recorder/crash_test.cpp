@@ -14,6 +14,7 @@
 #include "storage/index.hpp"
 #include "storage/recording_file.hpp"
 #include "support/fault_file_system.hpp"
+#include "support/sealing.hpp"
 
 namespace rtpx {
 namespace {
@@ -41,6 +42,7 @@ Promised small_recording(FaultFileSystem& disk) {
   Recorder::Options options;
   options.base_dir = "/disk/recordings";
   options.file_system = &disk;
+  options.recipients = test::sealing_recipients();
   options.flush_interval = 4ms;
   options.sync_interval = 10ms;
   options.end_timeout = 2s;
@@ -76,8 +78,9 @@ void expect_invariants(const Promised& promised, const std::filesystem::path& ro
                        bool lost_in_part) {
   SCOPED_TRACE(state);
   if (!promised.started) return;
-  const auto folder = root / promised.folder.filename();
-  ASSERT_TRUE(std::filesystem::exists(folder)) << "start() answered: the folder is there";
+  ASSERT_TRUE(std::filesystem::exists(root / promised.folder.filename())) << "start() answered: the folder is there";
+  const test::PlainCopy plain(root / promised.folder.filename());
+  const auto& folder = plain.folder();
   const auto manifest = read_manifest(folder);
   ASSERT_TRUE(manifest) << "the manifest is whole: " << manifest.error().message;
   if (promised.added) {
@@ -121,15 +124,15 @@ void expect_recovers(const Promised& promised, const std::filesystem::path& root
   SCOPED_TRACE(state + ", recovered");
   if (!promised.started) return;
   const auto folder = root / promised.folder.filename();
-  const auto recovered = recover(folder);
+  const auto recovered = recover(folder, {.identities = test::sealing_identities()});
   ASSERT_TRUE(recovered) << recovered.error().message;
   expect_invariants(promised, root, state, lost_in_part);
-  const Manifest manifest = read_manifest(folder).value();
+  const Manifest manifest = read_manifest(test::PlainCopy(folder).folder()).value();
   for (const auto& [id, track] : manifest) EXPECT_TRUE(track.ended_at) << id;
-  const auto verified = verify(folder);
+  const auto verified = verify(folder, {.identities = test::sealing_identities()});
   ASSERT_TRUE(verified) << verified.error().message;
   for (const VerifiedFile& file : verified->files) EXPECT_EQ(file.damaged_bytes, 0U) << file.file;
-  EXPECT_FALSE(recover(folder)->changed()) << "a second time";
+  EXPECT_FALSE(recover(folder, {.identities = test::sealing_identities()})->changed()) << "a second time";
 }
 
 TEST(Crash, AtEveryStepOfTheDiskThePromisesHoldAlsoAfterRecovery) {

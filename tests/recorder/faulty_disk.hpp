@@ -9,6 +9,7 @@
 
 #include "recorder/started.hpp"
 #include "support/fault_file_system.hpp"
+#include "support/sealing.hpp"
 
 namespace rtpx::test {
 
@@ -19,6 +20,7 @@ class FaultyDisk : public testing::Test {
     Recorder::Options out;
     out.base_dir = "/disk/recordings";
     out.file_system = &disk;
+    out.recipients = sealing_recipients();
     out.flush_interval = std::chrono::milliseconds(8);
     out.sync_interval = std::chrono::milliseconds(20);
     out.end_timeout = std::chrono::seconds(5);
@@ -46,7 +48,7 @@ class FaultyDisk : public testing::Test {
     }
     return false;
   }
-  std::string stored(const std::filesystem::path& file) { return disk.content(file); }
+  std::string stored(const std::filesystem::path& file) { return unsealed(disk.content(file), file); }
   /// The packets of all files of a track, in order.
   std::vector<std::string> packets_of(const ManifestTrack& track) {
     std::vector<std::string> out;
@@ -80,10 +82,9 @@ class FaultyDisk : public testing::Test {
   void expect_all_named(const std::filesystem::path& folder) {
     std::set<std::string> named, there;
     for (const auto& [id, track] : manifest_in(folder)) {
-      std::vector<std::string> locations = track.more_locations;
-      locations.push_back(track.location);
-      if (track.rtcp_location) locations.push_back(*track.rtcp_location);
-      for (const std::filesystem::path location : locations) named.insert(location.filename());
+      const std::vector<std::string> rtp = rtp_locations(track), rtcp = rtcp_locations(track);
+      for (const std::filesystem::path location : rtp) named.insert(location.filename());
+      for (const std::filesystem::path location : rtcp) named.insert(location.filename());
     }
     for (const std::string& name : names_in(folder))
       if (name.ends_with(".rtpx") || name.ends_with(".rtcpx")) there.insert(name);

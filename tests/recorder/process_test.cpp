@@ -78,11 +78,13 @@ void expect_converts(const std::filesystem::path& folder, const std::map<std::st
 
 // Kills a recording `after`, and looks for every packet that its stats() had called written: the promise
 // holds however slow the machine is, and the figure says how far it reaches.
-void kill_and_check(std::chrono::microseconds after, int tracks) {
+void kill_and_check(std::chrono::microseconds after, int tracks, const Identity* sealed_for = nullptr) {
   TempDir dir;
-  const auto folder = dir / "recording";
-  test::Child child({std::filesystem::read_symlink("/proc/self/exe").parent_path() / "recording_child",
-                     folder, dir / "log", std::to_string(tracks)});
+  const auto recorded = dir / "recording";
+  std::vector<std::string> command{std::filesystem::read_symlink("/proc/self/exe").parent_path() / "recording_child",
+                                   recorded, dir / "log", std::to_string(tracks)};
+  if (sealed_for != nullptr) command.push_back(sealed_for->recipient().text());
+  test::Child child(command);
   const ChildLog* log = map_log(dir / "log");
   ASSERT_NE(log, nullptr);
   while ((log->count.load() == 0 || log->written_until_ns.load() <= log->entries[0].accepted_ns) &&
@@ -92,6 +94,13 @@ void kill_and_check(std::chrono::microseconds after, int tracks) {
   const std::int64_t killed = monotonic_ns();
   ASSERT_TRUE(child.kill()) << "the child ended by itself with " << child.wait();
 
+  auto folder = recorded;
+  if (sealed_for != nullptr) {
+    folder = dir / "opened";
+    const Identities identities{std::shared_ptr<const Identity>(sealed_for, [](const Identity*) {})};
+    const auto opened = open_sealed(recorded, folder, identities);
+    ASSERT_TRUE(opened) << opened.error().message;
+  }
   ASSERT_TRUE(read_manifest(folder));
   std::vector<std::vector<test::StoredRecord>> stored;
   for (int i = 0; i < tracks; ++i)
@@ -134,6 +143,16 @@ TEST(Kill9, WhatStatsCalledWrittenIsInTheFileAndConverts) {
   std::mt19937 random(std::random_device{}());
   for (int i = 0; i < kKills; ++i) {
     kill_and_check(std::chrono::microseconds(random() % 500'000), 3);
+    if (HasFatalFailure()) return;
+  }
+  print_worst_loss();
+}
+
+TEST(Kill9, TheSameOfASealedRecordingOnceItIsOpened) {
+  const auto identity = Identity::generate();
+  std::mt19937 random(std::random_device{}());
+  for (int i = 0; i < kKills / 5; ++i) {
+    kill_and_check(std::chrono::microseconds(random() % 500'000), 3, identity.get());
     if (HasFatalFailure()) return;
   }
   print_worst_loss();

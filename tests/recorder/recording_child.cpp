@@ -1,6 +1,6 @@
 // A program that records until it is killed, and writes down what was accepted and when. Run by process_test.
 //
-// usage: recording_child FOLDER LOG TRACKS
+// usage: recording_child FOLDER LOG TRACKS [RECIPIENT]
 // LOG gets fixed-size entries: u32 track, u32 sequence, i64 CLOCK_MONOTONIC ns when record() had returned. It
 // is a mapping of the file, so that nothing of it is lost with the process.
 
@@ -19,7 +19,7 @@
 using namespace rtpx;
 
 int main(int argc, char** argv) {
-  if (argc != 4) return 2;
+  if (argc != 4 && argc != 5) return 2;
   const int log = ::open(argv[2], O_RDWR | O_CREAT | O_CLOEXEC, 0640);
   if (log < 0 || ::ftruncate(log, sizeof(test::ChildLog)) != 0) return 2;
   void* memory = ::mmap(nullptr, sizeof(test::ChildLog), PROT_READ | PROT_WRITE, MAP_SHARED, log, 0);
@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
   Recorder::Options options;
   options.folder = argv[1];
   options.flush_interval = test::kChildFlush;
+  if (argc == 5) options.recipients = {*Recipient::parse(argv[4])};
   auto recorder = Recorder::start(options);
   if (!recorder) return 3;
   std::vector<MediaStreamTrack> added;

@@ -6,6 +6,7 @@
 
 #include "base/utc_time.hpp"
 #include "rtpx/converter.hpp"
+#include "rtpx/recorder.hpp"
 #include "rtpx/verify.hpp"
 #include "storage/record_reader.hpp"
 #include "storage/recording_file.hpp"
@@ -129,6 +130,58 @@ TEST(Recover, ABrokenManifestIsRebuiltFromWhatIsLeftOfItAndTheIndex) {
   EXPECT_EQ(whole(dir.path()).size(), 3U);
 }
 
+/// Two participants with a camera each of the same name, whose manifest is lost.
+void record_together(const fs::path& folder) {
+  auto recorder = Recorder::start({.folder = folder});
+  ASSERT_TRUE(recorder) << recorder.error().message;
+  const MediaStreamTrack camera{.id = "camera.front",
+                                .kind = MediaKind::video,
+                                .streams = {"home"},
+                                .codecs = {{.payload_type = 96, .mime_type = "video/VP8", .clock_rate = 90'000}}};
+  for (const char* id : {"alice", "bob-1"}) {
+    auto participant = (*recorder)->add_participant("", id);
+    ASSERT_TRUE(participant && participant->add_tracks({&camera, 1}));
+    auto track = participant->track("camera.front").value();
+    std::vector<std::byte> packet(40, std::byte{0x10});
+    packet[0] = std::byte{0x80};
+    packet[1] = std::byte{96};
+    for (int i = 0; i < 20; ++i) {
+      packet[3] = static_cast<std::byte>(i);
+      ASSERT_EQ(track.record(0, packet), Outcome::accepted);
+    }
+  }
+  recorder->reset();
+  fs::remove(folder / "manifest.json");
+}
+
+TEST(Recover, TracksOfALostManifestBelongToTheirParticipantsAgain) {
+  const TempDir dir;
+  record_together(dir.path());
+  (void)recovered(dir.path());
+  const auto manifest = read_manifest(dir.path());
+  ASSERT_TRUE(manifest);
+  ASSERT_EQ(manifest->size(), 2U);
+  for (const char* who : {"alice", "bob-1"}) {
+    const ManifestTrack& track = manifest->at(std::string(who) + ".camera.front");
+    EXPECT_EQ(track.participant, who);
+    ASSERT_EQ(track.streams.size(), 1U);
+    EXPECT_TRUE(track.streams.front().starts_with(std::string(who) + ".")) << track.streams.front();
+  }
+}
+
+TEST(Recover, WithoutTheListOfParticipantsItSaysThatTheyCannotBeTold) {
+  const TempDir dir;
+  record_together(dir.path());
+  fs::remove(dir / kRecordingFileName);
+  const RecoverReport report = recovered(dir.path());
+  const auto manifest = read_manifest(dir.path());
+  ASSERT_TRUE(manifest);
+  EXPECT_FALSE(manifest->at("alice.camera.front").participant);
+  EXPECT_TRUE(std::ranges::any_of(report.notes, [](const std::string& note) {
+    return note.find("participant \"alice\" cannot be told without recording.json") != std::string::npos;
+  }));
+}
+
 TEST(Recover, ALocationThatNamesAnotherTracksFileIsPutRight) {
   const TempDir dir;
   MadeRecording made(dir.path(), 5);
@@ -157,6 +210,29 @@ TEST(Recover, LaterFilesOfATrackThatTheManifestDoesNotNameAreAdded) {
             (std::vector<std::string>{"t0.9.rtpx", "t0.10.rtpx"}));
   EXPECT_EQ(whole(dir.path()).at("t0").size(), 340U);
   EXPECT_FALSE(recovered(dir.path()).changed());
+}
+
+TEST(Recover, LaterRtcpFilesOfATrackAreNamed) {
+  const TempDir dir, out;
+  MadeRecording made(dir.path(), 6, {.tracks = 2, .index = false, .rtcp = true});
+  const std::string rtcp = made.files.at("t0.rtcpx").text();
+  const std::string first = rtcp.substr(0, made.files.at("t0.rtcpx").offsets[4]);
+  write_file(dir / "t0.rtcpx", first);
+  write_file(dir / "t0~2.rtcpx", rtcp.substr(first.size()));
+  const auto report = recovered(dir.path());
+  const auto manifest = read_manifest(dir.path()).value();
+  EXPECT_EQ(rtcp_locations(manifest.at("t0")), (std::vector<std::string>{"t0.rtcpx", "t0~2.rtcpx"}));
+  EXPECT_EQ(rtcp_locations(manifest.at("t1")), (std::vector<std::string>{"t1.rtcpx"}));
+  EXPECT_NE(std::ranges::find(report.notes, "Track \"t0\": its RTCP goes on in t0~2.rtcpx"), report.notes.end());
+  EXPECT_FALSE(recovered(dir.path()).changed());
+  recovered(dir.path(), out / "copy");
+  EXPECT_EQ(test::read_file(out / "copy/t0~2.rtcpx"), rtcp.substr(first.size()));
+  EXPECT_EQ(rtcp_locations(read_manifest(out / "copy")->at("t0")).size(), 2U);
+  const auto verified = verify(dir.path());
+  ASSERT_TRUE(verified);
+  EXPECT_EQ(verified->problems, std::vector<std::string>());
+  fs::remove(dir / "t0~2.rtcpx");
+  EXPECT_EQ(verify(dir.path())->problems.size(), 1U) << "what is missing is seen";
 }
 
 TEST(Recover, AFileOutsideTheRecordingIsNeitherReadNorChanged) {

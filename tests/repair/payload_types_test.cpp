@@ -26,6 +26,15 @@ TEST(PayloadTypes, TellsMediaFromRepair) {
   EXPECT_EQ(types.codec(96)->mime_type, "video/VP8");
 }
 
+// RFC 2733, RFC 6015: nothing is given back by it, and it is no media.
+TEST(PayloadTypes, FecThatIsNotUsedIsNoMedia) {
+  const PayloadTypes types({{.payload_type = 96, .mime_type = "video/H264"},
+                            {.payload_type = 97, .mime_type = "video/parityfec"},
+                            {.payload_type = 98, .mime_type = "video/1d-interleaved-parityfec"}});
+  EXPECT_EQ(types.role(97), PayloadRole::other_fec);
+  EXPECT_EQ(types.role(98), PayloadRole::other_fec);
+}
+
 TEST(PayloadTypes, RtxNamesWhatItRepairs) {
   const PayloadTypes types(kChromium);
   EXPECT_EQ(types.repaired_type(97), 96);

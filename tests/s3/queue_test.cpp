@@ -1,11 +1,17 @@
 // The queue's files: what is written is read, and what names more than it may is nothing.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "s3/download.hpp"
+#include "s3/gather.hpp"
 #include "s3/queue_file.hpp"
+#include "support/captures.hpp"
 
 namespace rtpx::s3 {
 namespace {
+
+namespace fs = std::filesystem;
 
 TaskState task() {
   TaskState out;
@@ -26,6 +32,38 @@ ObjectState object() {
   out.parts[2] = {"etag", Md5{1, 2, 3}, "crc"};
   out.etag = "whole";
   return out;
+}
+
+TEST(S3Gather, BringsWhatLiesOutsideIntoTheFolderAndLeavesItAsItIs) {
+  const test::TempDir dir;
+  const fs::path folder = dir / "call";
+  fs::create_directories(folder / "sub");
+  for (const char* name : {"absolute.rtpx", "climbing.rtpx", "linked.rtpx", "linked.rtcpx"})
+    test::write_file(dir / name, name);
+  test::write_file(folder / "sub/below.rtpx", "below");
+  test::write_file(folder / "here.rtpx", "here");
+  test::write_file(dir / "here.rtpx", "another");
+  fs::create_symlink("../linked.rtpx", folder / "linked.rtpx");
+  fs::create_symlink(dir / "linked.rtcpx", folder / "second.rtcpx");
+  Manifest manifest;
+  manifest["a"].location = dir / "absolute.rtpx";
+  manifest["b"].location = "../climbing.rtpx";
+  manifest["c"].location = "linked.rtpx";
+  manifest["c"].rtcp_location = "second.rtcpx";
+  manifest["d"].location = "../here.rtpx";
+  manifest["e"].location = "sub/below.rtpx";
+  manifest["f"].location = dir / "nothing.rtpx";
+  const auto done = s3::gather_outside(manifest, folder);
+  ASSERT_TRUE(done) << done.error().message;
+  for (const auto& [name, text] : {std::pair{"absolute.rtpx", "absolute.rtpx"}, {"climbing.rtpx", "climbing.rtpx"},
+                                   {"linked.rtpx", "linked.rtpx"}, {"second.rtcpx", "linked.rtcpx"},
+                                   {"here.rtpx", "here"}, {"below.rtpx", "below"}}) {
+    EXPECT_TRUE(fs::is_regular_file(fs::symlink_status(folder / name))) << name;
+    EXPECT_EQ(test::read_file(folder / name), text);
+  }
+  for (const char* name : {"absolute.rtpx", "climbing.rtpx", "linked.rtpx", "linked.rtcpx"})
+    EXPECT_EQ(test::read_file(dir / name), name);
+  EXPECT_EQ(test::read_file(dir / "here.rtpx"), "another");
 }
 
 TEST(S3Queue, WhatIsWrittenIsRead) {

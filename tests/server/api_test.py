@@ -15,7 +15,7 @@ import tempfile
 import time
 import unittest
 
-from running_server import OFFER, RTPX, SDP, Server, WebhookReceiver, add_recording, run_tests
+from running_server import OFFER, RTPX, SDP, Server, WebhookReceiver, add_recording, pause_recording, run_tests
 
 
 class Whip(unittest.TestCase):
@@ -164,6 +164,7 @@ class Recordings(unittest.TestCase):
             self.assertEqual(server.request("POST", f"/api/recordings/{name}/convert").status, 202)
             entry = server.wait_for_state(name, "ready", "failed")
             self.assertEqual(entry["state"], "ready", entry)
+            self.assertRegex(entry["created"], r"^2026-11-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
             self.assertEqual(len(entry["files"]), 1)
             file = entry["files"][0]
             self.assertGreater(file["duration_ms"], 1000)
@@ -186,6 +187,30 @@ class Recordings(unittest.TestCase):
             self.assertEqual(server.json("/api/recordings")["recordings"], [])
             self.assertFalse((server.folder / "recordings" / name).exists())
 
+    def test_one_film_is_made_where_it_is_asked_for(self):
+        with Server() as server:
+            name = add_recording(server.folder)
+            path = f"/api/recordings/{name}/compose"
+            self.assertEqual(server.request("POST", "/api/recordings/nobody/compose").status, 404)
+            for wish in ({"layout": "circle"}, {"layout": "/etc/layout.json"}, {"size": "1x1"}, {"size": "641x360"},
+                         {"title": 5}, [1]):
+                self.assertEqual(server.request("POST", path, json.dumps(wish).encode(), {"Content-Type": "application/json"}).status,
+                                 400, wish)
+            self.assertNotIn("film", server.json(f"/api/recordings/{name}"))
+            self.assertEqual(server.request("DELETE", path).status, 404)
+            wish = {"layout": "speaker", "size": "320x180", "title": "--json"}
+            self.assertEqual(server.request("POST", path, json.dumps(wish).encode(), {"Content-Type": "application/json"}).status, 202)
+            end = time.monotonic() + 120
+            while server.json(f"/api/recordings/{name}")["film"]["state"] in ("waiting", "running"):
+                self.assertLess(time.monotonic(), end)
+                time.sleep(0.1)
+            film = server.json(f"/api/recordings/{name}")["film"]
+            self.assertEqual(film["state"], "done", film)
+            answer = server.request("GET", film["url"])
+            self.assertEqual(answer.getheader("Content-Type"), "video/mp4")
+            self.assertEqual(answer.content[4:8], b"ftyp")
+            self.assertIn(b"WEBVTT", server.request("GET", f"/api/recordings/{name}/files/film.vtt").content)
+
     def test_what_cannot_be_converted_fails_with_a_reason_and_stays(self):
         with Server() as server:
             name = add_recording(server.folder)
@@ -195,6 +220,7 @@ class Recordings(unittest.TestCase):
             server.request("POST", f"/api/recordings/{name}/convert")
             entry = server.wait_for_state(name, "failed")
             self.assertGreater(len(entry["error"]), 10)
+            self.assertNotIn(str(server.folder), entry["error"], "where the server keeps its recordings is nobody's business")
             self.assertTrue((folder / "manifest.json").exists())
 
     def test_a_restart_converts_what_was_left(self):
@@ -203,6 +229,18 @@ class Recordings(unittest.TestCase):
         with Server(folder=folder) as server:
             self.assertEqual(server.wait_for_state(name, "ready", "failed")["state"], "ready")
         shutil.rmtree(folder)
+
+    def test_pauses_are_kept_or_cut_as_the_option_says(self):
+        durations = {}
+        for pauses in ("keep", "cut"):
+            with Server("--pauses", pauses) as server:
+                name = add_recording(server.folder)
+                pause_recording(server.folder / "recordings" / name, 2000, 4000)
+                self.assertEqual(server.request("POST", f"/api/recordings/{name}/convert").status, 202)
+                entry = server.wait_for_state(name, "ready", "failed")
+                self.assertEqual(entry["state"], "ready", entry)
+                durations[pauses] = entry["files"][0]["duration_ms"]
+        self.assertAlmostEqual(durations["keep"] - durations["cut"], 2000, delta=50)
 
     def test_old_recordings_are_deleted_only_when_asked(self):
         folder = tempfile.mkdtemp(prefix="rtpx-api-")
@@ -338,6 +376,7 @@ class Service(unittest.TestCase):
             server.stop()
             for line in (server.folder / "log.txt").read_text().splitlines():
                 self.assertIn("message", json.loads(line))
+                self.assertRegex(json.loads(line)["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
 
     def test_tls_is_served_and_read_again_at_hangup(self):
         folder = pathlib.Path(tempfile.mkdtemp(prefix="rtpx-api-"))

@@ -1,5 +1,5 @@
 // What a child process of the server gets, and what it does not.
-#include "child.hpp"
+#include "server/work/child.hpp"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -8,7 +8,7 @@
 
 #include <cstdlib>
 
-#include "sandbox.hpp"
+#include "server/work/sandbox.hpp"
 #include "support/captures.hpp"
 
 namespace rtpx::server {

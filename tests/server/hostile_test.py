@@ -124,7 +124,7 @@ class Hostile(unittest.TestCase):
                 entry = server.wait_for_state(publisher.recording, "ready", "failed")
                 self.assertEqual(entry["state"], "ready", entry)
                 self.assertEqual(packets_of(entry), sent)
-                self.assertEqual({track["end_reason"] for track in entry["tracks"]}, {"close_notify"})
+                self.assertLessEqual({track["end_reason"] for track in entry["tracks"]}, {"close_notify", "silence"})  # one datagram, in a flood
             metrics = server.request("GET", "/metrics").content.decode()
             print(offers, "offers,", re.search(r"\nrtpx_unknown_source_total .*", metrics)[0].strip(), end=" ")
             self.assertEqual(server.stop(), 0)

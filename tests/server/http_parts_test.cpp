@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "http/file_response.hpp"
-#include "http/gate.hpp"
+#include "server/http/file_response.hpp"
+#include "server/http/gate.hpp"
 
 using namespace rtpx::http;
 

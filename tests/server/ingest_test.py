@@ -2,6 +2,7 @@
 """Plain RTP into rtpx serve: ingest_test.py PATH_TO_RTPX DATA_FOLDER [unittest arguments]"""
 import json
 import shutil
+import socket
 import subprocess
 import time
 import unittest
@@ -132,6 +133,8 @@ class Refusals(unittest.TestCase):
             _, location = start(server, VP8, "?wait=0.2")
             until = time.time() + 10
             while server.request("GET", location).status == 200 and time.time() < until:
+                time.sleep(0.05)
+            while server.json("/api/recordings")["recordings"] and time.time() < until:
                 time.sleep(0.05)
             self.assertEqual(server.json("/api/recordings")["recordings"], [])
 

@@ -1,4 +1,4 @@
-#include "library.hpp"
+#include "server/library/library.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

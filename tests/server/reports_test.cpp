@@ -1,5 +1,5 @@
 // Pages of reports: made once for each state of a recording, and a failure is one.
-#include "reports.hpp"
+#include "server/work/reports.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

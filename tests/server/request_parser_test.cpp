@@ -1,5 +1,5 @@
 // What is read as a request, and what two readers could take in two ways and is refused (RFC 9112).
-#include "http/request_parser.hpp"
+#include "server/http/request_parser.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // The table of routes, its description in web/openapi.json, and credentials.
-#include "routes.hpp"
+#include "server/front/routes.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,8 +8,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "credentials.hpp"
 #include "s3/digest.hpp"
+#include "server/front/credentials.hpp"
+#include "server/live/public_address.hpp"
 #include "support/places.hpp"
 
 using namespace rtpx;
@@ -39,7 +40,7 @@ TEST(Routes, AreTheOnesThatOpenapiDescribes) {
 
 TEST(Routes, APatternWithoutAPlaceholderGoesFirst) {
   std::vector<std::string> captured;
-  EXPECT_EQ(routes_of({"api", "recordings", "x"}, captured).size(), 2U);
+  EXPECT_EQ(routes_of({"api", "recordings", "x"}, captured).size(), 3U);
   EXPECT_EQ(captured, std::vector<std::string>{"x"});
   captured.clear();
   EXPECT_EQ(routes_of({}, captured).front()->pattern, "/");
@@ -114,4 +115,16 @@ TEST_F(CredentialsTest, ALinkIsForOneRecordingUntilItsEnd) {
   EXPECT_FALSE(
       credentials.link_is_good("20261128-100000", credentials.sign_link("20261128-100000", now - 1s)));
   EXPECT_FALSE(credentials.scopes_of_session(link));
+}
+
+TEST(PublicAddress, IsNeitherThisMachineNorItsNeighboursNorAWayToThem) {
+  for (const char* outside : {"8.8.8.8", "1.1.1.1", "172.15.255.255", "172.32.0.1", "192.167.0.1", "100.63.0.1",
+                              "2606:4700::1111", "64:ff9b::808:808", "223.255.255.255"})
+    EXPECT_TRUE(is_public(*http::IpAddress::parse(outside))) << outside;
+  for (const char* inside :
+       {"127.0.0.1", "127.9.9.9", "0.0.0.0", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.0.1",
+        "169.254.169.254", "100.64.0.1", "192.0.2.1", "198.18.0.1", "224.0.0.1", "255.255.255.255", "::", "::1",
+        "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::7f00:1", "fe80::1", "fc00::1", "fd12::1", "fec0::1", "ff02::1",
+        "64:ff9b::7f00:1", "64:ff9b::a00:1", "64:ff9b:1::1", "2002:7f00:1::1", "2001::1", "2001:db8::1", "100::1"})
+    EXPECT_FALSE(is_public(*http::IpAddress::parse(inside))) << inside;
 }

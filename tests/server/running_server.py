@@ -57,8 +57,8 @@ class Server:
     def connection(self):
         if self.tls:
             context = ssl._create_unverified_context()
-            return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=context)
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+            return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=120, context=context)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
 
     def request(self, method, path, body=None, headers=None):
         connection = self.connection()
@@ -90,6 +90,30 @@ def add_recording(folder, name="20261122-100000"):
         shutil.copy(file, target)
         os.chmod(target / file.name, 0o640)
     return name
+
+
+def records_of(data):
+    """The records of a .rtpx file: (time of arrival in ms, the record's bytes)."""
+    at = 0
+    while at < len(data):
+        end = at + 13 + int.from_bytes(data[at + 9:at + 13], "big")
+        yield int.from_bytes(data[at + 1:at + 9], "big"), data[at:end]
+        at = end
+
+
+def pause_recording(folder, from_ms, to_ms):
+    """Makes of a recording what would be there had it been paused from then to then, counted from its first packet."""
+    files = list(folder.glob("*.rtpx"))
+    first = min(next(records_of(file.read_bytes()))[0] for file in files)
+    pause = {"from_ms": first + from_ms, "to_ms": first + to_ms}
+    for file in files:
+        file.write_bytes(b"".join(record for time, record in records_of(file.read_bytes())
+                                  if not pause["from_ms"] <= time < pause["to_ms"]))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for track in manifest.values():
+        track["pauses"] = [pause]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "recording.json").write_text(json.dumps({"format": {"major": 1, "minor": 0}, "pauses": [pause]}))
 
 
 class WebhookReceiver:

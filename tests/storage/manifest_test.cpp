@@ -40,12 +40,15 @@ TEST(Manifest, EveryKeyOfOursSurvives) {
   track.rtcp_location = "7.rtcpx";
   track.index_location = "index.rtpxi";
   track.more_locations = {"7.1.rtpx", "7.2.rtpx"};
+  track.more_rtcp_locations = {"7~2.rtcpx"};
   track.codecs = {*track.codec, Codec{63, "audio/red", 48000, 2, "63 111/111", {}}};
   track.header_extensions = {{"urn:ietf:params:rtp-hdrext:sdes:mid", 4}};
   track.clock = ClockAnchor{-576460751007, *parse_utc("2026-11-22T12:37:43Z")};
   track.ended_at = *parse_utc("2026-11-22T13:00:00.5Z");
   track.end_reason = "recorder_stopped";
   track.packets = 1, track.bytes = 5'000'000'000, track.refused_packets = 3;
+  track.participant = "p1";
+  track.pauses = {{-576460750000, -576460749000}, {-576460748000, std::nullopt}};
   const std::string text = serialize_manifest({{"7", track}});
   const auto again = parse_manifest(text);
   ASSERT_TRUE(again) << again.error().message;
@@ -55,7 +58,10 @@ TEST(Manifest, EveryKeyOfOursSurvives) {
   EXPECT_EQ(read.codecs, track.codecs);
   EXPECT_EQ(read.clock, track.clock);
   EXPECT_EQ(read.bytes, track.bytes);
+  EXPECT_EQ(read.participant, track.participant);
+  EXPECT_EQ(read.pauses, track.pauses);
   EXPECT_EQ(read.more_locations, track.more_locations);
+  EXPECT_EQ(rtcp_locations(read), (std::vector<std::string>{"7.rtcpx", "7~2.rtcpx"}));
   EXPECT_EQ(read.unknown_keys, "");
   EXPECT_EQ(text.find('\n'), std::string::npos);
 }

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+#include <vector>
+
 #include "base/utc_time.hpp"
 #include "support/captures.hpp"
 
@@ -29,6 +32,41 @@ TEST(RecordingFile, KeepsWhatOthersPutThere) {
   EXPECT_EQ(serialize_recording_info(*read), test::read_file(dir / "recording.json"));
 }
 
+TEST(RecordingFile, NamesPeopleMarksAndPauses) {
+  RecordingInfo info;
+  info.facts.labels = {"board", "2026"};
+  info.facts.participants = {{"p1", "Alice", *parse_utc("2026-11-22T12:00:00Z")},
+                             {"bob", "", *parse_utc("2026-11-22T12:01:00.25Z")}};
+  info.facts.marks = {{-5, "The vote"}, {70'000, ""}};
+  info.facts.pauses = {{1'000, 2'000}, {3'000, std::nullopt}};
+  const std::string text = serialize_recording_info(info);
+  const auto read = parse_recording_info(text);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->facts, info.facts);
+  EXPECT_EQ(read->unknown_keys, "");
+  EXPECT_EQ(serialize_recording_info(*read), text);
+  EXPECT_EQ(read->facts.participant("bob")->joined, info.facts.participants[1].joined);
+  EXPECT_EQ(read->facts.participant("p2"), nullptr);
+}
+
+TEST(RecordingFile, WhatIsChangedAtOnceByManyIsAllThere) {
+  const test::TempDir dir;
+  std::vector<std::jthread> writers;
+  for (int i = 0; i < 4; ++i)
+    writers.emplace_back([&, i] {
+      for (int n = 0; n < 10; ++n)
+        EXPECT_TRUE(change_recording_info(real_file_system(), dir.path(), [&](RecordingInfo& info) {
+          info.facts.marks.push_back({i, std::to_string(n)});
+        }));
+    });
+  writers.clear();
+  EXPECT_EQ(read_recording_info(real_file_system(), dir.path())->facts.marks.size(), 40U);
+  test::write_file(dir / "recording.json", "{");
+  const auto changed = change_recording_info(real_file_system(), dir.path(), [](RecordingInfo&) {});
+  ASSERT_FALSE(changed);
+  EXPECT_EQ(changed.error().code, Errc::malformed);
+}
+
 TEST(RecordingFile, ANewerMajorVersionIsRefusedByName) {
   const test::TempDir dir;
   test::write_file(dir / "recording.json", R"({"format":{"major":2,"minor":3},"name":7})");
@@ -42,7 +80,12 @@ TEST(RecordingFile, ANewerMajorVersionIsRefusedByName) {
 TEST(RecordingFile, ContradictionsAreMalformed) {
   for (const char* text : {"", "[]", "{}", R"({"format":1})", R"({"format":{"major":-1,"minor":0}})",
                            R"({"format":{"major":1,"minor":0},"name":1})",
-                           R"({"format":{"major":1,"minor":0},"created":"yesterday"})"})
+                           R"({"format":{"major":1,"minor":0},"created":"yesterday"})",
+                           R"({"format":{"major":1,"minor":0},"labels":[1]})",
+                           R"({"format":{"major":1,"minor":0},"participants":{}})",
+                           R"({"format":{"major":1,"minor":0},"participants":[{"joined":"now"}]})",
+                           R"({"format":{"major":1,"minor":0},"marks":[{"text":"when?"}]})",
+                           R"({"format":{"major":1,"minor":0},"pauses":[{"from_ms":1,"to_ms":"2"}]})"})
     EXPECT_EQ(parse_recording_info(text).error().code, Errc::malformed) << text;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -150,8 +151,10 @@ ProgramResult run_program(const std::vector<std::string>& command,
     ::kill(child, SIGINT);
   }
   int status = 0;
-  ::waitpid(child, &status, 0);
+  rusage used{};
+  ::wait4(child, &status, 0, &used);
   result.status = exit_status(status);
+  result.most_memory = static_cast<std::size_t>(used.ru_maxrss) * 1024;
   result.out = read_file(folder / "out");
   result.err = read_file(folder / "err");
   return result;

@@ -41,6 +41,7 @@ class Child {
 struct ProgramResult {
   int status = 127;  ///< exit status; 128 + signal when killed; 127 when it could not be started
   std::string out, err;
+  std::size_t most_memory = 0;  ///< bytes that were resident at most
 };
 
 /// Runs a program with nothing at its input and waits for it. `interrupt_when`: polled; SIGINT is sent once

@@ -56,7 +56,7 @@ std::vector<std::string> parts_of(const fs::path& path) {
   return parts;
 }
 
-std::unexpected<Error> refused(Errc code, const char* what, const fs::path& path) {
+Unexpected<Error> refused(Errc code, const char* what, const fs::path& path) {
   return fail(code,
               std::string("Cannot ") + what + " " + path.string() + ": " + to_string(code) + " (injected)");
 }
@@ -88,15 +88,16 @@ class FaultFile final : public File {
   Result<std::size_t> writev(std::span<const Bytes> parts) override {
     const auto error = disk_.before(Op::write, path_);
     const std::lock_guard lock(disk_.mutex_);
+    // A short write takes no longer than what it writes.
+    const std::size_t most = !error && disk_.short_writes_ != 0 ? disk_.short_writes_ : std::string::npos;
     std::string all;
-    for (const Bytes part : parts) all += as_text(part);
+    for (const Bytes part : parts) all += as_text(part).substr(0, most - all.size());
     if (error) {
       // The call that the machine stopped in may have reached the disk in part.
       if (error->message.ends_with("stops here (injected)")) (void)store(all.substr(0, all.size() / 2), end_);
       return std::unexpected(*error);
     }
     if (all.empty()) return 0;
-    if (disk_.short_writes_ != 0) all.resize(std::min(all.size(), disk_.short_writes_));
     const std::size_t stored = store(all, end_);
     if (stored == 0) return refused(Errc::no_space, "write", path_);
     end_ += stored;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "ingest/webrtc/ice_lite.hpp"
+#include "base/random_text.hpp"
 #include "ingest/webrtc/stun.hpp"
 #include "rtp/packet.hpp"
 
@@ -212,6 +212,7 @@ void WebRtcPublisher::on_datagram(std::span<std::byte> datagram) {
         stun::has_integrity(datagram, *message, answer_.media.front().transport.ice_pwd))
       ++stun_successes;
     if (message->type == stun::Type::binding_error) stun_error = message->error_code;
+    if (message->type == stun::Type::binding_request) answer_check(*message);
   } else if (first >= 20 && first < 64) {
     dtls_bytes += datagram.size();
     if (deaf_to_dtls) return;
@@ -224,6 +225,13 @@ void WebRtcPublisher::on_datagram(std::span<std::byte> datagram) {
     Srtp::Failure why{};
     if (const auto plain = inbound_.unprotect_rtcp(datagram, why)) on_rtcp(*plain);
   }
+}
+
+/// A full ICE agent checks us too (RFC 8445 section 7.3).
+void WebRtcPublisher::answer_check(const stun::Message& request) {
+  stun::Writer success(stun::Type::binding_success, request.transaction);
+  success.xor_mapped_address(server_);
+  socket_.send(success.finish(pwd_), server_);
 }
 
 void WebRtcPublisher::on_rtcp(Bytes compound) {

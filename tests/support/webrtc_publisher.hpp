@@ -17,6 +17,7 @@
 #include "ingest/sdp/sdp.hpp"
 #include "ingest/srtp/srtp.hpp"
 #include "ingest/webrtc/dtls.hpp"
+#include "ingest/webrtc/stun.hpp"
 
 namespace rtpx::test {
 
@@ -87,6 +88,7 @@ class WebRtcPublisher {
 
  private:
   void on_datagram(std::span<std::byte> datagram);
+  void answer_check(const stun::Message& request);
   void on_rtcp(Bytes compound);
   void resend(std::uint32_t ssrc, std::uint16_t sequence);
   void protect_and_send(Bytes rtp);

@@ -140,7 +140,8 @@ TEST(Breaks, EventsTellWhereRtpTimeStood) {
   }
 }
 
-// Opus that steps 160, 320 or 480 a packet, PCMU at 16 kHz, with holds; video that counts milliseconds.
+// Opus that steps 160, 320, 480 or 1920 a packet, PCMU at 4 and 16 kHz, with holds; video that counts
+// milliseconds or microseconds.
 TEST(Breaks, ClocksOfAnotherRateAreFound) {
   struct Case {
     std::uint32_t negotiated, real;
@@ -148,7 +149,8 @@ TEST(Breaks, ClocksOfAnotherRateAreFound) {
   };
   for (const Case& c :
        {Case{48000, 8000, 20}, Case{48000, 16000, 20}, Case{48000, 24000, 20}, Case{48000, 8000, 60},
-        Case{8000, 16000, 20}, Case{8000, 48000, 10}, Case{90000, 1000, 0}, Case{90000, 48000, 0}})
+        Case{8000, 16000, 20}, Case{8000, 48000, 10}, Case{90000, 1000, 0}, Case{90000, 48000, 0},
+        Case{48000, 96000, 20}, Case{8000, 4000, 20}, Case{90000, 1'000'000, 0}})
     for (const double hold : {0.0, 6.0}) {
       SegmentClock clock(c.negotiated);
       const std::int64_t step_ms = c.duration_ms > 0 ? c.duration_ms : 40;

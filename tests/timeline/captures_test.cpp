@@ -180,7 +180,10 @@ TEST(RealCalls, WhereverTheyAreCutTheirTimesStay) {
         RealCall{"vp8_g722_absct", 9, 8000, 96, 0}, RealCall{"vp9_opus", 111, 48000, 98, 0},
         RealCall{"vp8_opus_lossy_audionack", 111, 48000, 96, 0},
         RealCall{"vp8_opus_flashbeep", 111, 48000, 96, 0},
-        RealCall{"vp8_opus_reschange", 111, 48000, 96, 0}}) {
+        RealCall{"vp8_opus_reschange", 111, 48000, 96, 0}, RealCall{"av1_opus", 111, 48000, 45, 0},
+        RealCall{"firefox_av1_opus", 109, 48000, 99, 0}, RealCall{"h264_opus", 111, 48000, 102, 0},
+        RealCall{"vp8_opusred", 63, 48000, 96, 0}, RealCall{"vp8_simulcast3", 111, 48000, 96, 0},
+        RealCall{"vp9svc_opus", 111, 48000, 98, 0}}) {
     RTPX_NEEDS_CAPTURE(folder, std::string("browser/") + call.folder);
     const RecordedTrack audio(folder, "audio_0", call.audio_type, call.audio_rate, true),
         video(folder, "video_1", call.video_type, 90000, false);

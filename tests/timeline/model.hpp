@@ -24,10 +24,37 @@ class ModelCall {
     bool restarts = true;
     bool stalls = true;
     double jitter_ms = 12;  // greatest mean
+    int most_parts = 1;     // packets of a picture
+    double rtx = 0;         // share of a picture's lost packets that come again, 30 to 400 ms later
+    double duplicates = 0;  // share of packets that come twice
+    double outages = 0;     // share of calls in which nothing comes for up to two seconds
   };
   /// A span of true time over which the sound's RTP clock stood still.
   struct Pause {
     double at, seconds;
+  };
+  /// What was sent at one time.
+  struct Frame {
+    std::size_t segment;
+    std::int64_t rtp;
+    double sent;
+    bool audio, keyframe;
+    int packets, arrived;
+  };
+  /// A packet as it came.
+  struct Arrival {
+    double receive;  // ms
+    std::int64_t rtp, sequence;
+    std::size_t segment;
+    double sent;
+    std::size_t frame;
+    int part;
+    bool again;  // sent anew, as RFC 4588 has it
+  };
+  struct Report {
+    double receive;  // ms
+    std::int64_t rtp, ntp;
+    std::size_t segment;
   };
   struct Packet {
     std::size_t segment;
@@ -62,23 +89,24 @@ class ModelCall {
   [[nodiscard]] const std::vector<std::pair<double, double>>& delay_steps() const { return steps_; }
   [[nodiscard]] bool reported() const { return options_.reports; }
   [[nodiscard]] double seconds() const { return seconds_; }
+  /// In the order in which they were sent.
+  [[nodiscard]] const std::vector<Frame>& frames() const { return frames_; }
+  /// Whether all its packets came.
+  [[nodiscard]] bool whole(std::size_t frame) const {
+    return frames_[frame].arrived == frames_[frame].packets;
+  }
+  /// In the order in which they came.
+  [[nodiscard]] const std::vector<Arrival>& arrivals(bool audio) const { return arrivals_[audio ? 0 : 1]; }
+  [[nodiscard]] const std::vector<Report>& reports(bool audio) const { return reports_[audio ? 0 : 1]; }
+  [[nodiscard]] std::uint32_t rate(std::size_t segment) const { return rates_[segment]; }
+  [[nodiscard]] bool audio(std::size_t segment) const { return audio_[segment]; }
+  [[nodiscard]] double packet_seconds(bool audio) const { return packet_seconds_[audio ? 0 : 1]; }
 
  private:
   struct Track {
     bool audio;
     std::uint32_t rate = 0;
     double packet = 0;
-  };
-  struct Arrival {
-    double receive;
-    std::int64_t rtp, sequence;
-    std::size_t segment;
-    double sent;
-  };
-  struct Report {
-    double receive;
-    std::int64_t rtp, ntp;
-    std::size_t segment;
   };
 
   double between(double low, double high) {
@@ -93,6 +121,8 @@ class ModelCall {
     reorder_ = chance(0.5) ? 0 : between(0, 0.03);
     if (options_.delay_steps && chance(0.5))
       steps_.push_back({between(8, seconds_ - 8), between(40, options_.reports ? 300 : 120)});
+    if (options_.outages > 0 && chance(options_.outages))
+      outage_ = {between(2, seconds_ - 4), between(0.1, 2)};
     if (options_.stalls)
       for (int i = static_cast<int>(random_() % 4); i > 0; --i)
         stalls_.push_back({between(2, seconds_ - 4), between(0.15, 2)});
@@ -105,6 +135,9 @@ class ModelCall {
       pauses_.push_back({at, length});
       at += length + (chance(0.3) ? between(1.05, 2) : between(3, 30));
     }
+    for (const Pause& pause : pauses_)  // nor can an outage
+      if (outage_.at < pause.at + pause.seconds + 1.5 && outage_.at + outage_.seconds > pause.at - 1.5)
+        outage_.seconds = 0;
     // A stall and a pause at once cannot be told apart.
     std::erase_if(stalls_, [&](const Pause& stall) {
       return std::ranges::any_of(pauses_, [&](const Pause& pause) {
@@ -154,6 +187,7 @@ class ModelCall {
       if (restart > pause.at && restart < pause.at + pause.seconds + 1) restart = 1e9;
     for (const auto& [at, ms] : steps_)  // a track that begins anew cannot show it
       if (std::abs(restart - at) < 2) restart = 1e9;
+    if (std::abs(restart - outage_.at) < outage_.seconds + 2) restart = 1e9;
     for (const Pause& stall : stalls_)  // what it cuts off was not paced yet
       if (restart > stall.at - 0.5 && restart < stall.at + stall.seconds + 0.5) restart = 1e9;
     std::int64_t start = static_cast<std::int64_t>(random_()) & 0xFFFFFFFF, sequence = 1000;
@@ -177,16 +211,40 @@ class ModelCall {
         start = static_cast<std::int64_t>(random_()) & 0xFFFFFFFF;
         begun = t, stood_at_begin = track.audio ? stood_before(t) : 0, sequence = 1000, restart = 1e9;
       }
-      if (!quiet && !chance(loss_)) {
-        const double late = chance(reorder_) ? between(20, 70) : 0;
-        arrivals.push_back({t * 1e3 + delay_ms(t) + late, rtp(t), sequence, segment, t});
-      }
-      if (!quiet) ++sequence;
+      if (!quiet) send_frame(track, arrivals, {segment, rtp(t), t, track.audio, false, 1, 0}, sequence);
       if (!options_.reports || t < next_report || (track.audio && unreported(t))) continue;
       next_report = t + period * between(0.7, 1.3);
       add_report(reports, t, rtp(t), segment);
     }
     deliver(track, arrivals, reports);
+    packet_seconds_[track.audio ? 0 : 1] = track.packet;
+    arrivals_[track.audio ? 0 : 1] = std::move(arrivals);
+    reports_[track.audio ? 0 : 1] = std::move(reports);
+  }
+
+  void send_frame(const Track& track, std::vector<Arrival>& arrivals, Frame frame, std::int64_t& sequence) {
+    if (!track.audio && options_.most_parts > 1) {
+      frame.keyframe = frames_.empty() || frames_.back().segment != frame.segment || chance(0.03);
+      frame.packets = 1 + static_cast<int>(random_() % static_cast<unsigned>(options_.most_parts));
+    }
+    for (int part = 0; part < frame.packets; ++part, ++sequence) {
+      Arrival arrival{0, frame.rtp, sequence, frame.segment, frame.sent, frames_.size(), part, false};
+      const bool cut = frame.sent >= outage_.at && frame.sent < outage_.at + outage_.seconds;
+      if (chance(loss_) || cut) {
+        if (track.audio || options_.rtx == 0 || cut || !chance(options_.rtx)) continue;
+        arrival.again = true;
+        arrival.receive = frame.sent * 1e3 + delay_ms(frame.sent) + between(30, 400);
+      } else {
+        const double late = chance(reorder_) ? between(20, 70) : 0;
+        arrival.receive = frame.sent * 1e3 + delay_ms(frame.sent) + late;
+      }
+      ++frame.arrived;
+      arrivals.push_back(arrival);
+      if (options_.duplicates == 0 || !chance(options_.duplicates)) continue;
+      arrival.receive += between(0, 200);
+      arrivals.push_back(arrival);
+    }
+    frames_.push_back(frame);
   }
 
   std::int64_t ntp(double t) const { return static_cast<std::int64_t>(3.9e18 + t * 1e9); }
@@ -225,6 +283,7 @@ class ModelCall {
     auto report = reports.begin();
     const std::int64_t kZero = 5'000'000;
     for (const Arrival& a : arrivals) {
+      if (a.again) continue;
       if (a.sequence > highest[a.segment])
         clocks_[a.segment].add_packet(a.rtp, kZero + std::llround(a.receive),
                                       highest[a.segment] = a.sequence);
@@ -249,6 +308,11 @@ class ModelCall {
   std::vector<bool> audio_;
   std::vector<SegmentInput> inputs_;
   std::vector<Packet> packets_;
+  Pause outage_{-1e9, 0};
+  std::vector<Frame> frames_;
+  std::vector<Arrival> arrivals_[2];  // of sound, of the picture
+  std::vector<Report> reports_[2];
+  double packet_seconds_[2] = {};
   std::int64_t last_rtp_ = 0, last_ntp_ = 0;
 };
 

@@ -12,8 +12,8 @@ namespace {
 constexpr std::size_t kMaxFlows = 4096;
 constexpr std::size_t kMaxSources = 65536;
 constexpr std::size_t kMaxKeys = 256;
-constexpr SrtpProfile kProfiles[] = {SrtpProfile::aead_aes_128_gcm, SrtpProfile::aes128_cm_sha1_80,
-                                     SrtpProfile::aes128_cm_sha1_32};
+constexpr SrtpProfile kProfiles[] = {SrtpProfile::aead_aes_128_gcm, SrtpProfile::aead_aes_256_gcm,
+                                     SrtpProfile::aes128_cm_sha1_80, SrtpProfile::aes128_cm_sha1_32};
 
 void add_key(const SrtpKeys& keys, std::vector<Srtp>& to) {
   if (auto made = Srtp::create(keys, Srtp::Direction::receive)) to.push_back(std::move(*made));

@@ -19,6 +19,8 @@ std::optional<SrtpProfile> profile_of(std::uint16_t id) {
       return SrtpProfile::aes128_cm_sha1_32;
     case 0x0007:
       return SrtpProfile::aead_aes_128_gcm;
+    case 0x0008:
+      return SrtpProfile::aead_aes_256_gcm;
     default:
       return std::nullopt;
   }

@@ -11,6 +11,7 @@
 #include "ingest/capture/new_recording.hpp"
 #include "ingest/capture/payload_types.hpp"
 #include "ingest/capture/plan.hpp"
+#include "ingest/capture/rtpengine_call.hpp"
 #include "ingest/capture/source_table.hpp"
 #include "ingest/capture/spooled.hpp"
 #include "rtp/packet.hpp"
@@ -73,6 +74,16 @@ Result<Knowledge> gather(const ImportOptions& options, const Reader& reader) {
     knowledge.sdp = std::move(*session);
   }
   return knowledge;
+}
+
+/// Stream's raw recordings have a .sdp beside each .rtpdump.
+std::optional<std::filesystem::path> sdp_beside(const std::filesystem::path& capture, const Reader& reader) {
+  if (reader.format() != Format::rtpdump) return std::nullopt;
+  auto beside = capture;
+  beside.replace_extension(".sdp");
+  std::error_code error;
+  if (beside == capture || !std::filesystem::is_regular_file(beside, error)) return std::nullopt;
+  return beside;
 }
 
 /// ": 180 of IP protocol 6 (TCP), 20 of UDP without RTP": of a capture without RTP.
@@ -224,6 +235,7 @@ Result<void> record_all(const ImportOptions& options, const SourceTable& table, 
   recorder_options.name =
       shown_name(options) == "standard input" ? "capture" : options.capture.filename().string();
   recorder_options.clock = ClockAnchor{0, started};
+  recorder_options.recipients = options.recipients;
   auto made = NewRecording::start(std::move(recorder_options));
   if (!made) return std::unexpected(made.error());
 
@@ -310,7 +322,7 @@ void note_encrypted(Scan& scan, const Knowledge& knowledge) {
   }
 }
 
-std::unexpected<Error> no_rtp(const ImportOptions& options, const Scan& scan) {
+Unexpected<Error> no_rtp(const ImportOptions& options, const Scan& scan) {
   const std::string file = shown_name(options);
   if (scan.decryption.refused > 0)
     return fail(Errc::unsupported,
@@ -338,10 +350,20 @@ Result<ImportSummary> import_capture(const ImportOptions& given) {
     spooled = std::move(*kept);
     options.capture = spooled->path();
   }
+  auto call = spooled ? Result<std::optional<RtpengineCall>>() : read_rtpengine(options.capture);
+  if (!call) return std::unexpected(call.error());
+  std::filesystem::path described_by;
+  if (*call) options.capture = (*call)->capture;
   auto reader = Reader::open(options.capture, options.link_types);
   if (!reader) return std::unexpected(reader.error());
-  const auto knowledge = gather(options, **reader);
+  if (!options.sdp && !*call && !spooled)
+    if ((options.sdp = sdp_beside(options.capture, **reader))) described_by = *options.sdp;
+  auto knowledge = gather(options, **reader);
   if (!knowledge) return std::unexpected(knowledge.error());
+  if (*call && !options.sdp) {
+    knowledge->sdp = std::move((*call)->session);
+    described_by = given.capture;
+  }
 
   bool decrypt = true;
   auto decryption = make_decryption(*knowledge, options, decrypt);
@@ -371,6 +393,7 @@ Result<ImportSummary> import_capture(const ImportOptions& given) {
   summary.encrypted = knowledge->hint && knowledge->hint->encrypted;
   summary.timed = scanned->first.has_value();
   summary.sealed = scanned->sealed;
+  summary.described_by = described_by;
   for (const MediaStreamTrack& track : plan.tracks) summary.tracks.push_back({.track = track});
   for (std::size_t i = 0; i < plan.places.size(); ++i)
     if (plan.places[i]) summary.tracks[plan.places[i]->track].ssrcs.push_back(table.sources()[i].ssrc);

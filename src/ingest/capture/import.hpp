@@ -10,6 +10,7 @@
 #include "ingest/capture/capture.hpp"
 #include "ingest/capture/decryption.hpp"
 #include "rtpx/result.hpp"
+#include "rtpx/sealed.hpp"
 #include "rtpx/track.hpp"
 
 namespace rtpx::capture {
@@ -23,6 +24,7 @@ struct ImportOptions {
   LinkTypes link_types;                          ///< of --link-type
   std::function<void(double)> progress;          ///< 0..1, on the calling thread
   std::stop_token stop;
+  std::vector<Recipient> recipients;             ///< for whom the recording is sealed; none: it is not
 };
 
 struct ImportedTrack {
@@ -42,9 +44,13 @@ struct ImportSummary {
   DecryptionCounts decryption;     ///< of SRTP
   bool encrypted = false;          ///< the capture says that its payloads cannot be read
   bool timed = true;               ///< false: arrival times were made from the RTP timestamps
+  /// Whose session descriptions were used although none were given: rtpengine's metadata, or the .sdp beside
+  /// an rtpdump.
+  std::filesystem::path described_by;
 };
 
-/// Makes a recording of a capture, through a Recorder. Reads it twice: to find its tracks, and to record
+/// Makes a recording of a capture, through a Recorder. `capture` may be the metadata file of rtpengine, which
+/// names its capture. Reads it twice: to find its tracks, and to record
 /// them. The folder appears only when it is complete. Errors: not_found, unsupported, malformed (no RTP in
 /// it; a broken SDP), already_exists, io, no_space, cancelled.
 [[nodiscard]] Result<ImportSummary> import_capture(const ImportOptions& options);

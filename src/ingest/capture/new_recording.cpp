@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "base/file_system.hpp"
+#include "sealed/sealed_files.hpp"
 
 namespace rtpx::capture {
 namespace {
@@ -29,7 +30,7 @@ Result<std::unique_ptr<NewRecording>> NewRecording::start(Recorder::Options opti
   if (auto checked = check(folder); !checked) return std::unexpected(checked.error());
   auto work = folder;
   work += ".partial-" + std::to_string(::getpid());
-  std::unique_ptr<NewRecording> out(new NewRecording(folder, work));
+  std::unique_ptr<NewRecording> out(new NewRecording(folder, work, options.recipients));
   options.folder = work;
   options.low_space_bytes = options.full_space_bytes =
       0;  // a full disk is an error here, not something to wait for
@@ -50,29 +51,29 @@ Result<void> NewRecording::finish(std::optional<UtcTime> ended) {
   std::vector<std::string> ids;
   for (const auto& [id, track] : recorder_->manifest()) ids.push_back(id);
   if (auto answer = recorder_->end_tracks(ids); !answer) return std::unexpected(answer.error());
+  Manifest manifest = recorder_->manifest();
   recorder_.reset();
-  if (auto corrected = correct_manifest(ended); !corrected) return corrected;
+  if (auto corrected = correct_manifest(std::move(manifest), ended); !corrected) return corrected;
   if (::rename(work_.c_str(), folder_.c_str()) != 0) return std::unexpected(os_error("rename", work_, errno));
   finished_ = true;
   return real_file_system().sync_directory(folder_.parent_path());
 }
 
 /// The recorder wrote the working folder's name into the locations, and when it was run into `ended_at`.
-Result<void> NewRecording::correct_manifest(std::optional<UtcTime> ended) const {
-  auto manifest = read_manifest(work_);
-  if (!manifest) return std::unexpected(manifest.error());
+Result<void> NewRecording::correct_manifest(Manifest manifest, std::optional<UtcTime> ended) const {
   const auto moved = [&](const std::string& location) {
     return (folder_ / std::filesystem::path(location).filename()).string();
   };
-  for (auto& [id, track] : *manifest) {
+  for (auto& [id, track] : manifest) {
     track.location = moved(track.location);
     if (track.rtcp_location) track.rtcp_location = moved(*track.rtcp_location);
     if (track.index_location) track.index_location = moved(*track.index_location);
     for (auto& location : track.more_locations) location = moved(location);
+    for (auto& location : track.more_rtcp_locations) location = moved(location);
     if (ended) track.ended_at = ended;
   }
-  return write_file_atomically(real_file_system(), work_ / "manifest.json",
-                               as_bytes(serialize_manifest(*manifest)));
+  sealed::SealedFiles files(real_file_system(), recipients_, {});
+  return write_file_atomically(files, work_ / "manifest.json", as_bytes(serialize_manifest(manifest)));
 }
 
 }  // namespace rtpx::capture

@@ -42,11 +42,12 @@ class NewRecording {
  private:
   static constexpr std::size_t kFlushBytes = 32U << 20;  // well below the recorder's memory
 
-  NewRecording(std::filesystem::path folder, std::filesystem::path work)
-      : folder_(std::move(folder)), work_(std::move(work)) {}
-  [[nodiscard]] Result<void> correct_manifest(std::optional<UtcTime> ended) const;
+  NewRecording(std::filesystem::path folder, std::filesystem::path work, std::vector<Recipient> recipients)
+      : folder_(std::move(folder)), work_(std::move(work)), recipients_(std::move(recipients)) {}
+  [[nodiscard]] Result<void> correct_manifest(Manifest manifest, std::optional<UtcTime> ended) const;
 
   std::filesystem::path folder_, work_;
+  const std::vector<Recipient> recipients_;  // for whom it is sealed; none: it is not
   std::unique_ptr<Recorder> recorder_;
   std::size_t unflushed_ = 0;
   bool finished_ = false;

@@ -5,6 +5,7 @@
 #include "base/ascii.hpp"
 #include "ingest/sdp/sdp.hpp"
 #include "ingest/sdp/text.hpp"
+#include "rtp/codec_roles.hpp"
 
 namespace rtpx::capture {
 namespace {
@@ -46,11 +47,6 @@ const KnownCodec* find_known(std::string_view name) {
   return at == std::end(kKnown) ? nullptr : at;
 }
 
-std::string_view encoding_of(const Codec& codec) {
-  const std::string_view mime = codec.mime_type;
-  return mime.substr(std::min(mime.find('/'), mime.size() - 1) + 1);
-}
-
 Codec make_codec(std::uint8_t type, MediaKind kind, std::string_view name, std::uint32_t clock_rate,
                  std::uint16_t channels) {
   Codec codec;
@@ -61,7 +57,7 @@ Codec make_codec(std::uint8_t type, MediaKind kind, std::string_view name, std::
   return codec;
 }
 
-std::unexpected<Error> bad_mapping(std::string_view text, const std::string& why) {
+Unexpected<Error> bad_mapping(std::string_view text, const std::string& why) {
   return fail(Errc::invalid_argument,
               "--map " + std::string(text) + ": " + why +
                   "; give PT=CODEC/CLOCK[/CHANNELS], such as 96=VP8/90000 or 97=rtx/96");
@@ -69,25 +65,20 @@ std::unexpected<Error> bad_mapping(std::string_view text, const std::string& why
 
 }  // namespace
 
-Role role_of(const Codec& codec) {
-  const std::string_view name = encoding_of(codec);
-  if (equals_ignoring_case(name, "rtx")) return Role::rtx;
-  for (const std::string_view fec :
-       {"ulpfec", "flexfec", "flexfec-03", "parityfec", "1d-interleaved-parityfec"})
-    if (equals_ignoring_case(name, fec)) return Role::fec;
-  return Role::media;
+bool repairs(const Codec& codec) {
+  switch (payload_role(codec.mime_type)) {
+    case PayloadRole::rtx:
+    case PayloadRole::ulpfec:
+    case PayloadRole::flexfec:
+    case PayloadRole::other_fec:
+      return true;
+    default:
+      return false;
+  }
 }
 
 MediaKind kind_of(const Codec& codec) {
   return codec.mime_type.starts_with("audio/") ? MediaKind::audio : MediaKind::video;
-}
-
-std::optional<std::uint8_t> associated_type(const Codec& codec) {
-  if (!codec.sdp_fmtp_line) return std::nullopt;
-  std::string_view parameters = *codec.sdp_fmtp_line;
-  sdp::take_word(parameters);
-  const auto apt = sdp::fmtp_value(parameters, "apt");
-  return apt ? sdp::to_number<std::uint8_t>(*apt) : std::nullopt;
 }
 
 Result<Codec> parse_mapping(std::string_view text) {
@@ -127,8 +118,9 @@ Result<Codec> parse_mapping(std::string_view text) {
 
 void complete_mappings(std::map<std::uint8_t, Codec>& mappings) {
   for (auto& [type, codec] : mappings) {
-    if (role_of(codec) != Role::rtx) continue;
-    const auto repaired = mappings.find(associated_type(codec).value_or(255));
+    const auto media_type = associated_payload_type(codec);
+    if (!media_type) continue;
+    const auto repaired = mappings.find(*media_type);
     if (repaired == mappings.end()) continue;
     codec.clock_rate = repaired->second.clock_rate;
     codec.mime_type = kind_of(repaired->second) == MediaKind::audio ? "audio/rtx" : "video/rtx";

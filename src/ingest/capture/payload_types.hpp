@@ -10,14 +10,9 @@
 
 namespace rtpx::capture {
 
-/// What a payload type is for.
-enum class Role : std::uint8_t { media, rtx, fec };
-
-/// By mime type: "video/rtx"; "audio/ulpfec", "video/flexfec-03", "video/parityfec". RED is media.
-[[nodiscard]] Role role_of(const Codec& codec);
 [[nodiscard]] MediaKind kind_of(const Codec& codec);
-/// The media payload type that an RTX codec's fmtp names (RFC 4588 section 8.6).
-[[nodiscard]] std::optional<std::uint8_t> associated_type(const Codec& codec);
+/// Whether packets of the codec stand beside media in a source of their own: RTX and FEC. RED is media's.
+[[nodiscard]] bool repairs(const Codec& codec);
 
 /// Parses "96=VP8/90000", "111=opus/48000/2", "97=rtx/96", each with fmtp parameters after a semicolon if
 /// there are any: "96=H264/90000;packetization-mode=1". The clock rate may be left out where the codec has

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "ingest/capture/payload_types.hpp"
+#include "rtp/codec_roles.hpp"
 #include "rtp/static_payload_types.hpp"
 
 namespace rtpx::capture {
@@ -159,9 +160,9 @@ class Planner {
     return codec;
   }
 
-  [[nodiscard]] Role role(std::size_t source) const {
+  [[nodiscard]] bool repairs_others(std::size_t source) const {
     const auto codec = codec_of(source, sources_[source].main_payload_type());
-    return codec ? role_of(*codec) : Role::media;
+    return codec && repairs(*codec);
   }
 
   void join_by_sdp() {
@@ -194,7 +195,7 @@ class Planner {
     constexpr std::size_t kMostAtOnce = 64;       // sources of one m= line that a later one is held against
     std::map<std::size_t, std::deque<Run>> runs;  // by section
     for (std::size_t i = 0; i < sources_.size(); ++i) {
-      if (!sources_[i].rtp || role(i) != Role::media) continue;
+      if (!sources_[i].rtp || repairs_others(i)) continue;
       auto& open = runs[section_[i].value_or(sections_.size())];
       auto run = std::ranges::find_if(open, [&](const Run& one) { return root(one.first) == root(i); });
       if (run == open.end())
@@ -222,7 +223,7 @@ class Planner {
   /// RTX and FEC that stand alone so far go to what they repair.
   void join_repair() {
     for (std::size_t i = 0; i < sources_.size(); ++i) {
-      if (!sources_[i].rtp || role(i) == Role::media) continue;
+      if (!sources_[i].rtp || !repairs_others(i)) continue;
       if (const auto repaired = find_repaired(i)) {
         partner_[i] = *repaired;
         join(i, *repaired);
@@ -239,8 +240,7 @@ class Planner {
     }
     std::vector<std::size_t> candidates;
     for (std::size_t i = 0; i < sources_.size(); ++i) {
-      if (i == repair || !sources_[i].rtp || role(i) != Role::media || section_[i] != section_[repair])
-        continue;
+      if (i == repair || !sources_[i].rtp || repairs_others(i) || section_[i] != section_[repair]) continue;
       if (sources_[i].source != source.source || sources_[i].destination != source.destination) continue;
       if (source.protects.contains(sources_[i].ssrc)) return i;
       if (could_repair(repair, i)) candidates.push_back(i);
@@ -251,14 +251,14 @@ class Planner {
   [[nodiscard]] bool could_repair(std::size_t repair, std::size_t media) const {
     const auto codec = codec_of(repair, sources_[repair].main_payload_type());
     const std::uint8_t type = sources_[media].main_payload_type();
-    if (role(repair) == Role::rtx) return associated_type(*codec) == type;
+    if (payload_role(codec->mime_type) == PayloadRole::rtx) return associated_payload_type(*codec) == type;
     const auto media_codec = codec_of(media, type);
     return media_codec ? kind_of(*media_codec) == kind_of(*codec)
                        : sources_[media].guess_kind() == kind_of(*codec);
   }
 
   void add_track(const std::vector<std::size_t>& group, Plan& plan) {
-    const auto media = std::ranges::find_if(group, [&](std::size_t i) { return role(i) == Role::media; });
+    const auto media = std::ranges::find_if(group, [&](std::size_t i) { return !repairs_others(i); });
     const std::size_t lead = media != group.end() ? *media : group[0];
     MediaStreamTrack track;
     std::map<std::uint8_t, Codec> codecs = track_codecs(group, lead, track.codecs);
@@ -305,12 +305,7 @@ class Planner {
   }
 
   /// What a depacketizer would be made for: RED only carries it.
-  static bool is_media(const Codec& codec) {
-    if (role_of(codec) != Role::media) return false;
-    for (const char* other : {"/red", "/CN", "/telephone-event"})
-      if (codec.mime_type.ends_with(other)) return false;
-    return true;
-  }
+  static bool is_media(const Codec& codec) { return payload_role(codec.mime_type) == PayloadRole::media; }
 
   /// The SIM group that a source's SSRC is in, or that of the one it repairs: position in the group.
   [[nodiscard]] std::optional<std::size_t> layer_in_sim_group(std::size_t source) const {
@@ -424,8 +419,7 @@ class Planner {
 };
 
 void add_hints(const Codec& codec, ScanHints& hints) {
-  if (role_of(codec) == Role::rtx)
-    if (const auto type = associated_type(codec)) hints.rtx[codec.payload_type].insert(*type);
+  if (const auto type = associated_payload_type(codec)) hints.rtx[codec.payload_type].insert(*type);
   if (codec.mime_type.ends_with("/flexfec-03")) hints.flexfec_03.insert(codec.payload_type);
 }
 

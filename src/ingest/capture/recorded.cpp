@@ -8,10 +8,11 @@ namespace {
 
 using Paths = std::vector<std::filesystem::path>;
 
-Result<Paths> resolve(const std::vector<std::string>& locations, const std::filesystem::path& folder) {
+Result<Paths> resolve(const std::vector<std::string>& locations, const std::filesystem::path& folder,
+                      Outside outside) {
   Paths out;
   for (const std::string& location : locations) {
-    auto path = resolve_location(location, folder);
+    auto path = resolve_location(location, folder, outside);
     if (!path) return std::unexpected(path.error());
     out.push_back(std::move(*path));
   }
@@ -31,24 +32,24 @@ Result<void> Recorded::advance(Input& input) {
 }
 
 Result<Recorded> Recorded::open(const Manifest& manifest, const std::filesystem::path& folder,
-                                const std::vector<std::string>& tracks, bool rtcp) {
+                                const std::vector<std::string>& tracks, bool rtcp,
+                                Outside outside, std::shared_ptr<FileSystem> source) {
   Recorded out;
   for (std::size_t i = 0; i < tracks.size(); ++i) {
     const auto entry = manifest.find(tracks[i]);
     if (entry == manifest.end())
       return fail(Errc::tracks_not_found, "the recording has no track " + tracks[i]);
     const ManifestTrack& track = entry->second;
-    std::vector<std::string> locations{track.location};
-    locations.insert(locations.end(), track.more_locations.begin(), track.more_locations.end());
     for (const bool control : {false, true}) {
-      if (control && (!rtcp || !track.rtcp_location)) continue;
-      const auto paths = resolve(control ? std::vector{*track.rtcp_location} : locations, folder);
+      const std::vector<std::string> locations = control ? rtcp_locations(track) : rtp_locations(track);
+      if (control && (!rtcp || locations.empty())) continue;
+      const auto paths = resolve(locations, folder, outside);
       if (!paths) {
         if (control) continue;  // the media matter more
         return fail(paths.error().code, "track " + tracks[i] + ": " + paths.error().message);
       }
       auto reader =
-          RecordReader::open(*paths, control ? RecordReader::Content::rtcp : RecordReader::Content::rtp);
+          RecordReader::open(*paths, control ? RecordReader::Content::rtcp : RecordReader::Content::rtp, {}, source);
       if (!reader) return std::unexpected(reader.error());
       Input input{.track = i, .rtcp = control, .reader = std::move(*reader)};
       input.zero = track.clock ? track.clock->utc : track.start_time;

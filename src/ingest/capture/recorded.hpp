@@ -10,6 +10,7 @@
 #include "base/bytes.hpp"
 #include "rtpx/manifest.hpp"
 #include "rtpx/result.hpp"
+#include "storage/location.hpp"
 #include "storage/record_reader.hpp"
 
 namespace rtpx::capture {
@@ -27,9 +28,11 @@ struct RecordedPacket {
 class Recorded {
  public:
   /// Opens the files of `tracks` (ids of `manifest`), which `folder` holds; their RTCP where `rtcp` and there
-  /// is any. Errors: not_found, io, unsupported (remote recordings).
+  /// is any; through `source`, as RecordReader::open() does. Errors: not_found, io, unsupported (remote recordings).
   [[nodiscard]] static Result<Recorded> open(const Manifest& manifest, const std::filesystem::path& folder,
-                                             const std::vector<std::string>& tracks, bool rtcp);
+                                             const std::vector<std::string>& tracks, bool rtcp,
+                                             Outside outside = Outside::refused,
+                                             std::shared_ptr<FileSystem> source = nullptr);
 
   /// nullopt at the end. Errors: io.
   [[nodiscard]] Result<std::optional<RecordedPacket>> next();

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kBuffer = 256U << 10;
 
-std::unexpected<Error> failure(const char* doing) {
+Unexpected<Error> failure(const char* doing) {
   const int reason = errno;
   return fail(reason == ENOSPC || reason == EDQUOT ? Errc::no_space : Errc::io,
               std::string("cannot ") + doing + " standard input: " + std::generic_category().message(reason));

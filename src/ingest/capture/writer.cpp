@@ -7,6 +7,7 @@
 #include "base/ascii.hpp"
 #include "ingest/capture/payload_types.hpp"
 #include "ingest/sdp/text.hpp"
+#include "rtp/codec_roles.hpp"
 
 namespace rtpx::capture {
 namespace {
@@ -200,8 +201,8 @@ Result<std::unique_ptr<Writer>> make_rtpdump_writer(const std::filesystem::path&
 
 Result<std::unique_ptr<Writer>> make_mjr_writer(const std::filesystem::path& file, UtcTime start,
                                                 const ManifestTrack& track) {
-  const auto media =
-      std::ranges::find_if(track.codecs, [](const Codec& codec) { return role_of(codec) == Role::media; });
+  const auto media = std::ranges::find_if(
+      track.codecs, [](const Codec& codec) { return payload_role(codec.mime_type) == PayloadRole::media; });
   const Codec* codec = track.codec ? &*track.codec : media != track.codecs.end() ? &*media : nullptr;
   if (codec == nullptr)
     return fail(Errc::unsupported,

@@ -5,18 +5,18 @@
 namespace rtpx {
 namespace {
 
-constexpr std::uint8_t kRtpFb = 205, kFormat = 11;
+constexpr std::uint8_t kFeedbackType = 205, kFeedbackFormat = 11;
 constexpr std::int64_t kMaxReports = 400;  // in one packet, to stay below an MTU
 constexpr std::int64_t kLate = 500;        // numbers behind that are reported again when they come
 constexpr std::uint16_t kArrived = 0x8000, kLongAgo = 0x1FFE;
 
-void put16(rtcp::Buffer& out, std::uint32_t value) {
+void append16(rtcp::Buffer& out, std::uint32_t value) {
   out.push_back(static_cast<std::byte>(value >> 8));
   out.push_back(static_cast<std::byte>(value));
 }
 void put32(rtcp::Buffer& out, std::uint32_t value) {
-  put16(out, value >> 16);
-  put16(out, value);
+  append16(out, value >> 16);
+  append16(out, value);
 }
 
 /// Section 3.1: R, ECN (not known here), and the arrival time offset.
@@ -53,17 +53,17 @@ std::vector<rtcp::Buffer> CongestionFeedback::write(std::uint32_t sender, Time n
     while (stream.next < end) {
       const std::int64_t count = std::min(end - stream.next, kMaxReports);
       rtcp::Buffer& packet = out.emplace_back();
-      put16(packet, 0x8000U | kFormat << 8 | kRtpFb);
-      put16(packet, 0);
+      append16(packet, 0x8000U | kFeedbackFormat << 8 | kFeedbackType);
+      append16(packet, 0);
       put32(packet, sender);
       put32(packet, ssrc);
-      put16(packet, static_cast<std::uint16_t>(stream.next));
-      put16(packet, static_cast<std::uint32_t>(count));
+      append16(packet, static_cast<std::uint16_t>(stream.next));
+      append16(packet, static_cast<std::uint32_t>(count));
       for (std::int64_t i = 0; i < count; ++i) {
         const auto at = stream.arrivals.find(stream.next + i);
-        put16(packet, at == stream.arrivals.end() ? 0U : metric(at->second, now));
+        append16(packet, at == stream.arrivals.end() ? 0U : metric(at->second, now));
       }
-      if (count % 2 != 0) put16(packet, 0);
+      if (count % 2 != 0) append16(packet, 0);
       put32(packet, timestamp);
       store_be<std::uint16_t>(packet.data() + 2, static_cast<std::uint16_t>(packet.size() / 4 - 1));
       stream.next += count;
@@ -75,7 +75,7 @@ std::vector<rtcp::Buffer> CongestionFeedback::write(std::uint32_t sender, Time n
 
 std::vector<CongestionReport> read_ccfb(const rtcp::Block& block) {
   std::vector<CongestionReport> out;
-  if (block.type != kRtpFb || block.count != kFormat) return out;
+  if (block.type != kFeedbackType || block.count != kFeedbackFormat) return out;
   ByteReader in(block.body);
   in.skip(4);
   while (in.remaining() >= 12) {

@@ -62,7 +62,7 @@ class NackGenerator {
 
   [[nodiscard]] std::size_t missing() const noexcept { return missing_.size(); }
   /// True while due() has something to wait for.
-  [[nodiscard]] bool busy() const noexcept { return !missing_.empty() || !before_.empty(); }
+  [[nodiscard]] bool busy() const noexcept { return !missing_.empty() || !before_.empty() || keyframe_wish_; }
   [[nodiscard]] std::uint64_t given_up() const noexcept { return given_up_; }
   [[nodiscard]] std::uint64_t unanswered() const noexcept {
     return unanswered_;

@@ -58,6 +58,7 @@ void StreamFeedback::on_media(const RtpPacket& packet, const Route& route, Time 
   const auto step =
       stream.statistics.on_packet(packet.sequence_number, packet.timestamp,
                                   types_[route.track][packet.payload_type & 127U].clock_rate, arrival);
+  wants_requests_ |= stream.keyframe_wanted;
   if (step == ReceiverStatistics::Step::suspect) return;
   if (step == ReceiverStatistics::Step::restarted) {
     stream.nack.restart();
@@ -67,6 +68,7 @@ void StreamFeedback::on_media(const RtpPacket& packet, const Route& route, Time 
   if (stream.nack.on_packet(packet.sequence_number, arrival) == NackGenerator::Arrival::recovered)
     if (const auto sample = stream.nack.take_round_trip()) round_trip_.sample(*sample);
   if (!stream.first_frame_begins) look_for_beginning(stream, packet.sequence_number, media, arrival);
+  wants_requests_ |= stream.keyframe_wanted || stream.nack.busy();
 }
 
 void StreamFeedback::start(Stream& stream, const RtpPacket& packet, const Hinted& media, Time arrival) const {
@@ -81,14 +83,16 @@ void StreamFeedback::start(Stream& stream, const RtpPacket& packet, const Hinted
   stream.last = arrival;
 }
 
-/// The packet is the first, or one that came before it and was asked for.
+/// The packet is the first, or one that came before it and was asked for. What lies between the beginning and the
+/// first has been asked for already.
 void StreamFeedback::look_for_beginning(Stream& stream, std::uint16_t sequence, const Hinted& media,
                                         Time arrival) {
   if (may_begin_frame(media.format, media.payload)) {
     stream.nack.begin_at(sequence);
-  } else {
-    stream.nack.want_before(sequence, arrival);
+    stream.first_frame_begins = true;
+    return;
   }
+  stream.nack.want_before(sequence, arrival);
   stream.first_frame_begins = !stream.nack.wants_before();
 }
 
@@ -112,6 +116,7 @@ void StreamFeedback::on_repair(const RtpPacket& packet, const Route& route, std:
   if (route.role != StreamRole::rtx || packet.payload.size() < 2) return;  // a probe may be padding only
   const auto original = load_be<std::uint16_t>(packet.payload.data());
   if (!stream.nack.on_retransmission(original, arrival)) return;
+  wants_requests_ = true;
   if (const auto sample = stream.nack.take_round_trip()) round_trip_.sample(*sample);
   if (!stream.first_frame_begins)
     look_for_beginning(stream, original, hinted(route.track, packet.payload_type, packet.payload.subspan(2)),
@@ -137,13 +142,20 @@ std::optional<StreamFeedback::Stream> StreamFeedback::forget(std::uint32_t ssrc)
   return std::move(node.mapped());
 }
 
+void StreamFeedback::request_keyframes() {
+  wants_requests_ = true;
+  for (auto& [ssrc, stream] : streams_) stream.keyframe_wanted |= !stream.said_bye;
+}
+
 std::vector<StreamFeedback::Request> StreamFeedback::requests(Time now) {
   std::vector<Request> out;
   if (layers_) watch_layers(now);
+  wants_requests_ = false;
   for (auto& [ssrc, stream] : streams_) {
     if (stream.nack.busy()) request_packets(ssrc, stream, now, out);
     stream.keyframe_wanted |= stream.nack.take_keyframe_wish();
     if (stream.keyframe_wanted) request_keyframe(ssrc, stream, now, out);
+    wants_requests_ |= stream.keyframe_wanted || stream.nack.busy();
   }
   return out;
 }
@@ -183,6 +195,14 @@ void StreamFeedback::watch_layers(Time now) {
     next->keyframe_wanted = true;
     next->last_keyframe_request = {};
   }
+}
+
+void StreamFeedback::want_keyframes(Time now, std::chrono::nanoseconds apart) {
+  wants_requests_ = true;
+  for (auto& [ssrc, stream] : streams_)
+    if (tracks_[stream.route.track].track.kind == MediaKind::video && now - stream.last_keyframe >= apart &&
+        now - stream.last_keyframe_request >= apart)
+      stream.keyframe_wanted = true;
 }
 
 void StreamFeedback::request_keyframe(std::uint32_t ssrc, Stream& stream, Time now,

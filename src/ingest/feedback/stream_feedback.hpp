@@ -53,6 +53,15 @@ class StreamFeedback {
   /// The SSRC is gone. Answers what is known of it.
   [[nodiscard]] std::optional<Stream> forget(std::uint32_t ssrc);
 
+  /// requests() may have something to say. Else it has not, until a packet comes or somebody wants a
+  /// keyframe.
+  [[nodiscard]] bool wants_requests() const noexcept { return wants_requests_; }
+  /// Some track has several layers: requests() must be called now and then to see one fall silent.
+  [[nodiscard]] bool watches_layers() const noexcept { return layers_; }
+
+  /// Asks for a keyframe of each stream of video, where the description allows it.
+  void request_keyframes();
+
   /// One packet of feedback.
   struct Request {
     std::size_t track = 0;
@@ -62,6 +71,9 @@ class StreamFeedback {
   };
   /// NACKs and keyframe requests that are due, where the description allows them; each fits a datagram.
   [[nodiscard]] std::vector<Request> requests(Time now);
+  /// Somebody watches: asks for a keyframe of each picture stream that has had none, and was asked for none,
+  /// for so long.
+  void want_keyframes(Time now, std::chrono::nanoseconds apart);
   /// On what came since the last reports; at most rtcp::kMaxReportBlocks.
   [[nodiscard]] std::vector<rtcp::ReportBlock> reports(Time now);
 
@@ -92,6 +104,7 @@ class StreamFeedback {
   const std::uint32_t own_ssrc_;
   std::vector<std::array<TypeInfo, 128>> types_;  // of each track, by payload type
   bool layers_ = false;                           // some track has several
+  bool wants_requests_ = false;
   Streams streams_;
   RoundTrip round_trip_;
 };

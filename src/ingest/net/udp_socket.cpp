@@ -1,17 +1,18 @@
 #include "ingest/net/udp_socket.hpp"
 
 #include <fcntl.h>
+#include <linux/sock_diag.h>
 #include <netinet/ip.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
 #include <string>
 #include <utility>
-#include <vector>
 
 namespace rtpx {
 namespace {
@@ -48,20 +49,22 @@ T control_data(const cmsghdr* header) {
 }  // namespace
 
 struct UdpSocket::Batch {
-  explicit Batch(std::size_t size)
-      : datagram_size(size), bytes(kBatch * size), control(kBatch * kControlBytes) {
+  explicit Batch(std::size_t datagram_size)
+      : bytes(std::make_unique_for_overwrite<std::byte[]>(kBatch * datagram_size)),
+        control(std::make_unique_for_overwrite<std::byte[]>(kBatch * kControlBytes)) {
     for (std::size_t i = 0; i < kBatch; ++i) {
-      iov[i] = {bytes.data() + i * size, size};
+      iov[i] = {bytes.get() + i * datagram_size, datagram_size};
       messages[i].msg_hdr.msg_iov = &iov[i];
       messages[i].msg_hdr.msg_iovlen = 1;
       messages[i].msg_hdr.msg_name = &names[i];
     }
+    rearm(kBatch);
   }
-  /// recvmmsg changes these.
-  void rearm() {
-    for (std::size_t i = 0; i < kBatch; ++i) {
+  /// recvmmsg changes these, of the messages that it has filled.
+  void rearm(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
       messages[i].msg_hdr.msg_namelen = sizeof names[i];
-      messages[i].msg_hdr.msg_control = control.data() + i * kControlBytes;
+      messages[i].msg_hdr.msg_control = control.get() + i * kControlBytes;
       messages[i].msg_hdr.msg_controllen = kControlBytes;
     }
   }
@@ -70,8 +73,6 @@ struct UdpSocket::Batch {
       if (at->cmsg_level == SOL_SOCKET && at->cmsg_type == SO_TIMESTAMPNS) {
         const auto time = control_data<timespec>(at);
         out.kernel_time = std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-      } else if (at->cmsg_level == SOL_SOCKET && at->cmsg_type == SO_RXQ_OVFL) {
-        dropped = control_data<std::uint32_t>(at);
       } else if (at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_PKTINFO) {
         sockaddr_in v4{};
         v4.sin_family = AF_INET;
@@ -92,14 +93,13 @@ struct UdpSocket::Batch {
     }
   }
 
-  std::size_t datagram_size;
-  std::vector<std::byte> bytes;
-  std::vector<std::byte> control;
+  std::unique_ptr<std::byte[]> bytes, control;  // touched, and so resident, as far as batches have reached
   std::array<iovec, kBatch> iov{};
   std::array<sockaddr_storage, kBatch> names{};
   std::array<mmsghdr, kBatch> messages{};
   std::array<Datagram, kBatch> datagrams;
-  std::uint64_t dropped = 0, oversized = 0;
+  std::size_t used = 0;  // by the last recvmmsg
+  std::uint64_t oversized = 0;
 };
 
 UdpSocket::UdpSocket(int fd, SocketAddress local, std::size_t datagram_size)
@@ -121,14 +121,10 @@ Result<UdpSocket> UdpSocket::bind(const SocketAddress& local, std::size_t receiv
   const int fd = ::socket(local.is_v6() ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return std::unexpected(bind_error(local));
   UdpSocket out(fd, local, datagram_size);
-  if (local.is_v6()) {
-    set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-    set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
-  } else {
-    set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
-  }
+  if (local.is_v6()) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  if (local.is_any())
+    set_option(fd, local.is_v6() ? IPPROTO_IPV6 : IPPROTO_IP, local.is_v6() ? IPV6_RECVPKTINFO : IP_PKTINFO, 1);
   set_option(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
-  set_option(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
   set_option(fd, SOL_SOCKET, SO_RCVBUF, static_cast<int>(receive_buffer));
   set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, static_cast<int>(receive_buffer));  // beyond rmem_max, for root
   if (local.is_multicast()) set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
@@ -146,8 +142,9 @@ Result<UdpSocket> UdpSocket::bind(const SocketAddress& local, std::size_t receiv
 }
 
 std::span<const Datagram> UdpSocket::receive() noexcept {
-  batch_->rearm();
+  batch_->rearm(std::exchange(batch_->used, 0));
   const int count = ::recvmmsg(fd_, batch_->messages.data(), kBatch, MSG_DONTWAIT, nullptr);
+  batch_->used = static_cast<std::size_t>(std::max(count, 0));
   std::size_t kept = 0;
   for (int i = 0; i < count; ++i) {
     mmsghdr& message = batch_->messages[static_cast<std::size_t>(i)];
@@ -196,8 +193,15 @@ void UdpSocket::send(Bytes bytes, const SocketAddress& to, const SocketAddress* 
   (void)::sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+std::size_t UdpSocket::receive_buffer() const noexcept {
+  int value = 0;
+  socklen_t size = sizeof value;
+  return ::getsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &value, &size) == 0 ? static_cast<std::size_t>(value) : 0;
+}
 std::uint64_t UdpSocket::dropped_by_kernel() const noexcept {
-  return batch_->dropped;
+  std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
+  socklen_t size = sizeof memory;
+  return ::getsockopt(fd_, SOL_SOCKET, SO_MEMINFO, memory.data(), &size) == 0 ? memory[SK_MEMINFO_DROPS] : 0;
 }
 std::uint64_t UdpSocket::oversized() const noexcept {
   return batch_->oversized;

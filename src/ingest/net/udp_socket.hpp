@@ -17,7 +17,9 @@ namespace rtpx {
 struct Datagram {
   std::span<std::byte> bytes;
   SocketAddress from;
-  SocketAddress to;  ///< local address it was sent to; the answer must leave from there (port not set)
+  /// The local address that it was sent to, without port: the answer must leave from there. Not set where the
+  /// socket is bound to one address.
+  SocketAddress to;
   std::optional<std::chrono::nanoseconds> kernel_time;  ///< wall clock at arrival (SO_TIMESTAMPNS)
 };
 
@@ -39,10 +41,13 @@ class UdpSocket {
 
   [[nodiscard]] int fd() const noexcept { return fd_; }
   [[nodiscard]] SocketAddress local() const noexcept { return local_; }
+  /// Bytes that the kernel keeps for it, with its own overhead (SO_RCVBUF).
+  [[nodiscard]] std::size_t receive_buffer() const noexcept;
+  /// Datagrams that did not fit the kernel's buffer (a system call; SO_MEMINFO).
   [[nodiscard]] std::uint64_t dropped_by_kernel() const noexcept;
   [[nodiscard]] std::uint64_t oversized() const noexcept;
 
-  static constexpr std::size_t kBatch = 64;
+  static constexpr std::size_t kBatch = 256;
 
  private:
   struct Batch;

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kMaxSources = 4096;  // a=ssrc lines of a section are looked up linearly
 
-std::unexpected<Error> malformed(std::size_t line, const std::string& why) {
+Unexpected<Error> malformed(std::size_t line, const std::string& why) {
   return fail(Errc::malformed, "line " + std::to_string(line) + " of the session description " + why);
 }
 

@@ -1,137 +1,246 @@
 #include "ingest/srtp/srtp.hpp"
 
-#include <srtp2/srtp.h>
-
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include "ingest/srtp/replay_window.hpp"
 
 namespace rtpx {
 namespace {
 
-constexpr std::size_t kReplayWindow = 8192;
+constexpr std::size_t kRtpHeader = 12, kRtcpClear = 8, kIndexWord = 4;
+constexpr std::uint32_t kEncrypted = 0x80000000, kLastRtcpIndex = 0x7FFFFFFF;
+constexpr std::uint64_t kRollover = 0x10000, kHalf = 0x8000, kLastIndex = 0xFFFFFFFFFFFF;
 
-bool library_ready() {
-  static const bool ready = srtp_init() == srtp_err_status_ok;
-  return ready;
-}
-
-srtp_t handle(void* context) {
-  return static_cast<srtp_t>(context);
-}
-
-void set_crypto(SrtpProfile profile, srtp_policy_t& policy) {
-  switch (profile) {
-    case SrtpProfile::aead_aes_128_gcm:
-      srtp_crypto_policy_set_aes_gcm_128_16_auth(&policy.rtp);
-      srtp_crypto_policy_set_aes_gcm_128_16_auth(&policy.rtcp);
-      break;
-    case SrtpProfile::aes128_cm_sha1_80:
-      srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&policy.rtp);
-      srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&policy.rtcp);
-      break;
-    case SrtpProfile::aes128_cm_sha1_32:  // RFC 4568 section 6.2.2: SRTCP keeps the 80 bits
-      srtp_crypto_policy_set_aes_cm_128_hmac_sha1_32(&policy.rtp);
-      srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&policy.rtcp);
-      break;
-  }
-}
-
-std::optional<Bytes> shortened(std::span<std::byte> packet, int size, srtp_err_status_t status,
-                               Srtp::Failure& why) noexcept {
-  why = status == srtp_err_status_ok ? Srtp::Failure::none
-        : status == srtp_err_status_replay_fail || status == srtp_err_status_replay_old
-            ? Srtp::Failure::replayed
-            : Srtp::Failure::refused;
-  if (status != srtp_err_status_ok) return std::nullopt;
-  return Bytes(packet).first(static_cast<std::size_t>(size));
-}
-
-/// libsrtp's description of the keys; refers to `keys`, and must not move.
-struct Policy {
-  Policy(std::span<const SrtpKeys> keys, Srtp::Direction direction) : master_keys(keys.size()) {
-    set_crypto(keys.front().profile, policy);
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-      master_keys[i] = {bytes_of(keys[i].key_and_salt), bytes_of(keys[i].mki),
-                        static_cast<unsigned>(keys[i].mki.size())};
-      pointers.push_back(&master_keys[i]);
-    }
-    policy.keys = pointers.data();
-    policy.num_master_keys = pointers.size();
-    policy.ssrc.type = direction == Srtp::Direction::receive ? ssrc_any_inbound : ssrc_any_outbound;
-    policy.window_size = kReplayWindow;
-    policy.allow_repeat_tx = 1;
-  }
-  /// libsrtp copies what it is given.
-  static unsigned char* bytes_of(const std::vector<std::byte>& from) {
-    return const_cast<unsigned char*>(reinterpret_cast<const unsigned char*>(from.data()));
-  }
-  std::vector<srtp_master_key_t> master_keys;
-  std::vector<srtp_master_key_t*> pointers;
-  srtp_policy_t policy{};
+struct Key {
+  std::vector<std::byte> mki;
+  SrtpCipher rtp, rtcp;
 };
+
+struct Source {
+  ReplayWindow<8192> rtp;
+  ReplayWindow<128> rtcp;  // also counts what is sent
+  std::uint64_t last_use = 0;
+};
+
+/// Bytes of the header with CSRCs and extension (RFC 3550 section 5): what stays clear.
+std::optional<std::size_t> rtp_header_size(Bytes packet) {
+  if (packet.size() < kRtpHeader) return std::nullopt;
+  std::size_t size = kRtpHeader + 4U * (u8(packet[0]) & 15U);
+  if ((u8(packet[0]) & 0x10U) != 0) {
+    if (packet.size() < size + 4) return std::nullopt;
+    size += 4 + 4U * load_be<std::uint16_t>(packet.data() + size + 2);
+  }
+  return size <= packet.size() ? std::optional(size) : std::nullopt;
+}
+
+/// RFC 3711 section 3.3.1. There is no packet before the first rollover counter.
+std::uint64_t estimate_index(std::uint64_t highest, std::uint16_t sequence) {
+  const std::uint64_t base = highest & ~(kRollover - 1);
+  const std::uint64_t known = highest & (kRollover - 1);
+  if (known < kHalf)
+    return sequence > known + kHalf && base != 0 ? base - kRollover + sequence : base + sequence;
+  return known - kHalf > sequence ? base + kRollover + sequence : base + sequence;
+}
+
+std::array<std::byte, 4> rollover_counter(std::uint64_t index) {
+  std::array<std::byte, 4> out{};
+  store_be<std::uint32_t>(out.data(), static_cast<std::uint32_t>(index >> 16));
+  return out;
+}
 
 bool fit_together(std::span<const SrtpKeys> keys) {
   const auto like_first = [&](const SrtpKeys& one) {
     return one.profile == keys.front().profile && one.mki.size() == keys.front().mki.size() &&
            one.key_and_salt.size() == srtp_key_size(one.profile) + srtp_salt_size(one.profile);
   };
-  return !keys.empty() && std::ranges::all_of(keys, like_first) &&
-         (keys.size() == 1 || !keys.front().mki.empty()) && keys.front().mki.size() <= Srtp::kMaxMki &&
-         keys.size() <= SRTP_MAX_NUM_MASTER_KEYS;
+  return !keys.empty() && keys.size() <= Srtp::kMaxKeys && std::ranges::all_of(keys, like_first) &&
+         (keys.size() == 1 || !keys.front().mki.empty()) && keys.front().mki.size() <= Srtp::kMaxMki;
+}
+
+std::optional<Key> make_key(const SrtpKeys& master, SrtpCipher::Direction direction) {
+  const auto make = [&](SrtpProtocol protocol) {
+    const auto session = derive_session_keys(master, protocol);
+    return session ? SrtpCipher::create(master.profile, protocol, *session, direction) : std::nullopt;
+  };
+  auto rtp = make(SrtpProtocol::rtp), rtcp = make(SrtpProtocol::rtcp);
+  if (!rtp || !rtcp) return std::nullopt;
+  return Key{master.mki, *std::move(rtp), *std::move(rtcp)};
 }
 
 }  // namespace
 
+struct Srtp::Context {
+  std::vector<Key> keys;
+  std::unordered_map<std::uint32_t, Source> sources;
+  std::uint64_t uses = 0;
+  std::vector<std::byte> first_packet;  // as it came
+
+  [[nodiscard]] std::size_t mki_size() const { return keys.front().mki.size(); }
+
+  /// By the MKI, which ends `before` bytes before the packet's end.
+  Key* key_of(Bytes packet, std::size_t before) {
+    if (mki_size() == 0) return &keys.front();
+    if (packet.size() < mki_size() + before) return nullptr;
+    const Bytes mki = packet.subspan(packet.size() - mki_size() - before, mki_size());
+    const auto found =
+        std::ranges::find_if(keys, [&](const Key& one) { return std::ranges::equal(one.mki, mki); });
+    return found == keys.end() ? nullptr : &*found;
+  }
+
+  Source* find(std::uint32_t ssrc) {
+    const auto found = sources.find(ssrc);
+    return found == sources.end() ? nullptr : &found->second;
+  }
+
+  /// After authentication only.
+  Source& source(std::uint32_t ssrc) {
+    const auto found = sources.find(ssrc);
+    if (found == sources.end() && sources.size() >= kMaxSources)
+      sources.erase(
+          std::ranges::min_element(sources, {}, [](const auto& one) { return one.second.last_use; }));
+    Source& out = found == sources.end() ? sources[ssrc] : found->second;
+    out.last_use = ++uses;
+    return out;
+  }
+};
+
+Srtp::Srtp() noexcept = default;
+Srtp::Srtp(Srtp&&) noexcept = default;
+Srtp& Srtp::operator=(Srtp&&) noexcept = default;
+Srtp::~Srtp() = default;
+
 Result<Srtp> Srtp::create(std::span<const SrtpKeys> keys, Direction direction) {
   if (!fit_together(keys)) return fail(Errc::invalid_argument, "The SRTP keys have wrong lengths.");
-  if (!library_ready()) return fail(Errc::internal, "The SRTP library does not start.");
-  const Policy policy(keys, direction);
-  srtp_t context = nullptr;
-  if (srtp_create(&context, &policy.policy) != srtp_err_status_ok)
-    return fail(Errc::internal, "The SRTP library refuses the negotiated keys.");
   Srtp out;
-  out.context_ = context;
-  out.mki_ = !keys.front().mki.empty();
+  out.context_ = std::make_unique<Context>();
+  for (const SrtpKeys& master : keys) {
+    auto key = make_key(master, direction);
+    if (!key) return fail(Errc::internal, "OpenSSL refuses the negotiated SRTP keys.");
+    out.context_->keys.push_back(*std::move(key));
+  }
   return out;
 }
 
-Srtp::Srtp(Srtp&& other) noexcept : context_(std::exchange(other.context_, nullptr)), mki_(other.mki_) {}
-Srtp& Srtp::operator=(Srtp&& other) noexcept {
-  std::swap(context_, other.context_);
-  std::swap(mki_, other.mki_);
-  return *this;
-}
-Srtp::~Srtp() {
-  if (context_ != nullptr) srtp_dealloc(handle(context_));
+/// RFC 3711 section 3.1: header, text, MKI, tag. With AEAD (RFC 7714 section 8.2): header, text, tag, MKI.
+std::optional<Bytes> Srtp::unprotect_rtp(std::span<std::byte> packet, Failure& why) noexcept {
+  Context& own = *context_;
+  why = Failure::refused;
+  const auto header = rtp_header_size(packet);
+  const SrtpCipher& any = own.keys.front().rtp;
+  const std::size_t tag = any.tag_size(), end = tag + own.mki_size();
+  Key* const key = header ? own.key_of(packet, any.aead() ? 0 : tag) : nullptr;
+  if (key == nullptr || packet.size() < *header + end) return std::nullopt;
+  const std::size_t size = packet.size() - end;
+  const Bytes tag_bytes = Bytes(packet).subspan(any.aead() ? size : packet.size() - tag, tag);
+  const auto sequence = load_be<std::uint16_t>(packet.data() + 2);
+  const auto ssrc = load_be<std::uint32_t>(packet.data() + 8);
+
+  const Source* const known = own.find(ssrc);
+  const bool started = known != nullptr && known->rtp.started();
+  std::uint64_t index = started ? estimate_index(known->rtp.highest(), sequence) : sequence;
+  if (started && (known->rtp.too_old(index) || known->rtp.seen(index))) {
+    why = Failure::replayed;
+    return std::nullopt;
+  }
+  const auto open = [&] {
+    const auto rollover = rollover_counter(index);
+    return index <= kLastIndex && key->rtp.open({ssrc, index}, packet.first(size), *header,
+                                                any.aead() ? Bytes() : Bytes(rollover), tag_bytes);
+  };
+  // All packets of a sender that began just before 65535 may be lost up to its first rollover.
+  const bool may_have_rolled_over = !started && sequence < kHalf;
+  if (may_have_rolled_over) own.first_packet.assign(packet.begin(), packet.end());
+  bool authentic = open();
+  if (!authentic && may_have_rolled_over) {
+    std::ranges::copy(own.first_packet, packet.begin());
+    index += kRollover;
+    authentic = open();
+  }
+  if (!authentic) return std::nullopt;
+  own.source(ssrc).rtp.add(index);
+  why = Failure::none;
+  return Bytes(packet).first(size);
 }
 
-std::optional<Bytes> Srtp::unprotect_rtp(std::span<std::byte> packet, Failure& why) noexcept {
-  int size = static_cast<int>(packet.size());
-  const auto status = srtp_unprotect_mki(handle(context_), packet.data(), &size, mki_);
-  return shortened(packet, size, status, why);
-}
+/// RFC 3711 section 3.4: header, text, E and index, MKI, tag. With AEAD (RFC 7714 section 9.2): header, text,
+/// tag, E and index, MKI. What is not encrypted (E is 0) is refused: nobody negotiates that.
 std::optional<Bytes> Srtp::unprotect_rtcp(std::span<std::byte> packet, Failure& why) noexcept {
-  int size = static_cast<int>(packet.size());
-  const auto status = srtp_unprotect_rtcp_mki(handle(context_), packet.data(), &size, mki_);
-  return shortened(packet, size, status, why);
+  Context& own = *context_;
+  why = Failure::refused;
+  const SrtpCipher& any = own.keys.front().rtcp;
+  const std::size_t tag = any.tag_size(), end = tag + kIndexWord + own.mki_size();
+  Key* const key = own.key_of(packet, any.aead() ? 0 : tag);
+  if (key == nullptr || packet.size() < kRtcpClear + end) return std::nullopt;
+  const std::size_t size = packet.size() - end;
+  const Bytes tag_bytes = Bytes(packet).subspan(any.aead() ? size : packet.size() - tag, tag);
+  const Bytes word = Bytes(packet).subspan(any.aead() ? size + tag : size, kIndexWord);
+  const auto index = load_be<std::uint32_t>(word.data());
+  const auto ssrc = load_be<std::uint32_t>(packet.data() + 4);
+  if ((index & kEncrypted) == 0) return std::nullopt;
+  const std::uint32_t number = index & ~kEncrypted;
+  if (const Source* const known = own.find(ssrc);
+      known != nullptr && (known->rtcp.too_old(number) || known->rtcp.seen(number))) {
+    why = Failure::replayed;
+    return std::nullopt;
+  }
+  if (!key->rtcp.open({ssrc, number}, packet.first(size), kRtcpClear, word, tag_bytes)) return std::nullopt;
+  own.source(ssrc).rtcp.add(number);
+  why = Failure::none;
+  return Bytes(packet).first(size);
 }
+
 void Srtp::forget(std::uint32_t ssrc) noexcept {
-  if (context_ != nullptr) (void)srtp_remove_stream(handle(context_), ssrc);
+  if (context_) context_->sources.erase(ssrc);
 }
-std::optional<Bytes> Srtp::protect_rtp(std::span<std::byte> buffer, std::size_t packet_size) noexcept {
-  if (packet_size + kOverhead > buffer.size()) return std::nullopt;
-  int size = static_cast<int>(packet_size);
-  const auto status = srtp_protect_mki(handle(context_), buffer.data(), &size, mki_, 0);
-  Failure why{};
-  return shortened(buffer, size, status, why);
+
+std::optional<Bytes> Srtp::protect_rtp(std::span<std::byte> buffer, std::size_t size) noexcept {
+  if (size + kOverhead > buffer.size()) return std::nullopt;
+  Context& own = *context_;
+  Key& key = own.keys.front();
+  const std::span<std::byte> packet = buffer.first(size);
+  const auto header = rtp_header_size(packet);
+  if (!header) return std::nullopt;
+  const auto sequence = load_be<std::uint16_t>(packet.data() + 2);
+  const auto ssrc = load_be<std::uint32_t>(packet.data() + 8);
+  Source& source = own.source(ssrc);
+  const std::uint64_t index =
+      source.rtp.started() ? estimate_index(source.rtp.highest(), sequence) : sequence;
+  if (source.rtp.too_old(index) || index > kLastIndex) return std::nullopt;
+  source.rtp.add(index);
+
+  const bool aead = key.rtp.aead();
+  const std::size_t tag = key.rtp.tag_size(), mki = key.mki.size();
+  const auto rollover = rollover_counter(index);
+  if (!key.rtp.seal({ssrc, index}, packet, *header, aead ? Bytes() : Bytes(rollover),
+                    buffer.subspan(size + (aead ? 0 : mki), tag)))
+    return std::nullopt;
+  std::ranges::copy(key.mki, buffer.begin() + static_cast<std::ptrdiff_t>(size + (aead ? tag : 0)));
+  return Bytes(buffer).first(size + tag + mki);
 }
-std::optional<Bytes> Srtp::protect_rtcp(std::span<std::byte> buffer, std::size_t packet_size) noexcept {
-  if (packet_size + kOverhead > buffer.size()) return std::nullopt;
-  int size = static_cast<int>(packet_size);
-  const auto status = srtp_protect_rtcp_mki(handle(context_), buffer.data(), &size, mki_, 0);
-  Failure why{};
-  return shortened(buffer, size, status, why);
+
+std::optional<Bytes> Srtp::protect_rtcp(std::span<std::byte> buffer, std::size_t size) noexcept {
+  if (size < kRtcpClear || size + kOverhead > buffer.size()) return std::nullopt;
+  Context& own = *context_;
+  Key& key = own.keys.front();
+  const auto ssrc = load_be<std::uint32_t>(buffer.data() + 4);
+  Source& source = own.source(ssrc);
+  const std::uint64_t number = source.rtcp.highest() + 1;
+  if (number > kLastRtcpIndex) return std::nullopt;
+  source.rtcp.add(number);
+
+  const bool aead = key.rtcp.aead();
+  const std::size_t tag = key.rtcp.tag_size(), mki = key.mki.size();
+  const std::size_t word_at = size + (aead ? tag : 0), mki_at = word_at + kIndexWord;
+  const std::span<std::byte> word = buffer.subspan(word_at, kIndexWord);
+  store_be<std::uint32_t>(word.data(), static_cast<std::uint32_t>(number) | kEncrypted);
+  if (!key.rtcp.seal({ssrc, number}, buffer.first(size), kRtcpClear, word,
+                     buffer.subspan(aead ? size : mki_at + mki, tag)))
+    return std::nullopt;
+  std::ranges::copy(key.mki, buffer.begin() + static_cast<std::ptrdiff_t>(mki_at));
+  return Bytes(buffer).first(size + tag + kIndexWord + mki);
 }
 
 }  // namespace rtpx

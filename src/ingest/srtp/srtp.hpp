@@ -1,47 +1,32 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
-#include <vector>
 
 #include "base/bytes.hpp"
+#include "ingest/srtp/srtp_cipher.hpp"
+#include "ingest/srtp/srtp_keys.hpp"
 #include "rtpx/result.hpp"
 
 namespace rtpx {
 
-enum class SrtpProfile : std::uint8_t { aead_aes_128_gcm, aes128_cm_sha1_80, aes128_cm_sha1_32 };
-
-/// Master key and salt of one direction. Secret: never logged or put into messages.
-struct SrtpKeys {
-  SrtpProfile profile = SrtpProfile::aead_aes_128_gcm;
-  std::vector<std::byte> key_and_salt;
-  std::vector<std::byte> mki;  ///< master key identifier at the end of each packet (RFC 3711 section 3.1)
-};
-
-/// Bytes of master key and of master salt (RFC 3711 section 8.2, RFC 7714 section 12).
-[[nodiscard]] constexpr std::size_t srtp_key_size(SrtpProfile) noexcept {
-  return 16;
-}
-[[nodiscard]] constexpr std::size_t srtp_salt_size(SrtpProfile profile) noexcept {
-  return profile == SrtpProfile::aead_aes_128_gcm ? 12 : 14;
-}
-
-/// One direction of SRTP and SRTCP for all SSRCs, over libsrtp2. The replay window is 8192 packets, so that
-/// late retransmissions pass. One thread at a time.
+/// One direction of SRTP and SRTCP (RFC 3711, RFC 6188, RFC 7714) for all SSRCs. The replay window is 8192
+/// packets, so that late retransmissions pass. Nothing is learned from a packet that is not authentic.
+/// Memory: a kilobyte for each of at most kMaxSources SSRCs; beyond them the one idle longest is forgotten.
+/// One thread at a time.
 class Srtp {
  public:
-  enum class Direction : std::uint8_t { receive, send };
+  using Direction = SrtpCipher::Direction;
   /// Several keys are told apart by their MKIs, which have one length; sending uses the first. Errors:
   /// invalid_argument (a key of a wrong length, or keys that do not fit together), internal.
   [[nodiscard]] static Result<Srtp> create(std::span<const SrtpKeys> keys, Direction direction);
   [[nodiscard]] static Result<Srtp> create(const SrtpKeys& keys, Direction direction) {
     return create(std::span(&keys, 1), direction);
   }
-  Srtp() = default;
+  Srtp() noexcept;
   Srtp(Srtp&&) noexcept;
   Srtp& operator=(Srtp&&) noexcept;
   ~Srtp();
@@ -56,16 +41,17 @@ class Srtp {
   /// no longer told from new ones.
   void forget(std::uint32_t ssrc) noexcept;
 
-  static constexpr std::size_t kMaxMki = 128;
+  static constexpr std::size_t kMaxMki = 128, kMaxKeys = 16, kMaxSources = 1024;
   /// Most bytes that protecting adds: index, tag and MKI.
   static constexpr std::size_t kOverhead = 32 + kMaxMki;
-  /// Encrypts in place; `buffer` holds `size` bytes and has room for kOverhead more.
+  /// Encrypts in place; `buffer` holds `size` bytes and has room for kOverhead more. A packet may be sent
+  /// again. nullopt: no RTP or RTCP, or an SSRC has used up its key (2^48 packets of RTP, 2^31 of RTCP).
   [[nodiscard]] std::optional<Bytes> protect_rtp(std::span<std::byte> buffer, std::size_t size) noexcept;
   [[nodiscard]] std::optional<Bytes> protect_rtcp(std::span<std::byte> buffer, std::size_t size) noexcept;
 
  private:
-  void* context_ = nullptr;  // srtp_t
-  bool mki_ = false;
+  struct Context;
+  std::unique_ptr<Context> context_;
 };
 
 }  // namespace rtpx

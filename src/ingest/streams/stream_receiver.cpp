@@ -16,6 +16,7 @@ constexpr auto kRidPatience = 1s;
 constexpr auto kReportInterval = 1s;
 constexpr auto kTransportCcInterval = 100ms, kTransportCcEarly = 50ms;
 constexpr auto kEarly = 5s;
+constexpr auto kLayerWatch = 50ms;
 constexpr std::uint8_t kSilent = 127;
 
 /// The mime type of a payload type; for RED, which wraps another codec, that of the preferred media codec.
@@ -91,8 +92,9 @@ bool StreamReceiver::on_rtp(Bytes bytes, Time arrival) {
     return false;
   }
   if (!first_) first_ = arrival;
-  rate_.add(bytes.size(), arrival);
-  const bool new_here = demux_.find(packet->ssrc) == nullptr;
+  if (remb_only_) rate_.add(bytes.size(), arrival);
+  const bool some_wait = !waiting_.empty() || !waiting_rtcp_.empty();
+  const bool new_here = some_wait && demux_.find(packet->ssrc) == nullptr;
   Demux::Learned learned = learn(*packet, arrival);
   if (const auto track = demux_.track_of(packet->ssrc)) on_congestion_control(*packet, *track, arrival);
   if (learned == Demux::Learned::rid_later) {
@@ -240,6 +242,15 @@ void StreamReceiver::send_feedback(Time now, const Send& send) {
   }
   if (now >= next_congestion_feedback_) send_congestion_feedback(now, send);
   if (now >= next_report_) send_reports(now, send);
+}
+
+StreamReceiver::Time StreamReceiver::next_feedback(Time now) const noexcept {
+  if (feedback_.wants_requests()) return now;
+  Time next = next_report_;
+  if (transport_cc_.pending() || ccfb_.pending()) next = std::min(next, next_congestion_feedback_);
+  if (!waiting_.empty()) next = std::min(next, waiting_.front().arrival + kRidPatience);
+  if (feedback_.watches_layers()) next = std::min<Time>(next, now + kLayerWatch);
+  return next;
 }
 
 void StreamReceiver::send_congestion_feedback(Time now, const Send& send) {

@@ -56,11 +56,18 @@ class StreamReceiver {
   /// Sends what is due: NACKs, keyframe requests, transport feedback, reports. Call every 10 to 20 ms.
   /// An empty `send`: there is no way back; nothing is asked for.
   void send_feedback(Time now, const Send& send);
+  /// When send_feedback() next has something to do, as far as is known now: another packet may bring it
+  /// nearer.
+  [[nodiscard]] Time next_feedback(Time now) const noexcept;
+  /// With the next feedback a keyframe of each stream of video is asked for.
+  void request_keyframes() { feedback_.request_keyframes(); }
   /// BYE and the report before it (RFC 3550 section 6.6).
   [[nodiscard]] rtcp::Buffer bye() const;
 
   /// When all streams had said BYE, and none has gone on since.
   [[nodiscard]] std::optional<Time> bye_at() const noexcept { return bye_at_; }
+  /// StreamFeedback's.
+  void want_keyframes(Time now, std::chrono::nanoseconds apart) { feedback_.want_keyframes(now, apart); }
   [[nodiscard]] bool any_stream() const noexcept { return !feedback_.streams().empty(); }
   [[nodiscard]] std::optional<std::chrono::nanoseconds> round_trip() const noexcept {
     return feedback_.round_trip().smoothed();
@@ -108,7 +115,7 @@ class StreamReceiver {
   CongestionFeedback ccfb_;
   bool reduced_congestion_feedback_ = false;  // as the m-line of the last packet has it
   LossBasedEstimate remb_;
-  RateMeter rate_;
+  RateMeter rate_;  // for remb_
   bool remb_only_ = false;
   std::optional<Time> first_, bye_at_;
   Time next_congestion_feedback_{}, next_report_{};

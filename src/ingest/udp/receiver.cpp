@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <atomic>
 #include <array>
 #include <map>
 #include <mutex>
@@ -122,6 +123,7 @@ class UdpReceiver::Impl {
 
   std::vector<MediaStreamTrack> tracks_;
   std::vector<Port> ports_;
+  std::atomic<bool> keyframes_wanted_ = false;
 
  private:
   Result<Group*> group_for(const UdpSection& section, Port& port);
@@ -382,6 +384,8 @@ UdpEnd UdpReceiver::Impl::run(PacketSink& sink, const std::stop_token& stop) {
       if (group->reply_by != nullptr) back = [&](const rtcp::Buffer& compound) { send(*group, compound); };
       group->streams->send_feedback(now, back);
     }
+    if (keyframes_wanted_.exchange(false))
+      for (const auto& group : groups_) group->streams->request_keyframes();
     if (now >= next_publish_) {
       publish(now);
       next_publish_ = now + kPublish;
@@ -422,6 +426,10 @@ std::vector<UdpReceiver::Port> UdpReceiver::ports() const {
 UdpEnd UdpReceiver::run(PacketSink& sink, std::stop_token stop) {
   return impl_->run(sink, stop);
 }
+void UdpReceiver::request_keyframes() noexcept {
+  impl_->keyframes_wanted_.store(true);
+}
+
 UdpReceiver::Stats UdpReceiver::stats() const {
   return impl_->stats();
 }

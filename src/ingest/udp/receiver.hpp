@@ -73,6 +73,9 @@ class UdpReceiver {
   /// Receives into `sink` on the calling thread until one of UdpEnd, and lets go of the ports. Call once.
   [[nodiscard]] UdpEnd run(PacketSink& sink, std::stop_token stop);
 
+  /// With the next feedback a keyframe of each picture is asked for. Any thread, also during run().
+  void request_keyframes() noexcept;
+
   struct Stats {
     std::uint64_t packets = 0, bytes = 0, rtcp_packets = 0;
     DropCounts dropped;  ///< what came and was not recorded

@@ -13,7 +13,10 @@ namespace {
 std::optional<SrtpProfile> profile_named(std::string_view suite) {
   if (suite == "AES_CM_128_HMAC_SHA1_80") return SrtpProfile::aes128_cm_sha1_80;
   if (suite == "AES_CM_128_HMAC_SHA1_32") return SrtpProfile::aes128_cm_sha1_32;
+  if (suite == "AES_256_CM_HMAC_SHA1_80") return SrtpProfile::aes256_cm_sha1_80;  // RFC 6188 section 5
+  if (suite == "AES_256_CM_HMAC_SHA1_32") return SrtpProfile::aes256_cm_sha1_32;
   if (suite == "AEAD_AES_128_GCM") return SrtpProfile::aead_aes_128_gcm;
+  if (suite == "AEAD_AES_256_GCM") return SrtpProfile::aead_aes_256_gcm;
   return std::nullopt;
 }
 
@@ -70,9 +73,11 @@ Result<std::vector<SrtpKeys>> sdes_keys(const sdp::Crypto& crypto) {
   constexpr std::string_view kInline = "inline:";
   const auto profile = profile_named(crypto.suite);
   if (!profile)
-    return fail(Errc::unsupported, "The SRTP suite " + crypto.suite +
-                                       " is not known; AES_CM_128_HMAC_SHA1_80, AES_CM_128_HMAC_SHA1_32 and "
-                                       "AEAD_AES_128_GCM are.");
+    return fail(Errc::unsupported,
+                "The SRTP suite " + crypto.suite +
+                    " is not known; AES_CM_128_HMAC_SHA1_80, AES_CM_128_HMAC_SHA1_32, "
+                    "AES_256_CM_HMAC_SHA1_80, AES_256_CM_HMAC_SHA1_32, AEAD_AES_128_GCM and "
+                    "AEAD_AES_256_GCM are.");
   std::vector<SrtpKeys> out;
   for (std::string_view rest = crypto.key_params; !rest.empty();) {
     const std::size_t end = std::min(rest.find(';'), rest.size());

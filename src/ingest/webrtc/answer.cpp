@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ingest/sdp/sdp_lines.hpp"
 #include "ingest/webrtc/negotiation.hpp"
 #include "rtp/codec_roles.hpp"
 
@@ -7,19 +8,6 @@ namespace rtpx {
 namespace {
 
 constexpr std::uint64_t kStartKbps = 2500;  // libwebrtc starts at 300 kbit/s and 320x180 without it
-
-class Lines {
- public:
-  template <typename... Parts>
-  void add(const Parts&... parts) {
-    ((text_ += parts), ...);
-    text_ += "\r\n";
-  }
-  [[nodiscard]] std::string take() { return std::move(text_); }
-
- private:
-  std::string text_;
-};
 
 std::string number(std::uint64_t value) {
   return std::to_string(value);
@@ -40,13 +28,13 @@ std::string bundle_mids(const Negotiation& negotiation) {
   return out;
 }
 
-void add_ice(Lines& out, const LocalTransport& local) {
+void add_ice(sdp::Lines& out, const LocalTransport& local) {
   out.add("a=ice-ufrag:", local.ufrag);
   out.add("a=ice-pwd:", local.pwd);
 }
 
 /// Host candidates, RFC 8839 section 5.1; priorities by RFC 8445 section 5.1.2.1.
-void add_candidates(Lines& out, const LocalTransport& local) {
+void add_candidates(sdp::Lines& out, const LocalTransport& local) {
   std::uint32_t preference = 65535;
   std::size_t foundation = 1;
   for (const SocketAddress& one : local.candidates) {
@@ -57,7 +45,7 @@ void add_candidates(Lines& out, const LocalTransport& local) {
   out.add("a=end-of-candidates");
 }
 
-void add_fmtp(Lines& out, const Codec& codec, MediaKind kind, bool starts_high, const LocalTransport& local) {
+void add_fmtp(sdp::Lines& out, const Codec& codec, MediaKind kind, bool starts_high, const LocalTransport& local) {
   std::string line = codec.sdp_fmtp_line.value_or("");
   if (kind == MediaKind::video && starts_high) {
     const std::uint64_t limit = local.max_bits_per_second / 1000;
@@ -74,7 +62,7 @@ bool is_repair(const Codec& codec) {
          role == PayloadRole::flexfec;
 }
 
-void add_codecs(Lines& out, const NegotiatedTrack& track, const sdp::Media& media,
+void add_codecs(sdp::Lines& out, const NegotiatedTrack& track, const sdp::Media& media,
                 const LocalTransport& local) {
   for (const std::uint8_t type : media.payload_types) {  // the offer's order
     const auto codec = std::ranges::find(track.track.codecs, type, &Codec::payload_type);
@@ -88,7 +76,7 @@ void add_codecs(Lines& out, const NegotiatedTrack& track, const sdp::Media& medi
   }
 }
 
-void add_simulcast(Lines& out, const NegotiatedTrack& track, const sdp::Media& media) {
+void add_simulcast(sdp::Lines& out, const NegotiatedTrack& track, const sdp::Media& media) {
   std::string list;
   for (const std::string& rid : track.track.rids) {
     const auto offered = std::ranges::find(media.rids, rid, &sdp::Rid::id);
@@ -117,7 +105,7 @@ std::string offered_formats(const sdp::Media& media) {
   return out;
 }
 
-void add_section(Lines& out, const Negotiation& negotiation, const AnswerSection& section,
+void add_section(sdp::Lines& out, const Negotiation& negotiation, const AnswerSection& section,
                  const LocalTransport& local) {
   const sdp::Media& media = negotiation.offer.media[section.offered];
   if (!section.track) {
@@ -153,7 +141,7 @@ void add_section(Lines& out, const Negotiation& negotiation, const AnswerSection
 }  // namespace
 
 std::string write_answer(const Negotiation& negotiation, const LocalTransport& local) {
-  Lines out;
+  sdp::Lines out;
   out.add("v=0");
   out.add("o=- ", number(local.session_number), " 1 ",
           local.candidates.empty() ? "IN IP4 127.0.0.1" : family_and_ip(local.candidates.front()));
@@ -172,7 +160,7 @@ std::string write_answer(const Negotiation& negotiation, const LocalTransport& l
 }
 
 std::string write_fragment(const Negotiation& negotiation, const LocalTransport& local) {
-  Lines out;
+  sdp::Lines out;
   out.add("a=ice-lite");
   if (const std::string mids = bundle_mids(negotiation); !mids.empty()) out.add("a=group:BUNDLE", mids);
   for (const AnswerSection& section : negotiation.sections) {

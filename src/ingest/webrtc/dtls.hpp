@@ -67,8 +67,13 @@ class Dtls {
   /// bytes go out as have come in: an address that is not the peer's own is no target worth having. A server
   /// asks for a cookie (RFC 6347 section 4.2.1) where a ClientHello is too small for the answer to fit.
   void limit_until_answered();
-  /// This many bytes have come from the peer by another way (STUN).
-  void allow_for(std::size_t bytes) noexcept { received_ += bytes; }
+  /// By another way (STUN) these bytes have come from where send() goes, and were sent there.
+  void count_others(std::size_t received, std::size_t sent) noexcept {
+    received_ += received;
+    sent_ += sent;
+  }
+  /// The peer has shown by another way that it receives what is sent (a STUN response).
+  void lift_limit() noexcept { limited_ = false; }
 
   void start();                  ///< a client says hello
   void receive(Bytes datagram);  ///< one datagram; what is not valid changes nothing once connected

@@ -1,46 +1,25 @@
 #include "ingest/webrtc/endpoint.hpp"
 
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <atomic>
-#include <cstring>
-#include <map>
 #include <mutex>
+#include <random>
 #include <thread>
-#include <unordered_map>
 
+#include "base/random_text.hpp"
 #include "base/task_thread.hpp"
 #include "base/thread.hpp"
-#include "ingest/net/arrival_clock.hpp"
 #include "ingest/net/udp_socket.hpp"
 #include "ingest/webrtc/ice_lite.hpp"
+#include "ingest/webrtc/media_shard.hpp"
 #include "ingest/webrtc/session.hpp"
 
 namespace rtpx {
 namespace {
 
-using namespace std::chrono_literals;
 using Time = ReceiveClock::time_point;
 
-constexpr auto kTimerTick = 10ms;
-constexpr std::size_t kMaxCandidates = 16;
-constexpr int kBatchesPerWake = 8;
-/// Arrival times come from the kernel, so reading a little later costs nothing and saves a wake-up per
-/// packet. Where packets are rare there is nothing to save.
-constexpr auto kPauseWhenBusy = 1ms, kRare = 4ms;
-/// An address from which authentic media came this recently belongs to its session, whatever STUN says.
-constexpr auto kInUse = 10s;
-constexpr std::size_t kBehind = UdpSocket::kBatch;  // datagrams in one wake-up: the buffer may be short
-
-/// What the media thread does not read in time, the kernel drops. Without the privilege it stays as it is.
-void raise_priority() {
-  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), -10);
-}
+constexpr std::size_t kMaxCandidates = 16, kMaxMediaThreads = 64;
 
 Result<std::vector<SocketAddress>> parse_addresses(const std::vector<std::string>& texts,
                                                    std::uint16_t port) {
@@ -53,15 +32,16 @@ Result<std::vector<SocketAddress>> parse_addresses(const std::vector<std::string
   return out;
 }
 
-/// All of them on one port. Without addresses given: IPv4, and IPv6 where the machine has it.
-Result<std::vector<UdpSocket>> bind_sockets(const WebRtcEndpoint::Options& options) {
+/// All of them on one port; 0: any free one. Without addresses given: IPv4, and IPv6 where the machine has
+/// it.
+Result<std::vector<UdpSocket>> bind_sockets(const WebRtcEndpoint::Options& options, std::uint16_t wanted) {
   const bool everywhere = options.listen.empty();
-  const auto addresses = parse_addresses(
-      everywhere ? std::vector<std::string>{"0.0.0.0", "::"} : options.listen, options.udp_port);
+  const auto addresses =
+      parse_addresses(everywhere ? std::vector<std::string>{"0.0.0.0", "::"} : options.listen, wanted);
   if (!addresses) return std::unexpected(addresses.error());
   std::vector<UdpSocket> out;
   for (const SocketAddress& address : *addresses) {
-    const std::uint16_t port = out.empty() ? options.udp_port : out.front().local().port();
+    const std::uint16_t port = out.empty() ? wanted : out.front().local().port();
     auto socket = UdpSocket::bind(address.with_port(port), options.receive_buffer);
     if (!socket) {
       if (everywhere && !out.empty()) break;
@@ -72,283 +52,127 @@ Result<std::vector<UdpSocket>> bind_sockets(const WebRtcEndpoint::Options& optio
   return out;
 }
 
+/// Each media thread's: the n-th has the n-th port from the first on.
+Result<std::vector<std::vector<UdpSocket>>> bind_shards(const WebRtcEndpoint::Options& options) {
+  if (options.media_threads == 0 || options.media_threads > kMaxMediaThreads)
+    return fail(Errc::invalid_argument,
+                "There may be 1 to " + std::to_string(kMaxMediaThreads) + " media threads.");
+  if (options.udp_port + options.media_threads - 1 > 0xFFFF)
+    return fail(Errc::invalid_argument, "Each media thread needs a UDP port of its own, from " +
+                                            std::to_string(options.udp_port) + " on.");
+  std::vector<std::vector<UdpSocket>> out;
+  for (std::size_t i = 0; i < options.media_threads; ++i) {
+    const bool any = options.udp_port == 0;
+    auto sockets = bind_sockets(options, any ? 0 : static_cast<std::uint16_t>(options.udp_port + i));
+    if (!sockets) return std::unexpected(sockets.error());
+    out.push_back(*std::move(sockets));
+  }
+  return out;
+}
+
 }  // namespace
 
 class WebRtcEndpoint::Impl {
  public:
-  Impl(Options options, std::shared_ptr<DtlsContext> dtls, std::vector<UdpSocket> sockets,
-       std::vector<SocketAddress> advertise)
-      : options_(std::move(options)),
-        dtls_(std::move(dtls)),
-        sockets_(std::move(sockets)),
-        advertise_(std::move(advertise)),
-        clocks_(sockets_.size()),
-        epoll_(epoll_create1(EPOLL_CLOEXEC)),
-        wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+  Impl(Options options, std::shared_ptr<DtlsContext> dtls, std::vector<std::vector<UdpSocket>> sockets);
   ~Impl();
 
   Result<void> run();
   Result<AcceptedSession> accept(std::string_view offer, SessionHandlers handlers);
   Result<PatchedSession> patch(std::string_view id, std::string_view fragment,
                                std::optional<std::string_view> ice_tag);
-  Result<void> close(std::string_view id, SessionEnd reason);
-  [[nodiscard]] std::optional<SessionStats> session_stats(std::string_view id) const;
+  /// Asks each shard for the session until one has it.
+  template <typename Ask>
+  auto find(Ask ask) const {
+    auto answer = ask(*shards_.front());
+    for (std::size_t i = 1; i < shards_.size() && !answer; ++i) answer = ask(*shards_[i]);
+    return answer;
+  }
   [[nodiscard]] std::vector<SessionStats> all_session_stats() const;
   [[nodiscard]] EndpointStats stats() const;
-  [[nodiscard]] std::uint16_t port() const noexcept { return sockets_.front().local().port(); }
+  [[nodiscard]] std::uint16_t port() const noexcept { return shards_.front()->port(); }
 
  private:
-  /// A session and the way to its publisher.
-  struct Peer {
-    Peer(IceCredentials credentials, Time now) : ice(std::move(credentials)), accepted(now) {}
-    IceLite ice;
-    std::unique_ptr<Session> session;
-    SessionHandlers handlers;
-    LocalTransport local;
-    UdpSocket* socket = nullptr;  // null until the first valid check
-    SocketAddress remote, from;
-    Time accepted;
-    bool announced = false;  // handlers.connected was posted
+  /// A place for a session that is being made.
+  struct Place {
+    explicit Place(Impl* owner) : of(owner) {}
+    Place(Place&& other) noexcept : of(std::exchange(other.of, nullptr)) {}
+    Place& operator=(Place&&) = delete;
+    ~Place();
+    Impl* of;
   };
-  /// An address that a STUN check has proven for a session.
-  struct Path {
-    Peer* peer = nullptr;
-    Time media{};            // the last authentic packet from there
-    bool nominated = false;  // by USE-CANDIDATE
-  };
-
-  void media_loop();
-  void receive(std::size_t socket);
-  void on_datagram(const Datagram& datagram, UdpSocket& socket, Time arrival);
-  void on_stun(const Datagram& datagram, UdpSocket& socket, Time arrival);
-  [[nodiscard]] bool take_check(const Datagram& datagram, UdpSocket& socket, Time arrival);
-  static void move(Peer& peer, const Datagram& datagram, UdpSocket& socket);
-  void tick(Time now);
-  void forget(const SocketAddress& address, const Peer& peer);
-  void announce(Peer& peer);
-  void remove(std::map<std::string, std::unique_ptr<Peer>, std::less<>>::iterator at, Time now);
-  [[nodiscard]] SessionStats stats_of(const Peer& peer, Time now) const;
-  [[nodiscard]] std::vector<SocketAddress> candidates() const;
+  [[nodiscard]] Result<Place> reserve();
   [[nodiscard]] bool make_place(Time now);
-  [[nodiscard]] Result<void> reserve();
-  static void count(EndpointStats& into, const SessionStats& of);
+  [[nodiscard]] std::size_t sessions() const;
+  [[nodiscard]] std::size_t unconnected() const;
+  [[nodiscard]] std::vector<SocketAddress> candidates(std::size_t shard) const;
 
   const Options options_;
   const std::shared_ptr<DtlsContext> dtls_;
-  std::vector<UdpSocket> sockets_;
-  const std::vector<SocketAddress> advertise_;
-  std::vector<ArrivalClock> clocks_;
-  const int epoll_, wake_;
-  std::atomic<bool> stop_ = false;
-
-  mutable std::mutex mutex_;  // all below; the media thread takes it once for each wake-up
-  std::map<std::string, std::unique_ptr<Peer>, std::less<>> peers_;
-  std::unordered_map<std::string, Peer*> by_ufrag_;
-  std::unordered_map<SocketAddress, Path, SocketAddressHash> paths_;
-  std::size_t opening_ = 0;  // accept() calls that wait for SessionHandlers::open
-  EndpointStats totals_;
-  Time last_tick_{};
-  std::uint64_t next_session_number_ = 1;
-
-  TaskThread handlers_;  // runs what the session's owner wants to hear
-  std::thread handlers_thread_, media_thread_;
+  std::atomic<std::uint64_t> next_session_number_ = 1;
+  std::mutex admission_;
+  std::size_t opening_ = 0;  // places taken by sessions that no shard has yet
+  TaskThread handlers_;      // runs what the sessions' owners want to hear
+  std::thread handlers_thread_;
+  std::vector<std::unique_ptr<MediaShard>> shards_;
 };
 
+WebRtcEndpoint::Impl::Impl(Options options, std::shared_ptr<DtlsContext> dtls,
+                           std::vector<std::vector<UdpSocket>> sockets)
+    : options_(std::move(options)), dtls_(std::move(dtls)) {
+  for (auto& some : sockets)
+    shards_.push_back(std::make_unique<MediaShard>(options_, std::move(some), handlers_));
+}
+
 Result<void> WebRtcEndpoint::Impl::run() {
-  const auto watch = [&](int fd, std::uint64_t data) {
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.u64 = data;
-    return epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0;
-  };
-  bool watched = epoll_ >= 0 && wake_ >= 0 && watch(wake_, sockets_.size());
-  for (std::size_t i = 0; i < sockets_.size(); ++i) watched = watched && watch(sockets_[i].fd(), i);
-  if (!watched)
-    return fail(Errc::io, std::string("Cannot wait for datagrams: ") + std::strerror(errno) + ".");
   handlers_thread_ = start_thread("rtpx-handlers", [this] { handlers_.run(); });
-  media_thread_ = start_thread("rtpx-media", [this] { media_loop(); });
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    const std::string name = "rtpx-media";
+    if (auto running = shards_[i]->run(i == 0 ? name : name + std::to_string(i + 1)); !running)
+      return running;
+  }
   return {};
 }
 
+/// The shards stay while handlers run, which may ask for anything.
 WebRtcEndpoint::Impl::~Impl() {
-  stop_ = true;
-  const std::uint64_t one = 1;
-  if (wake_ >= 0) (void)!::write(wake_, &one, sizeof one);
-  if (media_thread_.joinable()) media_thread_.join();
-  {
-    const std::lock_guard lock(mutex_);
-    const Time now = ReceiveClock::now();
-    for (auto& [id, peer] : peers_) peer->session->close(SessionEnd::shutdown);
-    while (!peers_.empty()) remove(peers_.begin(), now);
-  }
+  for (const auto& shard : shards_) shard->stop();
   handlers_.stop();
   if (handlers_thread_.joinable()) handlers_thread_.join();
-  if (epoll_ >= 0) ::close(epoll_);
-  if (wake_ >= 0) ::close(wake_);
 }
 
-void WebRtcEndpoint::Impl::media_loop() {
-  raise_priority();
-  std::array<epoll_event, 8> events{};
-  Time last_read{};
-  while (!stop_) {
-    const int ready = epoll_wait(epoll_, events.data(), events.size(), static_cast<int>(kTimerTick.count()));
-    bool busy = false;
-    {
-      const std::lock_guard lock(mutex_);
-      const std::uint64_t before = totals_.datagrams;
-      for (int i = 0; i < ready; ++i)
-        if (const std::uint64_t which = events[static_cast<std::size_t>(i)].data.u64; which < sockets_.size())
-          receive(which);
-      const Time now = ReceiveClock::now();
-      if (const std::uint64_t read = totals_.datagrams - before; read > 0) {
-        busy = read < kBehind && now - last_read < kRare;
-        last_read = now;
-      }
-      if (now - last_tick_ >= kTimerTick) tick(now);
-    }
-    if (busy) std::this_thread::sleep_for(kPauseWhenBusy);
+WebRtcEndpoint::Impl::Place::~Place() {
+  if (of == nullptr) return;
+  const std::lock_guard lock(of->admission_);
+  --of->opening_;
+}
+
+std::size_t WebRtcEndpoint::Impl::sessions() const {
+  std::size_t out = 0;
+  for (const auto& shard : shards_) out += shard->sessions();
+  return out;
+}
+
+std::size_t WebRtcEndpoint::Impl::unconnected() const {
+  std::size_t out = 0;
+  for (const auto& shard : shards_)
+    out += shard->sessions() - std::min(shard->sessions(), shard->connected_sessions());
+  return out;
+}
+
+/// The addresses of one shard's port. An advertised port is the first shard's; the others' follow it.
+std::vector<SocketAddress> WebRtcEndpoint::Impl::candidates(std::size_t which) const {
+  const MediaShard& shard = *shards_[which];
+  std::vector<SocketAddress> out;
+  for (const std::string& text : options_.advertise) {
+    const auto bare = SocketAddress::parse_with_port(text, 0);
+    if (!bare) continue;
+    out.push_back(
+        bare->with_port(bare->port() == 0 ? shard.port() : static_cast<std::uint16_t>(bare->port() + which)));
   }
-}
-
-void WebRtcEndpoint::Impl::receive(std::size_t which) {
-  UdpSocket& socket = sockets_[which];
-  for (int i = 0; i < kBatchesPerWake; ++i) {
-    const auto batch = socket.receive();
-    clocks_[which].sample(wall_clock_now(), ReceiveClock::now());
-    for (const Datagram& datagram : batch)
-      on_datagram(datagram, socket, clocks_[which].arrival(datagram.kernel_time));
-    if (batch.size() < UdpSocket::kBatch) return;
-  }
-}
-
-/// RFC 7983: the first byte tells STUN, DTLS and SRTP apart.
-void WebRtcEndpoint::Impl::on_datagram(const Datagram& datagram, UdpSocket& socket, Time arrival) {
-  ++totals_.datagrams;
-  totals_.bytes += datagram.bytes.size();
-  const std::uint8_t first = datagram.bytes.empty() ? 255 : u8(datagram.bytes[0]);
-  if (first < 4) {
-    on_stun(datagram, socket, arrival);
-    return;
-  }
-  const bool dtls = first >= 20 && first < 64, srtp = first >= 128 && first < 192;
-  if (!dtls && !srtp) {
-    totals_.dropped.add(Drop::unknown_protocol);
-    return;
-  }
-  const auto found = paths_.find(datagram.from);
-  if (found == paths_.end()) {
-    totals_.dropped.add(Drop::unknown_source);
-    return;
-  }
-  Path& path = found->second;
-  Peer& peer = *path.peer;
-  if (srtp) {
-    if (!peer.session->on_srtp(datagram.bytes, arrival)) return;
-    path.media = arrival;
-    if (path.nominated && peer.remote != datagram.from) move(peer, datagram, socket);
-  } else {
-    ++totals_.dtls;
-    // A handshake is answered where it comes from. Later the way of media counts, which nobody else can
-    // forge.
-    if (!peer.session->connected()) move(peer, datagram, socket);
-    peer.session->on_dtls(datagram.bytes, arrival);
-    announce(peer);
-  }
-}
-
-void WebRtcEndpoint::Impl::move(Peer& peer, const Datagram& datagram, UdpSocket& socket) {
-  if (peer.socket != nullptr && peer.remote == datagram.from) return;
-  if (peer.socket != nullptr) peer.session->on_moved();
-  peer.socket = &socket;
-  peer.remote = datagram.from;
-  peer.from = datagram.to;
-}
-
-void WebRtcEndpoint::Impl::on_stun(const Datagram& datagram, UdpSocket& socket, Time arrival) {
-  if (take_check(datagram, socket, arrival))
-    ++totals_.stun;
-  else
-    totals_.dropped.add(Drop::stun_refused);
-}
-
-/// A check proves an address, but it may be a copy sent by somebody who has seen it: it neither takes an
-/// address from a session that sends media from there, nor moves a session that is connected. The media that
-/// follows does.
-bool WebRtcEndpoint::Impl::take_check(const Datagram& datagram, UdpSocket& socket, Time arrival) {
-  const auto request = stun::parse(datagram.bytes);
-  if (!request || request->type != stun::Type::binding_request || !request->fingerprint) return false;
-  const auto found = by_ufrag_.find(std::string(local_ufrag(request->username)));
-  if (found == by_ufrag_.end()) return false;  // silence: an answer would help only those who guess
-  Peer& peer = *found->second;
-  const auto in_use = [&](const SocketAddress& address) {
-    const auto path = paths_.find(address);
-    if (path == paths_.end()) return false;
-    const Peer& owner = *path->second.peer;
-    return arrival - path->second.media < kInUse || (owner.session->connected() && owner.remote == address);
-  };
-  const auto known = paths_.find(datagram.from);
-  if (known != paths_.end() && known->second.peer != &peer && in_use(datagram.from)) return false;
-  const IceLite::Outcome outcome = peer.ice.on_request(datagram.bytes, *request, datagram.from, in_use);
-  socket.send(outcome.response, datagram.from, &datagram.to);
-  if (!outcome.valid) return false;
-  for (const std::string& name : outcome.retired) by_ufrag_.erase(name);
-  if (outcome.forgotten) forget(*outcome.forgotten, peer);
-  Path& path = paths_[datagram.from];
-  if (path.peer != &peer) path = {.peer = &peer};
-  path.nominated |= request->use_candidate;
-  if (peer.socket == nullptr || (request->use_candidate && !peer.session->connected()))
-    move(peer, datagram, socket);
-  peer.session->on_ice_check(datagram.bytes.size(), arrival);
-  return true;
-}
-
-/// Another session may have proven the address since.
-void WebRtcEndpoint::Impl::forget(const SocketAddress& address, const Peer& peer) {
-  const auto found = paths_.find(address);
-  if (found != paths_.end() && found->second.peer == &peer) paths_.erase(found);
-}
-
-void WebRtcEndpoint::Impl::announce(Peer& peer) {
-  if (peer.announced || !peer.session->connected()) return;
-  peer.announced = true;
-  if (peer.handlers.connected)
-    handlers_.post([call = peer.handlers.connected, id = peer.session->id()] { call(id); });
-}
-
-void WebRtcEndpoint::Impl::tick(Time now) {
-  last_tick_ = now;
-  for (auto at = peers_.begin(); at != peers_.end();) {
-    const auto next = std::next(at);
-    at->second->session->tick(now);
-    if (at->second->session->ended()) remove(at, now);
-    at = next;
-  }
-}
-
-void WebRtcEndpoint::Impl::remove(std::map<std::string, std::unique_ptr<Peer>, std::less<>>::iterator at,
-                                  Time now) {
-  Peer& peer = *at->second;
-  for (const std::string& name : peer.ice.ufrags()) by_ufrag_.erase(name);
-  for (const SocketAddress& address : peer.ice.addresses()) forget(address, peer);
-  std::shared_ptr<PacketSink> sink = peer.session->take_sink(now);
-  SessionStats last = stats_of(peer, now);
-  count(totals_, last);
-  totals_.feedback_sent += peer.session->feedback_sent();
-  ++totals_.sessions_ended;
-  handlers_.post([sink = std::move(sink), call = std::move(peer.handlers.ended), id = at->first,
-                  reason = *peer.session->ended(), last = std::move(last)]() mutable {
-    sink.reset();
-    if (call) call(id, reason, last);
-  });
-  peers_.erase(at);
-}
-
-std::vector<SocketAddress> WebRtcEndpoint::Impl::candidates() const {
-  std::vector<SocketAddress> out = advertise_;
   if (out.empty()) {
-    const auto every = local_addresses(port());
-    for (const UdpSocket& socket : sockets_) {
+    const auto every = local_addresses(shard.port());
+    for (const UdpSocket& socket : shard.sockets()) {
       const SocketAddress local = socket.local();
       if (!local.is_any()) out.push_back(local);
       for (const SocketAddress& one : every)
@@ -361,44 +185,41 @@ std::vector<SocketAddress> WebRtcEndpoint::Impl::candidates() const {
 }
 
 /// Ends the session that has waited longest for its publisher, so that those who never come keep nobody out.
-/// One that has shown itself by a STUN request stays while there are others. False: all have just begun.
+/// False: all have just begun.
 bool WebRtcEndpoint::Impl::make_place(Time now) {
-  const auto rank = [](const Peer& peer) { return std::pair(peer.socket != nullptr, peer.accepted); };
-  auto oldest = peers_.end();
-  for (auto at = peers_.begin(); at != peers_.end(); ++at) {
-    const Peer& peer = *at->second;
-    if (peer.session->connected() || now - peer.accepted < options_.connect_grace) continue;
-    if (oldest == peers_.end() || rank(peer) < rank(*oldest->second)) oldest = at;
+  std::optional<MediaShard::Waiting> oldest;
+  MediaShard* of = nullptr;
+  for (const auto& shard : shards_) {
+    auto waiting = shard->waits_longest(now);
+    if (!waiting || (oldest && oldest->rank <= waiting->rank)) continue;
+    oldest = std::move(waiting);
+    of = shard.get();
   }
-  if (oldest == peers_.end()) return false;
-  oldest->second->session->close(SessionEnd::never_connected);
-  remove(oldest, now);
-  return true;
+  return of != nullptr && of->give_up(oldest->id);
 }
 
 /// Takes one of the places for sessions.
-Result<void> WebRtcEndpoint::Impl::reserve() {
-  const std::lock_guard lock(mutex_);
-  auto waiting = static_cast<std::size_t>(
-      std::ranges::count_if(peers_, [](const auto& one) { return !one.second->session->connected(); }));
-  const bool full =
-      peers_.size() + opening_ >= options_.max_sessions || waiting + opening_ >= options_.max_unconnected;
-  if (full && make_place(ReceiveClock::now())) --waiting;
-  if (peers_.size() + opening_ >= options_.max_sessions)
+Result<WebRtcEndpoint::Impl::Place> WebRtcEndpoint::Impl::reserve() {
+  const std::lock_guard lock(admission_);
+  const auto all_taken = [&] { return sessions() + opening_ >= options_.max_sessions; };
+  const auto all_waiting = [&] { return unconnected() + opening_ >= options_.max_unconnected; };
+  if (all_taken() || all_waiting()) (void)make_place(ReceiveClock::now());
+  if (all_taken())
     return fail(Errc::denied, "The recorder has all the sessions that it may have (" +
                                   std::to_string(options_.max_sessions) + "); try again later.");
-  if (waiting + opening_ >= options_.max_unconnected)
+  if (all_waiting())
     return fail(Errc::denied, "Too many sessions are waiting for their publisher (" +
                                   std::to_string(options_.max_unconnected) + "); try again later.");
   ++opening_;
-  return {};
+  return Place(this);
 }
 
 Result<AcceptedSession> WebRtcEndpoint::Impl::accept(std::string_view offer, SessionHandlers handlers) {
   auto negotiation =
       negotiate(offer, {.max_tracks = options_.max_tracks, .max_bytes = options_.max_offer_bytes});
   if (!negotiation) return std::unexpected(negotiation.error());
-  if (const auto reserved = reserve(); !reserved) return std::unexpected(reserved.error());
+  const auto place = reserve();
+  if (!place) return std::unexpected(place.error());
 
   AcceptedSession out{.id = random_text(22)};
   for (const NegotiatedTrack& track : negotiation->tracks) out.tracks.push_back(track.track);
@@ -407,18 +228,17 @@ Result<AcceptedSession> WebRtcEndpoint::Impl::accept(std::string_view offer, Ses
     if (handlers.open) sink = handlers.open(out.id, out.tracks);
   } catch (...) {
   }
-  const std::lock_guard lock(mutex_);
-  --opening_;
   if (!sink) return std::unexpected(sink.error());
 
-  auto peer = std::make_unique<Peer>(make_ice_credentials(), ReceiveClock::now());
+  const auto least = std::ranges::min_element(shards_, {}, [](const auto& one) { return one->sessions(); });
+  MediaShard& shard = **least;
+  auto peer = std::make_unique<WebRtcPeer>(make_ice_credentials(), ReceiveClock::now());
   peer->handlers = std::move(handlers);
-  peer->local = {peer->ice.current().ufrag, peer->ice.current().pwd,     dtls_->fingerprint(), candidates(),
+  peer->local = {peer->ice.current().ufrag, peer->ice.current().pwd,
+                 dtls_->fingerprint(),      candidates(static_cast<std::size_t>(least - shards_.begin())),
                  next_session_number_++,    options_.max_bits_per_second};
   out.answer_sdp = write_answer(*negotiation, peer->local);
   out.ice_tag = peer->local.ufrag;
-  std::uint32_t ssrc = 0;
-  std::memcpy(&ssrc, random_text(4).data(), sizeof ssrc);
   Session::Config config{.id = out.id,
                          .max_ssrcs = options_.max_ssrcs,
                          .max_bits_per_second = options_.max_bits_per_second,
@@ -426,15 +246,13 @@ Result<AcceptedSession> WebRtcEndpoint::Impl::accept(std::string_view offer, Ses
                          .max_duration = options_.max_duration,
                          .silence_timeout = options_.silence_timeout,
                          .connect_timeout = options_.connect_timeout,
-                         .ssrc = ssrc};
+                         .ssrc = std::random_device{}()};
   const auto send = [to = peer.get()](Bytes bytes) {
     if (to->socket != nullptr) to->socket->send(bytes, to->remote, &to->from);
   };
   peer->session = std::make_unique<Session>(std::move(config), *std::move(negotiation), dtls_,
                                             *std::move(sink), send, ReceiveClock::now());
-  by_ufrag_[peer->local.ufrag] = peer.get();
-  peers_.emplace(out.id, std::move(peer));
-  ++totals_.sessions_accepted;
+  shard.add(std::move(peer));
   return out;
 }
 
@@ -444,86 +262,44 @@ Result<PatchedSession> WebRtcEndpoint::Impl::patch(std::string_view id, std::str
     return fail(Errc::malformed, "The trickle-ICE fragment is too large.");
   const auto fragment = read_fragment(text);
   if (!fragment) return std::unexpected(fragment.error());
-  const std::lock_guard lock(mutex_);
-  const auto found = peers_.find(id);
-  if (found == peers_.end()) return fail(Errc::not_found, "There is no such session.");
-  Peer& peer = *found->second;
-  if (ice_tag && *ice_tag != peer.local.ufrag) return PatchedSession{std::nullopt, peer.local.ufrag, true};
-  Negotiation& negotiation = peer.session->negotiation();
-  if (fragment->ufrag.empty() || fragment->ufrag == negotiation.remote_ufrag)
-    return PatchedSession{std::nullopt, peer.local.ufrag};
-  if (fragment->pwd.empty()) return fail(Errc::malformed, "The ICE restart has no password (a=ice-pwd).");
-  negotiation.remote_ufrag = fragment->ufrag;
-  negotiation.remote_pwd = fragment->pwd;
-  const auto before = peer.ice.ufrags();
-  peer.ice.restart(make_ice_credentials());
-  for (const std::string& name : before)
-    if (!peer.ice.knows(name)) by_ufrag_.erase(name);
-  peer.local.ufrag = peer.ice.current().ufrag;
-  peer.local.pwd = peer.ice.current().pwd;
-  by_ufrag_[peer.local.ufrag] = &peer;
-  return PatchedSession{write_fragment(negotiation, peer.local), peer.local.ufrag};
-}
-
-Result<void> WebRtcEndpoint::Impl::close(std::string_view id, SessionEnd reason) {
-  const std::lock_guard lock(mutex_);
-  const auto found = peers_.find(id);
-  if (found == peers_.end()) return fail(Errc::not_found, "There is no such session.");
-  found->second->session->close(reason);
-  remove(found, ReceiveClock::now());
-  return {};
-}
-
-SessionStats WebRtcEndpoint::Impl::stats_of(const Peer& peer, Time now) const {
-  SessionStats out = peer.session->stats(now);
-  if (peer.socket != nullptr) out.remote_address = peer.remote.to_string();
+  Result<PatchedSession> out = fail(Errc::not_found, "There is no such session.");
+  for (const auto& shard : shards_) {
+    out = shard->patch(id, *fragment, ice_tag);
+    if (out || out.error().code != Errc::not_found) break;
+  }
   return out;
-}
-
-std::optional<SessionStats> WebRtcEndpoint::Impl::session_stats(std::string_view id) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = peers_.find(id);
-  if (found == peers_.end()) return std::nullopt;
-  return stats_of(*found->second, ReceiveClock::now());
 }
 
 std::vector<SessionStats> WebRtcEndpoint::Impl::all_session_stats() const {
-  const std::lock_guard lock(mutex_);
   std::vector<SessionStats> out;
-  for (const auto& [id, peer] : peers_) out.push_back(stats_of(*peer, ReceiveClock::now()));
+  for (const auto& shard : shards_) shard->add_session_stats(out);
   return out;
-}
-
-void WebRtcEndpoint::Impl::count(EndpointStats& into, const SessionStats& of) {
-  into.media_packets += of.packets;
-  into.dropped += of.dropped;
-  for (const TrackStats& track : of.tracks) {
-    for (const StreamStats& stream : track.streams) {
-      into.lost += stream.lost;
-      into.recovered += stream.recovered;
-      into.nacks_sent += stream.nacks_sent;
-      into.nacks_unanswered += stream.nacks_unanswered;
-      into.plis_sent += stream.plis_sent;
-    }
-  }
 }
 
 EndpointStats WebRtcEndpoint::Impl::stats() const {
-  const std::lock_guard lock(mutex_);
-  EndpointStats out = totals_;
-  const Time now = ReceiveClock::now();
-  for (const auto& [id, peer] : peers_) {
-    ++out.sessions;
-    out.connected_sessions += peer->session->connected() ? 1 : 0;
-    count(out, peer->session->stats(now));
-    out.feedback_sent += peer->session->feedback_sent();
-  }
-  for (const UdpSocket& socket : sockets_) {
-    out.dropped.add(Drop::kernel, socket.dropped_by_kernel());
-    out.dropped.add(Drop::oversized, socket.oversized());
-    out.datagrams += socket.oversized();
-  }
+  EndpointStats out;
+  for (const auto& shard : shards_) out += shard->stats();
   return out;
+}
+
+EndpointStats& EndpointStats::operator+=(const EndpointStats& other) noexcept {
+  sessions += other.sessions;
+  connected_sessions += other.connected_sessions;
+  sessions_accepted += other.sessions_accepted;
+  sessions_ended += other.sessions_ended;
+  datagrams += other.datagrams;
+  bytes += other.bytes;
+  stun += other.stun;
+  dtls += other.dtls;
+  media_packets += other.media_packets;
+  dropped += other.dropped;
+  lost += other.lost;
+  recovered += other.recovered;
+  nacks_sent += other.nacks_sent;
+  nacks_unanswered += other.nacks_unanswered;
+  plis_sent += other.plis_sent;
+  feedback_sent += other.feedback_sent;
+  return *this;
 }
 
 WebRtcEndpoint::WebRtcEndpoint(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -532,12 +308,11 @@ WebRtcEndpoint::~WebRtcEndpoint() = default;
 Result<std::unique_ptr<WebRtcEndpoint>> WebRtcEndpoint::start(Options options) {
   auto dtls = DtlsContext::create();
   if (!dtls) return std::unexpected(dtls.error());
-  auto sockets = bind_sockets(options);
+  if (const auto advertise = parse_addresses(options.advertise, 0); !advertise)
+    return std::unexpected(advertise.error());
+  auto sockets = bind_shards(options);
   if (!sockets) return std::unexpected(sockets.error());
-  auto advertise = parse_addresses(options.advertise, sockets->front().local().port());
-  if (!advertise) return std::unexpected(advertise.error());
-  auto impl = std::make_unique<Impl>(std::move(options), *std::move(dtls), *std::move(sockets),
-                                     *std::move(advertise));
+  auto impl = std::make_unique<Impl>(std::move(options), *std::move(dtls), *std::move(sockets));
   if (auto running = impl->run(); !running) return std::unexpected(running.error());
   return std::unique_ptr<WebRtcEndpoint>(new WebRtcEndpoint(std::move(impl)));
 }
@@ -549,11 +324,18 @@ Result<PatchedSession> WebRtcEndpoint::patch(std::string_view session_id, std::s
                                              std::optional<std::string_view> ice_tag) {
   return impl_->patch(session_id, sdp_fragment, ice_tag);
 }
+Result<void> WebRtcEndpoint::want_keyframes(std::string_view session_id) {
+  return impl_->find([&](MediaShard& shard) { return shard.want_keyframes(session_id); });
+}
+
 Result<void> WebRtcEndpoint::close(std::string_view session_id, SessionEnd reason) {
-  return impl_->close(session_id, reason);
+  return impl_->find([&](MediaShard& shard) { return shard.close(session_id, reason); });
+}
+Result<void> WebRtcEndpoint::request_keyframes(std::string_view session_id) {
+  return impl_->find([&](MediaShard& shard) { return shard.request_keyframes(session_id); });
 }
 std::optional<SessionStats> WebRtcEndpoint::stats(std::string_view session_id) const {
-  return impl_->session_stats(session_id);
+  return impl_->find([&](MediaShard& shard) { return shard.session_stats(session_id); });
 }
 std::vector<SessionStats> WebRtcEndpoint::session_stats() const {
   return impl_->all_session_stats();

@@ -30,6 +30,7 @@ enum class SessionEnd : std::uint8_t {
   wrong_fingerprint,  ///< the certificate is not the one that the offer announced
   max_duration,       ///< Options::max_duration
   max_bytes,          ///< Options::max_bytes
+  replaced,           ///< close(): the publisher came back in another session
   shutdown,           ///< the endpoint is going away
 };
 /// Stable lower-case name, such as "close_notify".
@@ -38,6 +39,7 @@ enum class SessionEnd : std::uint8_t {
 struct SessionStats {
   std::string id;
   bool connected = false;      ///< DTLS is up
+  std::uint16_t udp_port = 0;  ///< ours, of its media thread
   std::string remote_address;  ///< "192.0.2.1:50000"; empty before the first valid STUN request
   std::chrono::milliseconds age{0};
   std::chrono::milliseconds silent_for{0};  ///< since the last valid packet of any kind
@@ -59,6 +61,7 @@ struct EndpointStats {
   DropCounts dropped;                ///< the rest, and what the kernel dropped before
   std::uint64_t lost = 0, recovered = 0, nacks_sent = 0, nacks_unanswered = 0, plis_sent = 0,
                 feedback_sent = 0;
+  EndpointStats& operator+=(const EndpointStats& other) noexcept;
 };
 
 /// What a session needs from its owner. `open` runs inside accept(), on its caller's thread. The others run
@@ -94,19 +97,23 @@ struct PatchedSession {
   bool outdated = false;  ///< `ice_tag` of the call was another session's: nothing was changed, answer 412
 };
 
-/// Receives WebRTC publishers: ICE-lite (RFC 8445), DTLS 1.2 (RFC 6347) and SRTP (RFC 5764) on one UDP port
-/// for all sessions, and sends the RTCP feedback that keeps senders healthy.
+/// Receives WebRTC publishers: ICE-lite (RFC 8445), DTLS 1.2 (RFC 6347) and SRTP (RFC 5764), and sends the
+/// RTCP feedback that keeps senders healthy. All sessions of a media thread share its UDP port.
 ///
-/// Threads: every member may be called from any thread. One media thread receives, decrypts and hands packets
-/// to the sinks; one notification thread runs SessionHandlers. No member waits for the network.
+/// Threads: every member may be called from any thread but from within a sink. The media threads receive,
+/// decrypt and hand packets to the sinks, and take no lock for it: who wants something of a session,
+/// statistics too, asks its thread and waits for some milliseconds at most. One notification thread runs
+/// SessionHandlers. No member waits for the network.
 class WebRtcEndpoint {
  public:
   struct Options {
-    std::uint16_t udp_port = 9000;  ///< 0: any free one
+    std::uint16_t udp_port = 9000;  ///< the first media thread's, the others' follow it; 0: any free ones
+    std::size_t media_threads = 1;  ///< 1 to 64; a session belongs to the one that had the fewest
     /// Local addresses to listen on. Default: all of IPv4 and, where the machine has it, IPv6.
     std::vector<std::string> listen;
     /// Addresses put into answers, "203.0.113.7", "203.0.113.7:9001" or "[2001:db8::1]:9001", best first.
-    /// Default: `listen`, or all of this machine's addresses, asked anew for each session.
+    /// A port in them is the first media thread's, and the others' follow it. Default: `listen`, or all of
+    /// this machine's addresses, asked anew for each session.
     std::vector<std::string> advertise;
 
     std::size_t max_sessions = 200;
@@ -147,14 +154,22 @@ class WebRtcEndpoint {
   [[nodiscard]] Result<PatchedSession> patch(std::string_view session_id, std::string_view sdp_fragment,
                                              std::optional<std::string_view> ice_tag = std::nullopt);
 
+  /// Somebody watches the session: asks its sender for a keyframe of each picture that has had none for two
+  /// seconds, at most every two seconds. Errors: not_found.
+  Result<void> want_keyframes(std::string_view session_id);
+
   /// Ends a session: close_notify to the publisher, then `ended`. Errors: not_found.
   Result<void> close(std::string_view session_id, SessionEnd reason = SessionEnd::closed);
+
+  /// Asks the publisher for a keyframe of each of its pictures: a recorder that left something out needs one.
+  /// Errors: not_found.
+  Result<void> request_keyframes(std::string_view session_id);
 
   [[nodiscard]] std::optional<SessionStats> stats(std::string_view session_id) const;
   [[nodiscard]] std::vector<SessionStats> session_stats() const;
   [[nodiscard]] EndpointStats stats() const;
 
-  /// The UDP port in use.
+  /// The UDP port in use, of the first media thread.
   [[nodiscard]] std::uint16_t udp_port() const noexcept;
 
  private:

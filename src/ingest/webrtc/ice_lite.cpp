@@ -1,19 +1,10 @@
 #include "ingest/webrtc/ice_lite.hpp"
 
-#include <openssl/rand.h>
-
 #include <algorithm>
-#include <cstdlib>
+
+#include "base/random_text.hpp"
 
 namespace rtpx {
-
-std::string random_text(std::size_t size) {
-  static constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-  std::string out(size, '\0');
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(size)) != 1) std::abort();
-  for (char& c : out) c = kAlphabet[static_cast<unsigned char>(c) % (sizeof kAlphabet - 1)];
-  return out;
-}
 
 IceCredentials make_ice_credentials() {
   return {random_text(8), random_text(24)};

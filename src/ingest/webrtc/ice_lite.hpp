@@ -17,8 +17,6 @@ struct IceCredentials {
 };
 /// Fresh ones: 8 and 24 characters of [A-Za-z0-9]. Errors of the system's random source end the process.
 [[nodiscard]] IceCredentials make_ice_credentials();
-/// `size` characters of [A-Za-z0-9] that nobody can guess.
-[[nodiscard]] std::string random_text(std::size_t size);
 
 /// The lite side of ICE (RFC 8445 section 2.5) for one session: answers connectivity checks and knows which
 /// of the publisher's addresses are proven. No I/O. Memory: kMaxAddresses.

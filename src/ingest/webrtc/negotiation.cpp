@@ -222,9 +222,9 @@ sdp::Transport transport_of(const sdp::Session& offer, const sdp::Media& first,
   return out;
 }
 
-Result<void> take_transport(const sdp::Transport& transport, Negotiation& out) {
+Result<void> take_transport(const sdp::Transport& transport, const std::string& description, Negotiation& out) {
   if (transport.ice_ufrag.size() < 4 || transport.ice_pwd.size() < 22)
-    return fail(Errc::malformed, "The offer has no ICE credentials (a=ice-ufrag, a=ice-pwd).");
+    return fail(Errc::malformed, description + " has no ICE credentials (a=ice-ufrag, a=ice-pwd).");
   out.remote_ufrag = transport.ice_ufrag;
   out.remote_pwd = transport.ice_pwd;
   for (const sdp::Fingerprint& one : transport.fingerprints)
@@ -232,10 +232,10 @@ Result<void> take_transport(const sdp::Transport& transport, Negotiation& out) {
       out.fingerprints.push_back({one.hash, one.value});
   if (out.fingerprints.empty())
     return fail(Errc::malformed,
-                "The offer has no certificate fingerprint in SHA-256 or better (a=fingerprint).");
+                description + " has no certificate fingerprint in SHA-256 or better (a=fingerprint).");
   if (equals_ignoring_case(transport.setup, "holdconn"))
     return fail(Errc::unsupported,
-                "The offer puts the connection off (a=setup:holdconn); actpass is needed.");
+                description + " puts the connection off (a=setup:holdconn); actpass is needed.");
   if (equals_ignoring_case(transport.setup, "passive")) out.dtls_role = Dtls::Role::client;
   return {};
 }
@@ -307,9 +307,9 @@ std::optional<NegotiatedTrack> recordable_track(const sdp::Media& media, const s
 Result<Negotiation> negotiate(std::string_view offer, const NegotiationLimits& limits) {
   if (offer.size() > limits.max_bytes)
     return fail(Errc::invalid_argument,
-                "The offer is larger than " + std::to_string(limits.max_bytes) + " bytes.");
+                limits.description + " is larger than " + std::to_string(limits.max_bytes) + " bytes.");
   if (has_control_characters(offer))
-    return fail(Errc::malformed, "The offer is not a session description: it has control characters.");
+    return fail(Errc::malformed, limits.description + " is not a session description: it has control characters.");
   auto parsed = sdp::parse(offer);
   if (!parsed) return std::unexpected(parsed.error());
   Negotiation out;
@@ -322,10 +322,10 @@ Result<Negotiation> negotiate(std::string_view offer, const NegotiationLimits& l
     if (out.tracks.empty() || shares_transport(out.offer, out.tracks.front().mid, mid)) {
       if (auto track = take(media, mid, used, section)) {
         if (out.tracks.size() == limits.max_tracks)
-          return fail(Errc::invalid_argument, "The offer has more than " + std::to_string(limits.max_tracks) +
+          return fail(Errc::invalid_argument, limits.description + " has more than " + std::to_string(limits.max_tracks) +
                                                   " audio and video tracks.");
         if (out.tracks.empty())
-          if (auto taken = take_transport(transport_of(out.offer, media, mid), out); !taken)
+          if (auto taken = take_transport(transport_of(out.offer, media, mid), limits.description, out); !taken)
             return std::unexpected(taken.error());
         section.track = out.tracks.size();
         out.tracks.push_back(*std::move(track));
@@ -335,7 +335,7 @@ Result<Negotiation> negotiate(std::string_view offer, const NegotiationLimits& l
   }
   if (out.tracks.empty())
     return fail(Errc::unsupported,
-                "The offer sends no audio or video that can be recorded: it needs an m-line with a=sendonly, "
+                limits.description + " sends no audio or video that can be recorded: it needs an m-line with a=sendonly, "
                 "a=rtcp-mux and one of " +
                     known_media_names() + ".");
   join_streams(out);

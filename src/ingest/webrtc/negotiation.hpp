@@ -45,10 +45,11 @@ struct Negotiation {
 struct NegotiationLimits {
   std::size_t max_tracks = 16;
   std::size_t max_bytes = 128U << 10;
+  std::string description = "The offer";  ///< what messages call it
 };
 
 /// Reads an offer as a recorder: m-lines that send audio or video in a codec that the Converter knows, over
-/// one bundled transport (RFC 9143) with rtcp-mux. Total. Errors: malformed (not SDP; no ICE credentials or
+/// one bundled transport (RFC 9143) with rtcp-mux. The answer of a sender is read in the same way. Total. Errors: malformed (not SDP; no ICE credentials or
 /// fingerprint), invalid_argument (over a limit), unsupported (nothing to record).
 [[nodiscard]] Result<Negotiation> negotiate(std::string_view offer, const NegotiationLimits& limits);
 

@@ -9,7 +9,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kByePatience = 1s;  // a sender that reconfigures says BYE and goes on with new SSRCs
+constexpr auto kHandshakeTick = 10ms;  // DTLS has timers of its own
+constexpr auto kEndsTick = 100ms;      // how closely the time limits of a session are kept
+constexpr auto kByePatience = 1s;      // a sender that reconfigures says BYE and goes on with new SSRCs
+/// Counted as received once in a session's life, so that three or four hellos of ours fit the limit, not one:
+/// FFmpeg sends a single check, and throws away the first hello, which only tells it to begin. Who knows the
+/// password has posted an offer for it, of more bytes than this lets out.
+constexpr std::size_t kHelloAllowance = 200;
 constexpr std::size_t kMinRtp = 12, kMinRtcp = 8;
 
 }  // namespace
@@ -34,6 +40,8 @@ const char* to_string(SessionEnd reason) noexcept {
       return "max_duration";
     case SessionEnd::max_bytes:
       return "max_bytes";
+    case SessionEnd::replaced:
+      return "replaced";
     case SessionEnd::shutdown:
       return "shutdown";
   }
@@ -56,12 +64,22 @@ Session::Session(Config config, Negotiation negotiation, std::shared_ptr<DtlsCon
   streams_.on_forgotten = [this](std::uint32_t ssrc) { inbound_.forget(ssrc); };
 }
 
-void Session::on_ice_check(std::size_t size, Time now) {
+void Session::on_ice_check(std::size_t size, std::size_t answer, Time now) {
   last_valid_ = std::max(last_valid_, now);
   ++checks_;
   if (negotiation_.dtls_role != Dtls::Role::client || connected() || ended_) return;
-  dtls_.allow_for(size);
-  if (!std::exchange(dtls_started_, true)) dtls_.start();
+  dtls_.count_others(size, answer);
+  if (std::exchange(dtls_started_, true)) return;
+  dtls_.count_others(kHelloAllowance, 0);
+  dtls_.start();
+}
+
+void Session::on_consent(Time now) {
+  last_valid_ = std::max(last_valid_, now);
+  ++checks_;
+  if (connected() || ended_) return;
+  dtls_.lift_limit();
+  if (negotiation_.dtls_role == Dtls::Role::client && !std::exchange(dtls_started_, true)) dtls_.start();
 }
 
 void Session::on_dtls(Bytes datagram, Time now) {
@@ -126,6 +144,12 @@ void Session::tick(Time now) {
     streams_.send_feedback(now, [this](const rtcp::Buffer& compound) { send_rtcp(compound); });
   }
   check_ends(now);
+}
+
+Session::Time Session::next_tick(Time now) const noexcept {
+  if (ended_) return now;
+  if (!connected()) return now + kHandshakeTick;
+  return std::min<Time>(streams_.next_feedback(now), now + kEndsTick);
 }
 
 void Session::send_rtcp(const rtcp::Buffer& compound) {

@@ -39,11 +39,20 @@ class Session {
   void on_dtls(Bytes datagram, Time now);
   /// SRTP or SRTCP; decrypts in place. True when it was authentic and new.
   bool on_srtp(std::span<std::byte> datagram, Time arrival);
-  /// A STUN request of this size with the right password, from the address that send() reaches.
-  void on_ice_check(std::size_t size, Time now);
+  /// A STUN request with the right password was answered. `size` and `answer`: the bytes of both, 0 where it
+  /// came from another address than the one that send() reaches.
+  void on_ice_check(std::size_t size, std::size_t answer, Time now);
+  /// The peer has answered a check of ours that went to where send() goes (RFC 7675).
+  void on_consent(Time now);
   /// Until the handshake is done: send() reaches another address from now on.
   void on_moved() { dtls_.limit_until_answered(); }
-  void tick(Time now);            ///< every 10 ms or so
+  void tick(Time now);  ///< at next_tick(), or every 10 ms
+  /// When tick() next has something to do, as far as is known now: whatever else is called may bring it
+  /// nearer.
+  [[nodiscard]] Time next_tick(Time now) const noexcept;
+  void request_keyframes() { streams_.request_keyframes(); }
+  /// StreamFeedback's; goes out with the next tick().
+  void want_keyframes(Time now, std::chrono::nanoseconds apart) { streams_.want_keyframes(now, apart); }
   void close(SessionEnd reason);  ///< close_notify and BYE go out
 
   [[nodiscard]] std::optional<SessionEnd> ended() const noexcept { return ended_; }

@@ -6,6 +6,8 @@ import http from 'node:http';
 import path from 'node:path';
 import { ALL_FORMATS, BufferSource, EncodedPacketSink, Input } from 'mediabunny';
 import { createFile } from 'mp4box';
+import { dashOf, hlsOf } from './playlists.mjs';
+import { beepsOf, byFfmpeg, byGstreamer, flashesOf } from './signals.mjs';
 
 const folder = process.argv[2];
 const wide = process.argv.includes('--wide');
@@ -13,7 +15,10 @@ const files = JSON.parse(fs.readFileSync(path.join(folder, 'files.json'), 'utf8'
 const TOLERANCE = 0.02;
 const have = (tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0;
 
-/** Each reader answers what it found: { duration, videoFrom, audioFrom, pictures, width }, as far as it tells. */
+/**
+ * Each reader answers what it found: { duration, videoFrom, audioFrom, pictures, width, flashes, beeps }, as far as it
+ * tells.
+ */
 const readers = {
   async mediabunny(file) {
     const input = new Input({ formats: ALL_FORMATS, source: new BufferSource(fs.readFileSync(path.join(folder, file.file))) });
@@ -68,6 +73,10 @@ const readers = {
   },
 };
 for (const tool of ['ffprobe', 'mkvmerge', 'gst-discoverer-1.0']) if (!have(tool)) delete readers[tool];
+if (have('ffmpeg')) readers['FFmpeg, decoded'] = async (file) => byFfmpeg(path.join(folder, file.file));
+// GStreamer's OpenH264 hands B-pictures out in the order in which they are decoded.
+if (have('gst-launch-1.0'))
+  readers['GStreamer, decoded'] = async (file) => (file.codec === 'h264_b' ? null : byGstreamer(path.join(folder, file.file)));
 
 /** In the page: the file as a source, or all of it through Media Source Extensions. */
 async function playInPage({ url, types }) {
@@ -97,16 +106,42 @@ async function playInPage({ url, types }) {
 }
 
 const CODECS = { vp8: 'vp8', vp9: 'vp09.00.10.08', av1: 'av01.0.00M.08', h264: 'avc1.42C01F', h264_b: 'avc1.64001F', h265: 'hvc1.1.6.L93.B0' };
-const typeOf = (file) => `${file.container === 'webm' ? 'video/webm' : 'video/mp4'}; codecs="${CODECS[file.codec]}, opus"`;
+const typeOf = (file, codecs = `${CODECS[file.codec]}, opus`) => `video/${file.container === 'webm' ? 'webm' : 'mp4'}; codecs="${codecs}"`;
+
+const SCRIPTS = {
+  '/mediabunny.mjs': 'mediabunny/dist/bundles/mediabunny.mjs',
+  '/web-demuxer.js': 'web-demuxer/dist/web-demuxer.js',
+  '/web-demuxer.wasm': 'web-demuxer/dist/wasm-files/web-demuxer.wasm',
+  '/hls.js': 'hls.js/dist/hls.js',
+  '/shaka.js': 'shaka-player/dist/shaka-player.compiled.js',
+};
+const bytesOf = (name) => fs.readFileSync(path.join(folder, name));
+/** Playlists of files: hls.js gets fragments as they are, shaka sound and picture apart. */
+const PLAYLISTS = {
+  m3u8: (file) => hlsOf(file.file, bytesOf(file.file)),
+  mpd: (file) => dashOf([
+    { name: file.alone.video, bytes: bytesOf(file.alone.video), type: typeOf(file, CODECS[file.codec]) },
+    { name: file.alone.audio, bytes: bytesOf(file.alone.audio), type: typeOf(file, 'opus').replace('video', 'audio') },
+  ], file.duration),
+};
+const TYPES = { mp4: 'video/mp4', webm: 'video/webm', mkv: 'video/x-matroska', mjs: 'text/javascript', js: 'text/javascript', wasm: 'application/wasm', m3u8: 'application/vnd.apple.mpegurl', mpd: 'application/dash+xml' };
+
+/** What stands at an address, or null. */
+function served(url) {
+  if (url === '/') return Buffer.from('<!doctype html><video muted></video>');
+  if (url === '/page.mjs') return fs.readFileSync('page.mjs');
+  if (SCRIPTS[url]) return fs.readFileSync(path.join('node_modules', SCRIPTS[url]));
+  const [, name, kind] = /^\/(.*)\.(\w+)$/.exec(url) ?? [];
+  if (PLAYLISTS[kind]) return Buffer.from(PLAYLISTS[kind](files.find(({ file }) => file === name)));
+  return fs.existsSync(path.join(folder, path.basename(url))) ? bytesOf(path.basename(url)) : null;
+}
 
 async function addBrowsers() {
   const puppeteer = (await import('puppeteer-core')).default;
   const server = http.createServer((request, response) => {
-    if (request.url === '/') return response.setHeader('Content-Type', 'text/html').end('<!doctype html><video muted></video>');
-    const wanted = path.join(folder, path.basename(request.url));
-    if (!fs.existsSync(wanted)) return response.writeHead(404).end();
-    const bytes = fs.readFileSync(wanted);
-    const type = request.url.endsWith('.mp4') ? 'video/mp4' : request.url.endsWith('.webm') ? 'video/webm' : 'video/x-matroska';
+    const bytes = served(request.url);
+    if (!bytes) return response.writeHead(404).end();
+    const type = TYPES[path.extname(request.url).slice(1)] ?? 'text/html';
     const [, from = '0', to = ''] = /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? '') ?? [];
     const last = to === '' ? bytes.length - 1 : Number(to);
     response.writeHead(request.headers.range ? 206 : 200, {
@@ -150,12 +185,42 @@ async function addBrowsers() {
       if (until < file.duration - Math.max(file.video_from, file.audio_from) - 0.1) throw new Error(`buffered until ${until}`);
       return {};
     };
+    if (name !== 'chromium') continue; // WebCodecs
+    const inPage = async (by, options) => {
+      await page.goto(base);
+      const seen = await page.evaluate(async (way, given) => (await import('/page.mjs'))[way](given), by, options);
+      return seen && { ...seen, flashes: flashesOf(seen.pictures), beeps: beepsOf(seen.levels), pictures: seen.count };
+    };
+    readers['mediabunny and WebCodecs'] = (file) => inPage('byMediabunny', base + file.file);
+    readers['web-demuxer and WebCodecs'] = async (file) => {
+      const seen = await inPage('byWebDemuxer', base + file.file);
+      if (!seen.decoded) ['flashes', 'beeps'].forEach((what) => delete seen[what]);
+      if (file.container === 'fmp4' && file.video_from + file.audio_from > 0) delete seen.duration; // as ffprobe
+      return seen;
+    };
+    const play = async (player, file, kind) => {
+      const signals = Array.from({ length: file.flashes }, (_, i) => file.video_from + file.signal + i + (file.trouble === 'pause' && i === 2 ? 2 : 0));
+      const seen = await inPage('byPlayer', { player, address: `${base}${file.file}.${kind}`, moments: signals.flatMap((time) => [[time - TOLERANCE, false], [time + TOLERANCE, true]]) });
+      const wrong = seen.shown.filter(([, light], i) => (light > 0.6) !== (i % 2 === 1));
+      if (wrong.length > 0) throw new Error(`shown: ${JSON.stringify(seen.shown)}`);
+      return seen;
+    };
+    readers['hls.js'] = async (file) => (file.container === 'fmp4' ? play('hls.js', file, 'm3u8') : null);
+    readers.shaka = async (file) => (file.alone ? play('shaka', file, 'mpd') : null);
   }
   return () => Promise.all(closers.map((close) => close()));
 }
 
 const close = wide ? await addBrowsers() : async () => {};
 const near = (found, expected) => found === undefined || Math.abs(found - expected) <= TOLERANCE;
+/** Once a second from the first on, so many times: `found` are seconds. */
+function signalProblem(what, found, from, count, signal) {
+  if (found === undefined) return undefined;
+  if (found.length !== count) return `${found.length} ${what}, not ${count}: ${found}`;
+  const off = found.map((time) => time - from - signal).map((time) => time - Math.round(time));
+  return off.every((time) => Math.abs(time) <= TOLERANCE) && near(found[0], from + signal) ? undefined : `${what} at ${found}, not from ${from + signal} on`;
+}
+
 const counts = {};
 let wrong = 0;
 for (const file of files)
@@ -169,8 +234,9 @@ for (const file of files)
       else if (!near(found.audioFrom, file.audio_from)) problem = `sound from ${found.audioFrom}, not ${file.audio_from}`;
       else if (found.pictures !== undefined && found.pictures !== file.pictures) problem = `${found.pictures} pictures, not ${file.pictures}`;
       else if (found.width !== undefined && found.width !== file.width && file.trouble !== 'resized') problem = `${found.width} wide, not ${file.width}`;
+      else problem = signalProblem('flashes', found.flashes, file.video_from, file.flashes, file.signal) ?? signalProblem('beeps', found.beeps, file.audio_from, file.beeps, file.signal);
     } catch (error) {
-      problem = error.message.split('\n')[0];
+      [problem] = String(error?.message ?? error).split('\n');
     }
     counts[name] ??= [0, 0];
     counts[name][problem ? 1 : 0] += 1;

@@ -1,5 +1,7 @@
 // Writes files for the readers: every codec and container with a late track, a pause, a change of size, a
-// turn. write_reader_files FOLDER; files.json says what is in them.
+// turn. Pictures flash and sound beeps once a second of each track's own time, which the pause stops for
+// pictures and not for sound. Picture and sound of WebM and fragments are there as files of their own, too.
+// write_reader_files FOLDER; files.json says what is in them.
 
 #include <algorithm>
 #include <cstdio>
@@ -47,6 +49,7 @@ EncodedStream pictures(const Kind& kind, bool large) {
                                  .frames = large ? 25 : 75,
                                  .gop = 25,
                                  .seed = large ? 1 : 0,
+                                 .flashes = true,
                                  .options = kind.options});
   return stream;
 }
@@ -61,9 +64,9 @@ EncodedStream video_of(const Kind& kind, const Trouble& trouble) {
     video.track.config.width = 640;
     video.track.config.height = 480;
   }
-  for (std::size_t i = 0; i < video.packets.size(); ++i) {
-    video.packets[i].time_ns += trouble.video_late + (i >= 50 ? trouble.pause : 0);
-    video.packets[i].duration_ns = 0;  // RTP tells none
+  for (auto& packet : video.packets) {
+    packet.time_ns += trouble.video_late + (packet.time_ns >= 2 * kSecond ? trouble.pause : 0);
+    packet.duration_ns = 0;  // RTP tells none
   }
   video.track.rotation = trouble.rotation;
   return video;
@@ -71,7 +74,7 @@ EncodedStream video_of(const Kind& kind, const Trouble& trouble) {
 
 EncodedStream audio_of(const Trouble& trouble) {
   EncodedStream audio =
-      test::encode_audio({.seconds = static_cast<double>(3 * kSecond + trouble.pause) / 1e9});
+      test::encode_audio({.seconds = static_cast<double>(3 * kSecond + trouble.pause) / 1e9, .beeps = true});
   for (auto& packet : audio.packets) packet.time_ns += trouble.audio_late;
   return audio;
 }
@@ -109,16 +112,30 @@ int main(int count, char** arguments) {
         std::fprintf(stderr, "%s: %s\n", name.c_str(), written.error().message.c_str());
         return 1;
       }
+      nlohmann::json alone;
+      if (kind.format == Format::fmp4 || kind.format == Format::webm)
+        for (const auto& [part, stream] : {std::pair("video", &video), std::pair("audio", &audio)}) {
+          alone[part] = std::string(part) + "_of_" + name;
+          if (const auto written = test::mux(kind.format, folder / std::string(alone[part]), {*stream});
+              !written) {
+            std::fprintf(stderr, "%s: %s\n", name.c_str(), written.error().message.c_str());
+            return 1;
+          }
+        }
       std::int64_t end = 0;
       for (const auto& packet : video.packets) end = std::max(end, packet.time_ns + kSecond / 25);
       end = std::max(end, audio.packets.back().time_ns + 13'500'000);  // less its pre-skip
       list.push_back({{"file", name},
+                      {"alone", alone},
                       {"container", container},
                       {"codec", kind.name},
                       {"trouble", trouble.name},
                       {"video_from", static_cast<double>(trouble.video_late) / 1e9},
                       {"audio_from", static_cast<double>(trouble.audio_late) / 1e9},
                       {"duration", static_cast<double>(end) / 1e9},
+                      {"signal", test::kSignal},
+                      {"flashes", 3},
+                      {"beeps", trouble.pause > 0 ? 5 : 3},
                       {"pictures", video.packets.size()},
                       {"width", trouble.rotation != 0 ? 240 : video.track.config.width}});
     }

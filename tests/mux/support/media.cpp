@@ -21,10 +21,10 @@ extern "C" {
 #include "mux/libav_api.hpp"
 #include "support/captures.hpp"
 
-// x265 3.5 does not free all that it allocates when an encoder is closed.
+// x265 3.5 does not free all that it allocates when an encoder is closed; Fontconfig keeps what it has read to the end.
 extern "C" const char* __lsan_default_suppressions();
 extern "C" const char* __lsan_default_suppressions() {
-  return "leak:libx265";
+  return "leak:libx265\nleak:libfontconfig";
 }
 
 namespace rtpx::test {
@@ -74,6 +74,8 @@ std::string hash_of(const AVFrame& frame) {
 // A moving gradient with a block of texture: something to predict, something to code.
 void paint(AVFrame& frame, const VideoSource& source, int number) {
   const bool black = number < source.black_frames;
+  const int signal = number % source.fps - static_cast<int>(kSignal * source.fps);
+  const bool white = source.flashes && signal >= 0 && signal < 2;
   for (int plane = 0; plane < 3; ++plane) {
     const int shift = plane == 0 ? 0 : 1;
     for (int y = 0; y < source.height >> shift; ++y)
@@ -81,6 +83,8 @@ void paint(AVFrame& frame, const VideoSource& source, int number) {
         int value = plane == 0 ? (x * 2 + y + number * 4 + source.seed * 40) & 0xFF
                                : 64 + ((x + number + source.seed * 30) & 0x7F);
         if (plane == 0 && ((x / 8 + y / 8 + number) % 5) == 0) value = (value + 97 * ((x ^ y) & 3)) & 0xFF;
+        if (source.flashes && plane == 0) value /= 3;
+        if (white) value = plane == 0 ? 235 : 128;
         if (black) value = plane == 0 ? 16 : 128;
         frame.data[plane][y * frame.linesize[plane] + x] = static_cast<std::uint8_t>(value);
       }
@@ -278,6 +282,8 @@ EncodedStream encode_video(const VideoSource& source) {
 }
 
 double sound(const AudioSource& source, double time) {
+  const double since = time - std::floor(time) - kSignal;
+  if (source.beeps && (since < 0 || since >= 0.1)) return 0.005 * std::sin(2 * M_PI * source.frequency * time);
   if (!source.voice) return 0.4 * std::sin(2 * M_PI * source.frequency * time);
   const double pitch = 2 * M_PI * (140 * time + 6 * std::sin(2 * M_PI * 1.3 * time));
   double value = 0;

@@ -25,11 +25,15 @@ struct EncodedStream {
   std::vector<std::string> hashes;  ///< of each decoded picture, or of each decoded audio frame
 };
 
+/// Where in each second pictures flash and sound beeps, in seconds.
+inline constexpr double kSignal = 0.2;
+
 struct VideoSource {
   std::string encoder = "libvpx";
   int width = 320, height = 240, frames = 50, fps = 25, gop = 25;
   int black_frames = 0;  ///< at the start
   int seed = 0;          ///< of the picture: other seeds look different
+  bool flashes = false;  ///< dark, but white for two frames from kSignal on in each second
   std::vector<std::pair<std::string, std::string>> options;
 };
 /// Empty where this build of FFmpeg lacks the encoder.
@@ -39,6 +43,7 @@ struct AudioSource {
   std::string encoder = "libopus";
   int sample_rate = 48'000, channels = 1;
   double seconds = 2, frequency = 440;
+  bool beeps = false;  ///< a tone of 100 ms from kSignal on in each second, else hardly anything
   bool voice = false;  ///< a voice-like sound instead of a tone: syllables, gliding pitch, overtones
   std::vector<std::pair<std::string, std::string>> options;
 };

@@ -21,7 +21,7 @@ test('a page says that the server is gone, and goes on by itself when it is back
     await page.getByRole('button', { name: 'Open' }).click();
     await page.fill('#name', 'interrupted');
     await page.click('#record');
-    await page.getByText('Stop', { exact: true }).waitFor();
+    await page.locator('#record-text', { hasText: 'Stop' }).waitFor();
     await sleep(4000);
 
     const killed = Date.now();

@@ -63,7 +63,7 @@ async function send(page, name, codecs, pictures) {
     video.setCodecPreferences([...new Set(codecs)].map(find));
     connection.addTransceiver(sound.getTracks()[0], { direction: 'sendonly', streams: [stream] });
     await connection.setLocalDescription(await connection.createOffer());
-    const session = await publish(connection.localDescription.sdp, name);
+    const session = await publish(connection.localDescription.sdp, { name });
     await connection.setRemoteDescription({ type: 'answer', sdp: session.sdp });
     while (connection.connectionState !== 'connected') await pause(50);
     for (const [index, next] of pictures.entries()) {

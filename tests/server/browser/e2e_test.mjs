@@ -1,12 +1,12 @@
 // The page in headless Chromium, end to end: node --test e2e_test.mjs, with RTPX=path of the command.
 // Screenshots of the page in its states are kept in $RTPX_SCREENSHOTS.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { launch, recordingOf, serve, sleep, stateOf } from './browser.mjs';
+import { flashesAndBeeps, median, useFlashAndBeep } from './flash.mjs';
 
 const codecs = (process.env.RTPX_BROWSER_CODECS ?? 'VP8').split(',');
 const screenshots = process.env.RTPX_SCREENSHOTS;
@@ -39,66 +39,6 @@ async function shot(page, name) {
   if (screenshots) await page.screenshot({ path: path.join(screenshots, `${name}.png`), fullPage: true });
 }
 
-/** Replaces the camera and microphone by a clock: white for 100 ms and a beep of 60 ms at every whole second, red else. */
-async function useFlashAndBeep(page) {
-  await page.evaluate(() => {
-    navigator.mediaDevices.getUserMedia = async () => {
-      const canvas = Object.assign(document.createElement('canvas'), { width: 640, height: 360 });
-      const picture = canvas.getContext('2d');
-      const audio = new AudioContext();
-      const out = audio.createMediaStreamDestination();
-      const oscillator = audio.createOscillator();
-      const gain = audio.createGain();
-      oscillator.frequency.value = 1000;
-      gain.gain.value = 0;
-      oscillator.connect(gain).connect(out);
-      oscillator.start();
-      const origin = audio.currentTime + 0.5;
-      for (let second = 0; second < 120; second += 1) {
-        gain.gain.setValueAtTime(0.5, origin + second);
-        gain.gain.setValueAtTime(0, origin + second + 0.06);
-      }
-      setInterval(() => {
-        const phase = audio.currentTime - origin;
-        picture.fillStyle = phase >= 0 && phase % 1 < 0.1 ? '#fff' : '#c00';
-        picture.fillRect(0, 0, 640, 360);
-        picture.fillStyle = '#00c';
-        picture.fillRect((phase * 100) % 600, 300, 40, 40);
-      }, 15);
-      const stream = canvas.captureStream(30);
-      stream.addTrack(out.stream.getAudioTracks()[0]);
-      return stream;
-    };
-  });
-}
-
-
-/** Times at which the picture becomes white and at which the sound begins, in seconds. */
-function flashesAndBeeps(file) {
-  const frames = execFileSync('ffprobe', ['-v', 'error', '-f', 'lavfi', '-i', `movie=${file},signalstats`, '-show_entries',
-    'frame=pts_time:frame_tags=lavfi.signalstats.YAVG', '-of', 'csv=p=0'], { encoding: 'utf8', maxBuffer: 1 << 28 });
-  const flashes = [];
-  let white = true;
-  for (const line of frames.trim().split('\n')) {
-    const [time, luma] = line.split(',').map(Number);
-    if (luma > 150 && !white) flashes.push(time);
-    white = luma > 150;
-  }
-  const pcm = execFileSync('ffmpeg', ['-v', 'error', '-i', file, '-vn', '-af', 'aresample=async=1:first_pts=0', '-ac', '1', '-ar', '48000', '-f', 's16le', '-'],
-    { maxBuffer: 1 << 28 });
-  const samples = new Int16Array(pcm.buffer, pcm.byteOffset, pcm.length >> 1);
-  const beeps = [];
-  let quietSince = -48000;
-  for (let i = 0; i < samples.length; i += 1) {
-    if (Math.abs(samples[i]) < 2000) continue;
-    if (i - quietSince > 24000) beeps.push(i / 48000);
-    quietSince = i;
-  }
-  return { flashes, beeps };
-}
-
-const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
-
 for (const codec of codecs) {
   test(`${codec} with sound is recorded by the page, converted, and plays there in sync`, async () => {
     const page = await openPage();
@@ -107,7 +47,7 @@ for (const codec of codecs) {
     await page.fill('#name', `flash ${codec}`);
     await page.selectOption('#codec', codec);
     await page.click('#record');
-    await page.getByText('Stop', { exact: true }).waitFor();
+    await page.locator('#record-text', { hasText: 'Stop' }).waitFor();
     const started = Date.now();
     await sleep(9000);
     assert.match(await page.textContent('#bit-rate'), /bit\/s/);
@@ -158,7 +98,7 @@ test('three simulcast layers become three files', async () => {
   await page.fill('#name', 'layers');
   await page.check('#simulcast');
   await page.click('#record');
-  await page.getByText('Stop', { exact: true }).waitFor();
+  await page.locator('#record-text', { hasText: 'Stop' }).waitFor();
   await sleep(12000);
   await page.click('#record');
   const { id } = await recordingOf(url, 'layers');
@@ -180,7 +120,7 @@ test('reloading or closing the page, or killing the browser, ends the recording 
     await page.goto(url);
     await page.fill('#name', name);
     await page.click('#record');
-    await page.getByText('Stop', { exact: true }).waitFor();
+    await page.locator('#record-text', { hasText: 'Stop' }).waitFor();
     await sleep(2500);
     await way(page);
     const { id } = await recordingOf(url, name);
@@ -196,7 +136,7 @@ test('two tabs record at once', async () => {
   for (const [index, page] of pages.entries()) {
     await page.fill('#name', `tab ${index}`);
     await page.click('#record');
-    await page.getByText('Stop', { exact: true }).waitFor();
+    await page.locator('#record-text', { hasText: 'Stop' }).waitFor();
   }
   await sleep(3000);
   for (const page of pages) await page.click('#record');
@@ -215,7 +155,7 @@ test('eight browsers record at once, and nothing of theirs is lost', { skip: !pr
     await page.goto(url);
     await page.fill('#name', names[index]);
     await page.click('#record');
-    await page.getByText('Stop', { exact: true }).waitFor();
+    await page.locator('#record-text', { hasText: 'Stop' }).waitFor();
   }
   await sleep(15000);
   const metrics = await (await fetch(new URL('/metrics', url))).text();

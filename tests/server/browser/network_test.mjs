@@ -40,7 +40,7 @@ async function record(name, during) {
     });
     await page.fill('#name', name);
     await page.click('#record');
-    await page.getByText('Stop', { exact: true }).waitFor();
+    await page.locator('#record-text', { hasText: 'Stop' }).waitFor();
     await during(network, page);
     await page.click('#record');
     await page.getByText('Stopped').waitFor();

@@ -10,7 +10,7 @@ try {
   await page.goto(server.url);
   await page.fill('#name', 'demo');
   await page.click('#record');
-  await page.getByText('Stop', { exact: true }).waitFor();
+  await page.locator('#record-text', { hasText: 'Stop' }).waitFor();
   console.log('Live: a headless browser has pressed Record on the page of `rtpx serve`');
   await sleep(5000);
   await page.click('#record');

@@ -26,7 +26,7 @@ try {
       for (const one of extensions) if (one.uri.includes('dependency-descriptor')) one.direction = 'sendrecv';
       video.setHeaderExtensionsToNegotiate(extensions);
       await connection.setLocalDescription(await connection.createOffer());
-      const session = await publish(connection.localDescription.sdp, name);
+      const session = await publish(connection.localDescription.sdp, { name });
       await connection.setRemoteDescription({ type: 'answer', sdp: session.sdp });
       while (connection.connectionState !== 'connected') await pause(50);
       await pause(3000);

@@ -1,0 +1,3 @@
+module rtpx/pion_recorder
+
+go 1.19

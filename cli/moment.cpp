@@ -1,0 +1,40 @@
+#include "moment.hpp"
+
+#include <cstdlib>
+
+#include "base/time_text.hpp"
+#include "base/utc_time.hpp"
+#include "convert/moment.hpp"
+
+namespace rtpx::cli {
+
+Result<Moment> parse_moment(const std::string& text, const char* option) {
+  if (const auto offset = parse_time_offset(text)) return std::chrono::nanoseconds(*offset);
+  if (const auto utc = parse_utc(text)) return *utc;
+  return fail(Errc::invalid_argument,
+              std::string(option) + " " + text +
+                  ": give seconds, [[h:]m:]s[.fff], or a time on the wall clock as 2026-11-28T21:57:03Z");
+}
+
+Result<std::int64_t> time_of(const Moment& moment, const std::optional<UtcTime>& started) {
+  return timeline_ns(moment, started);
+}
+
+Result<std::pair<int, int>> parse_size(const std::string& text, const char* option) {
+  const auto side = [](const std::string& number) -> std::optional<int> {
+    if (number.empty() || number == "-1") return -1;
+    char* end = nullptr;
+    const long value = std::strtol(number.c_str(), &end, 10);
+    return *end == '\0' && value >= 1 && value <= 16384 ? std::optional(static_cast<int>(value))
+                                                        : std::nullopt;
+  };
+  const std::size_t x = text.find('x');
+  if (x != std::string::npos) {
+    const auto width = side(text.substr(0, x)), height = side(text.substr(x + 1));
+    if (width && height && (*width > 0 || *height > 0)) return std::pair(*width, *height);
+  }
+  return fail(Errc::invalid_argument,
+              std::string(option) + " " + text + ": give WIDTHxHEIGHT; 640x or x360 keeps the aspect");
+}
+
+}  // namespace rtpx::cli

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "rtpx/describe.hpp"
+
+namespace rtpx::cli {
+
+/// `rtpx record --stdin` and `--socket PATH` (empty: standard input): framed packets become the recording `folder`,
+/// sealed for `recipients` where there are any.
+/// Answers the exit status.
+int record_framed_packets(const std::string& socket, const std::string& folder, const Description& about,
+                          const std::vector<std::string>& recipients, bool json,
+                          const std::stop_token& stop);
+
+}  // namespace rtpx::cli

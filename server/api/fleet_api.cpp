@@ -1,0 +1,137 @@
+// /api/fleet: the state of all nodes, workers and jobs, whatever node is asked; results of every recording.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "fleet/job_json.hpp"
+#include "server/api/fleet_views.hpp"
+#include "server/front/call.hpp"
+#include "server/front/content_types.hpp"
+
+namespace rtpx::server {
+namespace {
+
+using fleet::JobKind;
+using fleet::JobState;
+using http::Request;
+using http::Response;
+using nlohmann::json;
+
+constexpr std::size_t kMaxOrder = 16U << 10;
+constexpr std::uint64_t kPieceOfFile = 1U << 20;
+
+Response no_fleet() {
+  return http::problem(404, "This server is in no fleet: it was started without --nats.");
+}
+Response no_such_recording() {
+  return http::problem(404, "The fleet has no job of a recording of that name.");
+}
+
+Response fleet_status(App& app, const Request&) {
+  if (app.fleet() == nullptr) return no_fleet();
+  return http::json(view_of(*app.fleet()));
+}
+
+Response fleet_recordings(App& app, const Request&) {
+  if (app.fleet() == nullptr) return no_fleet();
+  Response out;
+  out.with("Content-Type", "application/json").with("Cache-Control", "no-store");
+  out.body =
+      http::Generator([all = app.fleet()->recordings(), at = std::size_t(0)](std::string& piece) mutable {
+        constexpr std::size_t kPiece = 64U << 10;
+        if (at == 0) piece = "{\"recordings\":[";
+        while (at < all.size() && piece.size() < kPiece) {
+          piece +=
+              (at == 0 ? "" : ",") + view_of(all[at]).dump(-1, ' ', false, json::error_handler_t::replace);
+          ++at;
+        }
+        if (at < all.size()) return true;
+        piece += "]}";
+        return false;
+      });
+  return out;
+}
+
+/// With the files of what is done: these are read from the store.
+Response fleet_recording(App& app, const Request& request) {
+  if (app.fleet() == nullptr) return no_fleet();
+  const auto recording = app.fleet()->recording(request.captured[0], request.captured[1]);
+  if (!recording) return no_such_recording();
+  json out = view_of(*recording);
+  for (json& one : out["jobs"]) {
+    const auto kind = fleet::job_kind(one["kind"].get<std::string>());
+    const auto record = app.fleet()->job(recording->node, recording->id, *kind);
+    if (*kind == JobKind::slice || !record || record->state != JobState::done) continue;
+    const auto result = app.fleet()->store().result(record->job, record->result.name, {});
+    if (!result) {
+      one["error"] = result.error().message;
+      continue;
+    }
+    add_files(one, *result);
+  }
+  return http::json(out);
+}
+
+/// A file of a current result, from the store through this node.
+Response fleet_file(App& app, const Request& request) {
+  if (app.fleet() == nullptr) return no_fleet();
+  const auto kind = fleet::job_kind(request.captured[2]);
+  if (!kind) return no_such_recording();
+  const auto record = app.fleet()->job(request.captured[0], request.captured[1], *kind);
+  if (!record || record->state != JobState::done) return no_such_recording();
+  const auto result = app.fleet()->store().result(record->job, record->result.name, {});
+  if (!result) return problem(app, result.error());
+  const std::string& name = request.captured[3];
+  const auto file = std::ranges::find(result->files, name, &fleet::ResultFile::name);
+  if (file == result->files.end()) return http::problem(404, "There is no such file.");
+  Response out;
+  out.with("Content-Type", content_type(name)).with("Content-Security-Policy", "sandbox");
+  if (request.target.parameter("download"))
+    out.with("Content-Disposition", "attachment; filename*=UTF-8''" + http::percent_encoded(name));
+  out.body =
+      http::Generator([&store = app.fleet()->store(), job = record->job, result_name = record->result.name,
+                       name, bytes = file->bytes, at = std::uint64_t(0)](std::string& piece) mutable {
+        const std::uint64_t length = std::min(kPieceOfFile, bytes - at);
+        if (length == 0) return false;
+        const auto read = store.read(job, result_name, name, at, length,
+                                     [&](std::string_view text) { return piece += text, true; }, {});
+        at += length;
+        return read.has_value() && at < bytes;
+      });
+  return out;
+}
+
+/// Orders a job of any recording that the fleet knows, of this node or another.
+Response fleet_order(App& app, const Request& request) {
+  if (app.fleet() == nullptr) return no_fleet();
+  json body = request.body.empty() ? json::object() : json::parse(request.body, nullptr, false);
+  const auto kind = fleet::job_kind(request.captured[2]);
+  if (!body.is_object() || !kind || *kind == JobKind::slice)
+    return http::problem(
+        400, "Send an object; the path ends in convert, compose, package, thumbnails, report or verify.");
+  if (!app.fleet()->recording(request.captured[0], request.captured[1])) return no_such_recording();
+  fleet::Job defaults{.kind = *kind, .node = request.captured[0], .recording = request.captured[1]};
+  if (*kind == JobKind::thumbnails) defaults.times_ms = {0};
+  json whole = fleet::to_json(defaults);
+  for (const char* field : {"class", "sprites", "width", "height", "layout", "title", "slices", "times_ms"})
+    if (body.contains(field)) whole[field] = body[field];
+  const auto job = fleet::job_from_json(whole);
+  if (!job) return http::problem(400, "A job cannot have these settings.");
+  app.fleet()->order(*job, true);
+  return http::json({{"ordered", fleet::key_of(*job)}}, 202);
+}
+
+constexpr Route kFleetRoutes[] = {
+    {"GET", "/api/fleet", Need::view, Work::library, fleet_status},
+    {"GET", "/api/fleet/recordings", Need::view, Work::library, fleet_recordings},
+    {"GET", "/api/fleet/recordings/{node}/{id}", Need::view, Work::children, fleet_recording},
+    {"POST", "/api/fleet/recordings/{node}/{id}/{kind}", Need::admin, Work::library, fleet_order, kMaxOrder},
+    {"GET", "/api/fleet/recordings/{node}/{id}/{kind}/{name}", Need::view, Work::children, fleet_file},
+};
+
+}  // namespace
+
+std::span<const Route> fleet_routes() {
+  return kFleetRoutes;
+}
+
+}  // namespace rtpx::server

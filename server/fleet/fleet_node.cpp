@@ -1,0 +1,396 @@
+#include "server/fleet/fleet_node.hpp"
+
+#include <algorithm>
+
+#include "server/log.hpp"
+
+namespace rtpx::server {
+namespace {
+
+using fleet::Job;
+using fleet::JobRecord;
+using fleet::JobState;
+using fleet::Milliseconds;
+using fleet::Order;
+using fleet::Stored;
+using fleet::Wrote;
+using namespace std::chrono_literals;
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr auto kNodeHeartbeat = 5s;
+constexpr auto kBetweenFullLooks = 1h;   // at the store, for what neither the fleet nor this disk tells of
+constexpr std::size_t kMostLooks = 500;  // at jobs that wait, each time
+
+}  // namespace
+
+Result<std::unique_ptr<FleetNode>> FleetNode::start(const ServeOptions& options, Events events) {
+  const auto store = parse_s3_url(options.store_url);
+  if (!store) return std::unexpected(store.error());
+  fleet::NatsOptions nats = options.nats;
+  nats.name = options.node_name;
+  nats.wait_for_servers = true;
+  nats.on_message = [](const std::string& text) { log(LogLevel::warn, text); };
+  auto bus = fleet::connect_nats(nats);
+  if (!bus) return std::unexpected(bus.error());
+  return std::unique_ptr<FleetNode>(new FleetNode(options, std::move(events), *std::move(bus), *store));
+}
+
+void FleetNode::begin() {
+  watcher_ = std::jthread([this](std::stop_token stop) { watch(stop); });
+  keeper_ = std::jthread([this](std::stop_token stop) { keep(stop); });
+}
+
+void FleetNode::stop() {
+  watcher_.request_stop();
+  keeper_.request_stop();
+  watcher_ = {};
+  keeper_ = {};
+}
+
+FleetNode::FleetNode(const ServeOptions& options, Events events, std::shared_ptr<fleet::Bus> bus, S3Url store)
+    : options_(options),
+      events_(std::move(events)),
+      bus_(std::move(bus)),
+      store_(S3Config{}, std::move(store)) {}
+
+Job FleetNode::conversion_of(const std::string& recording) const {
+  return {.kind = fleet::JobKind::convert,
+          .node = options_.node_name,
+          .recording = recording,
+          .sprites = options_.sprites};
+}
+
+void FleetNode::order(Job job, bool again) {
+  const std::lock_guard lock(mutex_);
+  todo_.push_back({std::move(job), again});
+  sleeping_.notify_all();
+}
+
+void FleetNode::watch(std::stop_token stop) {
+  bus_->watch(
+      stop, [this](const std::string& key, const std::optional<Stored>& stored) { on_record(key, stored); },
+      [this](const std::set<std::string>& keys) { on_synced(keys); });
+}
+
+/// What the fleet does not know any more, it has lost.
+void FleetNode::on_synced(const std::set<std::string>& keys) {
+  const std::lock_guard lock(mutex_);
+  if (std::erase_if(known_, [&](const auto& one) { return !keys.contains(one.first); }) > 0)
+    forgotten_ = true;
+  synced_ = true;
+}
+
+void FleetNode::on_record(const std::string& key, const std::optional<Stored>& stored) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!stored) {
+      known_.erase(key);
+      return;
+    }
+    const JobRecord& now = stored->record;
+    Known& known = known_[key];
+    const JobRecord before = std::exchange(known.record, now);
+    const bool same = before.state == now.state && before.job == now.job && before.token == now.token;
+    if (!same) known.since = SteadyClock::now() - std::max(stored->age, Milliseconds(0));
+    if (now.job.node != options_.node_name) return;
+    if (same && before.fraction == now.fraction) return;
+    // Now for what a loser may have left, and once more for what it was still writing.
+    if (!same && now.state == JobState::done)
+      for (const auto wait : {0 * rules_.lease, 2 * rules_.lease})
+        tidying_.push_back({now.job, SteadyClock::now() + wait});
+  }
+  events_.changed(stored->record);
+}
+
+void FleetNode::keep(std::stop_token stop) {
+  SteadyClock::time_point beat_at{}, look_at{}, full_at{};
+  while (!stop.stop_requested()) {
+    const auto now = SteadyClock::now();
+    if (now >= beat_at) {
+      beat();
+      beat_at = now + kNodeHeartbeat;
+    }
+    if (synced_ && bus_->connected()) {
+      std::deque<Todo> todo;
+      {
+        const std::lock_guard lock(mutex_);
+        todo.swap(todo_);
+      }
+      while (!todo.empty() && !stop.stop_requested() && carry_out(todo.front(), stop)) todo.pop_front();
+      if (!todo.empty()) {
+        const std::lock_guard lock(mutex_);
+        todo_.insert(todo_.begin(), todo.begin(), todo.end());
+      }
+      if (now >= look_at) {
+        look_after(stop);
+        look_at = now + std::clamp<Milliseconds>(rules_.lease / 2, 1s, 30s);
+      }
+      if (now >= full_at || forgotten_.exchange(false)) {
+        order_what_is_stored(stop);
+        full_at = now + kBetweenFullLooks;
+      }
+    }
+    pause(stop, 500ms);
+  }
+}
+
+void FleetNode::beat() {
+  if (const auto rules = bus_->rules()) {
+    const std::lock_guard lock(mutex_);
+    rules_ = *rules;
+  }
+  if (const auto drain = bus_->is_to_drain(options_.node_name)) draining_ = *drain;
+  fleet::Member self = events_.describe();
+  self.name = options_.node_name;
+  self.address = options_.node_url;
+  self.draining = draining_;
+  self.time_ms =
+      std::chrono::duration_cast<Milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  if (!bus_->tell_alive(self)) return;
+  auto members = bus_->members();
+  if (!members) return;
+  const std::lock_guard lock(mutex_);
+  members_ = *std::move(members);
+}
+
+/// Jobs of this node that nobody has changed for a while, and recordings that are stored and of which the
+/// fleet knows nothing.
+void FleetNode::look_after(std::stop_token stop) {
+  std::vector<Job> jobs;
+  const auto now = SteadyClock::now();
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, known] : known_)
+      if (known.record.job.node == options_.node_name && !fleet::is_settled(known.record.state) &&
+          now - known.since > 2 * rules_.lease && jobs.size() < kMostLooks)
+        jobs.push_back(known.record.job);
+  }
+  for (const std::string& id : events_.stored_here())
+    if (!job(options_.node_name, id, fleet::JobKind::convert)) jobs.push_back(conversion_of(id));
+  for (Job& one : jobs) {
+    if (stop.stop_requested()) return;
+    one.generation = 0;
+    if (!carry_out(Order(one, rules_), one, stop)) return;
+  }
+  std::vector<Job> due;
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(tidying_, [&](const Tidying& one) {
+      if (one.at > now) return false;
+      due.push_back(one.job);
+      return true;
+    });
+  }
+  for (const Job& one : due)
+    if (!stop.stop_requested()) tidy(one, stop);
+}
+
+/// After the fleet has lost everything: the recordings in the store tell what there is to do, and what is
+/// done.
+void FleetNode::order_what_is_stored(std::stop_token stop) {
+  const auto stored = store_.recordings(options_.node_name, stop);
+  if (!stored) {
+    log(LogLevel::warn, "fleet: " + stored.error().message);
+    return;
+  }
+  for (const std::string& id : *stored) {
+    if (stop.stop_requested()) return;
+    Job one = conversion_of(id);
+    one.generation = 0;
+    const auto known = job(options_.node_name, id, fleet::JobKind::convert);
+    if (!known && !carry_out(Order(one, rules_), one, stop)) return;
+    if (known && known->state == JobState::done) tidy(known->job, stop);
+  }
+}
+
+bool FleetNode::carry_out(const Todo& todo, std::stop_token stop) {
+  Job wanted = todo.job;
+  const auto there = bus_->read(fleet::key_of(wanted));
+  if (!there) return false;
+  // A slice of a film with other settings would be made for nobody, and the film wait for ever.
+  const auto is_of_another_film = [&](const Job& job) {
+    return wanted.kind == fleet::JobKind::slice && !fleet::is_slice_of(job, wanted);
+  };
+  const bool is_new = !*there || (todo.again && (fleet::is_settled((*there)->record.state) ||
+                                                 is_of_another_film((*there)->record.job)));
+  // Before the film that joins them. One that waits already has slices of its own.
+  if (wanted.kind == fleet::JobKind::compose && wanted.slices > 1 && is_new)
+    for (int number = 0; number <= wanted.slices; ++number)
+      if (!carry_out(Todo{fleet::slice_of(wanted, number), true}, stop)) return false;
+  wanted.generation = *there ? (*there)->record.job.generation : 1;
+  if (*there && is_new) wanted.generation += 1;
+  return carry_out(Order(wanted, rules_), wanted, stop);
+}
+
+/// False: the fleet does not answer; to be tried again.
+bool FleetNode::carry_out(Order order, const Job& job, std::stop_token stop) {
+  using Do = Order::Do;
+  Order::Step step = order.begin();
+  while (step.what != Do::end) {
+    pause(stop, step.delay);
+    if (stop.stop_requested()) return false;
+    switch (step.what) {
+      case Do::read: {
+        const auto stored = bus_->read(fleet::key_of(job));
+        if (!stored) return false;
+        step = order.read_was(*stored);
+        break;
+      }
+      case Do::find: {
+        const auto made = store_.latest(job, stop);
+        if (!made) return false;
+        step = order.found(*made);
+        break;
+      }
+      case Do::write:
+        step = order.wrote(bus_->write(step.record, step.expected).first);
+        break;
+      case Do::count: {
+        const auto messages = bus_->count_messages(step.record.job);
+        if (!messages) return false;
+        step = order.counted(*messages);
+        break;
+      }
+      case Do::publish:
+        step = order.published(bus_->publish(step.record.job).has_value());
+        break;
+      case Do::end:
+        break;
+    }
+  }
+  return true;
+}
+
+/// Slices are of no use once their film is made.
+void FleetNode::tidy_slice(const Job& slice, std::stop_token stop) {
+  Job film = slice;
+  film.kind = fleet::JobKind::compose;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto is_ordered = [&](const Todo& todo) { return fleet::key_of(todo.job) == fleet::key_of(film); };
+    if (std::ranges::any_of(todo_, is_ordered)) return;
+  }
+  const auto listing = store_.list(slice, stop);
+  const auto own = bus_->read(fleet::key_of(slice));
+  const auto stored = bus_->read(fleet::key_of(film));
+  if (!stored || !*stored || (*stored)->record.state != JobState::done) return tidy_result(slice, stop);
+  if (!listing || !own) return;
+  // Ordered again since, for the film that is ordered next.
+  if (*own && (!fleet::is_settled((*own)->record.state) || (*own)->revision > (*stored)->revision)) return;
+  for (const std::string& name : listing->names)
+    if (const auto removed = store_.discard(slice, name, stop); !removed)
+      log(LogLevel::warn, "not removed: " + removed.error().message, {.recording = slice.recording});
+}
+
+void FleetNode::tidy(const Job& job, std::stop_token stop) {
+  if (job.kind == fleet::JobKind::slice) return tidy_slice(job, stop);
+  tidy_result(job, stop);
+  if (job.kind == fleet::JobKind::compose && job.slices > 1)
+    for (int number = 0; number <= job.slices && !stop.stop_requested(); ++number)
+      tidy_slice(fleet::slice_of(job, number), stop);
+}
+
+/// Removes all but the current result. Listed first, then the record is written as it is: so it is known to
+/// be the latest, and nothing that was listed can be of a later claim.
+void FleetNode::tidy_result(const Job& job, std::stop_token stop) {
+  const auto listing = store_.list(job, stop);
+  if (!listing) return;
+  const auto stored = bus_->read(fleet::key_of(job));
+  if (!stored || !*stored || (*stored)->record.state != JobState::done) return;
+  const std::string& current = (*stored)->record.result.name;
+  const bool is_alone = listing->names.size() == listing->names.count(current);
+  if (is_alone && listing->whole.contains(current)) return;
+  if (bus_->write((*stored)->record, (*stored)->revision).first != Wrote::yes) return;
+  for (const std::string& name : listing->names)
+    if (name != current)
+      if (const auto removed = store_.discard(job, name, stop); !removed)
+        log(LogLevel::warn, "not removed: " + removed.error().message, {.recording = job.recording});
+  if (listing->whole.contains(current)) return;
+  if (const auto again = store_.list(job, stop); again && !again->whole.contains(current)) {
+    log(LogLevel::error,
+        "the " + fleet::kind_token(job) + " is gone from the store; it is made again",
+        {.recording = job.recording});
+    order((*stored)->record.job, true);
+  }
+}
+
+std::optional<JobRecord> FleetNode::job(const std::string& node, const std::string& recording,
+                                        fleet::JobKind kind) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = known_.find(fleet::key_of({.kind = kind, .node = node, .recording = recording}));
+  if (at == known_.end()) return std::nullopt;
+  return at->second.record;
+}
+
+std::vector<FleetNode::Recording> FleetNode::recordings() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Recording> out;
+  for (const auto& [key, known] : known_) {
+    const Job& job = known.record.job;
+    if (job.kind == fleet::JobKind::slice) continue;
+    if (out.empty() || out.back().node != job.node || out.back().id != job.recording)
+      out.push_back({job.node, job.recording, {}});
+    out.back().jobs.push_back(known.record);
+  }
+  return out;
+}
+
+std::optional<FleetNode::Recording> FleetNode::recording(const std::string& node,
+                                                         const std::string& id) const {
+  Recording out{node, id, {}};
+  const std::string prefix = "job." + fleet::encode_token(node) + "." + fleet::encode_token(id) + ".";
+  const std::lock_guard lock(mutex_);
+  for (auto at = known_.lower_bound(prefix); at != known_.end() && at->first.starts_with(prefix); ++at)
+    if (at->second.record.job.kind != fleet::JobKind::slice) out.jobs.push_back(at->second.record);
+  if (out.jobs.empty()) return std::nullopt;
+  return out;
+}
+
+std::vector<fleet::Member> FleetNode::members() const {
+  const std::lock_guard lock(mutex_);
+  return members_;
+}
+
+FleetNode::Counts FleetNode::counts() const {
+  Counts out;
+  out.connected = bus_->connected();
+  const std::lock_guard lock(mutex_);
+  for (const JobState state :
+       {JobState::waiting, JobState::running, JobState::done, JobState::failed, JobState::cancelled})
+    out.by_state[fleet::to_string(state)] = 0;
+  const auto now = SteadyClock::now();
+  for (const auto& [key, known] : known_) {
+    ++out.by_state[fleet::to_string(known.record.state)];
+    if (known.record.state != JobState::waiting) continue;
+    const auto waited = std::chrono::duration_cast<std::chrono::seconds>(now - known.since).count();
+    out.oldest_waiting_seconds =
+        std::max(out.oldest_waiting_seconds, static_cast<std::uint64_t>(std::max<std::int64_t>(waited, 0)));
+  }
+  return out;
+}
+
+std::optional<std::string> FleetNode::roomier_node() const {
+  const auto free_share = [](const fleet::Member& one) {
+    return one.most_sessions == 0
+               ? 0.0
+               : 1 - static_cast<double>(one.sessions) / static_cast<double>(one.most_sessions);
+  };
+  const fleet::Member self = events_.describe();
+  const fleet::Member* best = nullptr;
+  const std::lock_guard lock(mutex_);
+  for (const fleet::Member& one : members_) {
+    if (one.is_worker || one.draining || one.address.empty() || one.name == options_.node_name) continue;
+    if (best == nullptr || free_share(one) > free_share(*best)) best = &one;
+  }
+  if (best == nullptr || free_share(*best) <= 0) return std::nullopt;
+  if (!draining_ && free_share(*best) <= free_share(self)) return std::nullopt;
+  return best->address;
+}
+
+void FleetNode::pause(std::stop_token stop, std::chrono::milliseconds wait) {
+  if (wait.count() <= 0) return;
+  std::unique_lock lock(mutex_);
+  sleeping_.wait_for(lock, stop, wait, [&] { return false; });
+}
+
+}  // namespace rtpx::server

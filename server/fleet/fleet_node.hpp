@@ -1,0 +1,113 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "fleet/bus.hpp"
+#include "fleet/order.hpp"
+#include "fleet/store.hpp"
+#include "server/options.hpp"
+
+namespace rtpx::server {
+
+/// A node's part in a fleet: orders what is to be made of its recordings, looks after each order until it is
+/// settled, removes what is no result, and knows the state of every job and member. When NATS is away it
+/// keeps what it knew and goes on later: what is to be ordered is known from the recordings. Thread-safe.
+class FleetNode {
+ public:
+  struct Events {
+    /// A job of this node's recordings changed. On a thread of the fleet's.
+    std::function<void(const fleet::JobRecord& record)> changed;
+    /// What this node tells of itself.
+    std::function<fleet::Member()> describe;
+    /// Recordings of this node that are stored and not known to be converted: to be ordered, if nobody has.
+    std::function<std::vector<std::string>()> stored_here;
+  };
+
+  /// Takes part from begin() on. Errors: invalid_argument, denied.
+  [[nodiscard]] static Result<std::unique_ptr<FleetNode>> start(const ServeOptions& options, Events events);
+  void begin();
+  /// No event comes after it; order() may still be called.
+  void stop();
+
+  /// Orders a job. `again`: also when it is settled. Returns at once.
+  void order(fleet::Job job, bool again);
+  /// What a conversion of one of this node's recordings is ordered as.
+  [[nodiscard]] fleet::Job conversion_of(const std::string& recording) const;
+
+  [[nodiscard]] std::optional<fleet::JobRecord> job(const std::string& node, const std::string& recording,
+                                                    fleet::JobKind kind) const;
+  struct Recording {
+    std::string node, id;
+    std::vector<fleet::JobRecord> jobs;  // but for slices of its film
+  };
+  /// By node and name.
+  [[nodiscard]] std::vector<Recording> recordings() const;
+  [[nodiscard]] std::optional<Recording> recording(const std::string& node, const std::string& id) const;
+  [[nodiscard]] std::vector<fleet::Member> members() const;
+  struct Counts {
+    std::map<std::string, std::uint64_t> by_state;
+    std::uint64_t oldest_waiting_seconds = 0;
+    bool connected = false;
+  };
+  [[nodiscard]] Counts counts() const;
+  [[nodiscard]] bool draining() const { return draining_; }
+  /// The node with the most room that is not this one and takes sessions; nullopt: none has more than here.
+  [[nodiscard]] std::optional<std::string> roomier_node() const;
+  [[nodiscard]] const fleet::Store& store() const { return store_; }
+
+ private:
+  struct Known {
+    fleet::JobRecord record;
+    std::chrono::steady_clock::time_point since;
+  };
+  struct Todo {
+    fleet::Job job;
+    bool again = false;
+  };
+  struct Tidying {
+    fleet::Job job;
+    std::chrono::steady_clock::time_point at;
+  };
+
+  FleetNode(const ServeOptions& options, Events events, std::shared_ptr<fleet::Bus> bus, S3Url store);
+  void watch(std::stop_token stop);
+  void keep(std::stop_token stop);
+  void beat();
+  void look_after(std::stop_token stop);
+  void order_what_is_stored(std::stop_token stop);
+  [[nodiscard]] bool carry_out(fleet::Order order, const fleet::Job& job, std::stop_token stop);
+  [[nodiscard]] bool carry_out(const Todo& todo, std::stop_token stop);
+  void tidy(const fleet::Job& job, std::stop_token stop);
+  void tidy_result(const fleet::Job& job, std::stop_token stop);
+  void tidy_slice(const fleet::Job& slice, std::stop_token stop);
+  void on_synced(const std::set<std::string>& keys);
+  void on_record(const std::string& key, const std::optional<fleet::Stored>& stored);
+  void pause(std::stop_token stop, std::chrono::milliseconds wait);
+
+  const ServeOptions& options_;
+  const Events events_;
+  const std::shared_ptr<fleet::Bus> bus_;
+  const fleet::Store store_;
+  std::atomic<bool> draining_ = false, synced_ = false, forgotten_ = false;
+  mutable std::mutex mutex_;
+  std::condition_variable_any sleeping_;
+  std::map<std::string, Known> known_;
+  std::deque<Todo> todo_;
+  std::vector<Tidying> tidying_;
+  std::vector<fleet::Member> members_;
+  fleet::Rules rules_;
+  std::jthread watcher_, keeper_;
+};
+
+}  // namespace rtpx::server

@@ -1,0 +1,148 @@
+#include "compose/film_options.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "mux/muxer.hpp"
+
+namespace rtpx::film {
+namespace {
+
+constexpr std::uintmax_t kLargestLayout = 1U << 20;
+
+struct Container {
+  const char* extension;
+  Target target;
+};
+
+constexpr Container kContainers[] = {
+    {".mp4", {Format::mp4, VideoCodec::h264, AudioCodec::aac}},
+    {".webm", {Format::webm, VideoCodec::vp8, AudioCodec::opus}},
+    {".mkv", {Format::mkv, VideoCodec::h264, AudioCodec::opus}},
+    {".ogg", {Format::ogg, std::nullopt, AudioCodec::opus}},
+    {".oga", {Format::ogg, std::nullopt, AudioCodec::opus}},
+    {".opus", {Format::ogg, std::nullopt, AudioCodec::opus}},
+    {".m4a", {Format::mp4, std::nullopt, AudioCodec::aac}},
+    {".wav", {Format::wav, std::nullopt, AudioCodec::pcm}},
+};
+
+bool is_named(const Participant& one, const std::string& who) {
+  return one.id == who || one.name == who;
+}
+
+Result<Layout> layout_of(const ComposeOptions& options) {
+  if (options.layout_file.empty()) return layout_by_name(options.layout);
+  const std::string name = options.layout_file.string();
+  std::error_code failed;
+  const auto size = std::filesystem::file_size(options.layout_file, failed);
+  if (failed) return fail(Errc::not_found, "cannot read the layout " + name + ": " + failed.message());
+  if (size > kLargestLayout) return fail(Errc::malformed, name + " is too large for a layout");
+  std::ifstream file(options.layout_file, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file) return fail(Errc::io, "cannot read the layout " + name);
+  return parse_layout(text.str(), name);
+}
+
+}  // namespace
+
+Result<Target> target_of(const ComposeOptions& options) {
+  std::string extension = options.output.extension().string();
+  std::ranges::transform(extension, extension.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+  const auto found =
+      std::ranges::find_if(kContainers, [&](const Container& one) { return extension == one.extension; });
+  if (found == std::end(kContainers))
+    return fail(Errc::invalid_argument,
+                options.output.string() +
+                    ": the name says what to make: give one that ends in .mp4, .webm, .mkv, "
+                    ".ogg, .opus, .m4a or .wav");
+  Target target = found->target;
+  if (options.audio_only) target.video.reset();
+  if (target.video && options.codec) target.video = options.codec;
+  if (options.audio_codec && target.format != Format::wav) target.audio = *options.audio_codec;
+  if (target.video && !format_holds(target.format, mime_type_of(*target.video)))
+    return fail(Errc::invalid_argument,
+                std::string(name_of(target.format)) + " cannot hold " + mime_type_of(*target.video));
+  if (target.format == Format::webm && target.audio != AudioCodec::opus)
+    return fail(Errc::invalid_argument, "WebM holds no sound but Opus");
+  return target;
+}
+
+Reencode encoding_of(const ComposeOptions& options, VideoCodec codec) {
+  Reencode out;
+  out.codec = codec;
+  out.crf = options.crf;
+  out.threads = options.threads;
+  out.gop_size = 100'000;  // FilmPictures says where a player can begin
+  // A tenth of a bit for each pixel; what hardly moves needs far less.
+  const double rate = std::clamp(0.1 * options.width * options.height * options.fps, 200e3, 100e6);
+  out.bitrate = options.bitrate.empty() ? std::to_string(static_cast<std::int64_t>(rate)) : options.bitrate;
+  return out;
+}
+
+int threads_of(const ComposeOptions& options) {
+  if (options.threads > 0) return std::min(options.threads, 64);
+  return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 16U));
+}
+
+Result<Layout> read_layout(const ComposeOptions& options) {
+  auto layout = layout_of(options);
+  if (!layout || options.background.empty()) return layout;
+  const auto colour = parse_colour(options.background);
+  if (!colour) return std::unexpected(colour.error());
+  layout->background = *colour;
+  return layout;
+}
+
+Result<void> check(const ComposeOptions& options) {
+  const bool possible = options.width >= 160 && options.width <= 7'680 && options.height >= 90 &&
+                        options.height <= 4'320 && options.width % 2 == 0 && options.height % 2 == 0;
+  if (!possible)
+    return fail(Errc::invalid_argument, "a film of " + std::to_string(options.width) + "x" +
+                                            std::to_string(options.height) +
+                                            " is not possible: give even sides of 160x90 to 7680x4320");
+  if (options.fps < 1 || options.fps > 120)
+    return fail(Errc::invalid_argument,
+                "a film has 1 to 120 pictures a second, not " + std::to_string(options.fps));
+  if (options.audio_codec && *options.audio_codec != AudioCodec::aac &&
+      *options.audio_codec != AudioCodec::opus)
+    return fail(Errc::invalid_argument, "the sound of a film is AAC or Opus");
+  if (options.loudness && !(*options.loudness >= -70 && *options.loudness <= 0))
+    return fail(Errc::invalid_argument,
+                "a loudness is -70 to 0 LUFS; -16 is usual on the web, -23 in broadcasts");
+  for (const auto& [who, to] : options.pan)
+    if (!(to >= -1 && to <= 1))
+      return fail(Errc::invalid_argument, "the place of " + who + " is not within -1 (left) and 1 (right)");
+  return {};
+}
+
+Result<std::vector<Voice>> voices_of(const Call& call, const ComposeOptions& options) {
+  const auto known = [&](const std::string& who) -> Result<void> {
+    if (std::ranges::any_of(call.participants, [&](const Participant& one) { return is_named(one, who); }))
+      return {};
+    std::string all;
+    for (const Participant& one : call.participants) all += (all.empty() ? "" : ", ") + one.name;
+    return fail(Errc::invalid_argument, "nobody in the call is called \"" + who + "\"; there are " + all);
+  };
+  for (const auto* list : {&options.solo, &options.mute})
+    for (const std::string& who : *list)
+      if (auto is = known(who); !is) return std::unexpected(is.error());
+  for (const auto& [who, to] : options.pan)
+    if (auto is = known(who); !is) return std::unexpected(is.error());
+  std::vector<Voice> out;
+  for (const Participant& one : call.participants) {
+    const auto names = [&](const std::string& who) { return is_named(one, who); };
+    Voice voice;
+    voice.heard = (options.solo.empty() || std::ranges::any_of(options.solo, names)) &&
+                  std::ranges::none_of(options.mute, names);
+    for (const auto& [who, to] : options.pan)
+      if (is_named(one, who)) voice.pan = to;
+    out.push_back(voice);
+  }
+  return out;
+}
+
+}  // namespace rtpx::film

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "compose/layout.hpp"
+#include "compose/mixer.hpp"
+#include "media/reencode.hpp"
+#include "rtpx/composer.hpp"
+
+// What ComposeOptions ask for, checked and as the rest of this folder takes it.
+namespace rtpx::film {
+
+/// What the output is to be.
+struct Target {
+  Format format = Format::ogg;
+  std::optional<VideoCodec> video;
+  AudioCodec audio = AudioCodec::opus;
+};
+
+/// By the output's name and the codecs asked for. Errors: invalid_argument.
+[[nodiscard]] Result<Target> target_of(const ComposeOptions& options);
+/// What the encoder of pictures is asked for.
+[[nodiscard]] Reencode encoding_of(const ComposeOptions& options, VideoCodec codec);
+[[nodiscard]] int threads_of(const ComposeOptions& options);
+/// With the background asked for. Errors: invalid_argument, malformed, not_found, io.
+[[nodiscard]] Result<Layout> read_layout(const ComposeOptions& options);
+/// Whether all numbers are in range. Errors: invalid_argument, naming the option.
+[[nodiscard]] Result<void> check(const ComposeOptions& options);
+/// One for each participant. Errors: invalid_argument: a name that nobody has.
+[[nodiscard]] Result<std::vector<Voice>> voices_of(const Call& call, const ComposeOptions& options);
+
+}  // namespace rtpx::film

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <vector>
+
+#include "compose/call.hpp"
+#include "compose/mixer.hpp"
+#include "media/audio_encoder.hpp"
+#include "rtpx/composer.hpp"
+
+namespace rtpx::film {
+
+/// The film's sound on its way: mixed once, encoded for the film, and for each participant's stem.
+class FilmSound {
+ public:
+  FilmSound(std::unique_ptr<Mixer> mixer, std::int64_t samples)
+      : mixer_(std::move(mixer)), samples_(samples) {}
+
+  /// The film's own sound. Errors: unsupported.
+  [[nodiscard]] Result<void> open_track(AudioCodec codec);
+  [[nodiscard]] const OutputTrack& track() const { return encoder_->track(); }
+  /// A file for each participant with sound. Errors: io and others of the muxer, unsupported.
+  [[nodiscard]] Result<void> open_stems(const Stems& stems, const Call& call);
+
+  /// Mixes and encodes all. `sink` takes the film's samples; `progress` is told samples done. Errors:
+  /// cancelled, io, no_space.
+  [[nodiscard]] Result<void> run(const AudioEncoder::Sink& sink, const std::stop_token& stop,
+                                 const std::function<void(std::int64_t)>& progress);
+  /// The stems appear under their names. On an error those that have are taken away again.
+  [[nodiscard]] Result<std::vector<ComposedStem>> publish_stems();
+  [[nodiscard]] const Mixer& mixer() const noexcept { return *mixer_; }
+
+ private:
+  struct Stem {
+    std::size_t participant = 0;
+    ComposedStem composed;
+    std::unique_ptr<AudioEncoder> encoder;
+    std::unique_ptr<Muxer> muxer;
+  };
+  [[nodiscard]] Result<void> write_stems(int count);
+
+  std::unique_ptr<Mixer> mixer_;
+  std::int64_t samples_;
+  std::unique_ptr<AudioEncoder> encoder_;
+  std::vector<Stem> stems_;
+  std::vector<float> silence_ = std::vector<float>(Mixer::kBlock * kChannels, 0.0F);
+};
+
+}  // namespace rtpx::film

@@ -1,0 +1,406 @@
+#include "compose/open_call.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <numeric>
+
+#include "frames/layer_frames.hpp"
+#include "packets/packet_cursor.hpp"
+#include "report/read_layer.hpp"
+#include "report/reception_notes.hpp"
+#include "report/track_report.hpp"
+
+namespace rtpx::film {
+namespace {
+
+constexpr const char* kAudioLevel = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+constexpr const char* kContentType = "http://www.webrtc.org/experiments/rtp-hdrext/video-content-type";
+constexpr std::int64_t kOneSecondNs = 1'000'000'000;
+constexpr std::int64_t kCameraOffNs = 3 * kOneSecondNs;  // without a picture
+constexpr std::int64_t kHoldNs = kOneSecondNs / 10;      // a last picture's time, where its rate is not known
+constexpr std::int64_t kLongestNs = 24 * 3'600 * kOneSecondNs;
+constexpr std::int64_t kAheadNs = 60 * kOneSecondNs;  // that a sender's clock may run ahead of the recorder's
+constexpr std::int64_t kAtJoiningNs = kOneSecondNs / 2;
+constexpr std::int64_t kAtLeavingNs = kOneSecondNs;
+constexpr std::size_t kMostParticipants = 100;
+constexpr std::size_t kMostSpans = 2'000;  // of a track
+constexpr std::size_t kPacketsPerLook = 4'096;
+
+std::optional<std::uint8_t> extension_of(const PlacedLayer& layer, const char* uri) {
+  const auto& ids = layer.track->files.track.header_extensions;
+  const auto found = ids.find(uri);
+  if (found == ids.end()) return std::nullopt;
+  return found->second;
+}
+
+std::int64_t recorded_until_ns(const PlacedLayer& layer) {
+  return static_cast<std::int64_t>(
+      (static_cast<double>(layer.layer->last_receive_ms) - layer.zero_receive_ms) * 1e6);
+}
+
+/// Until when a layer's media are believed: no further than its packets came, and a little.
+std::int64_t end_of_layer(const PlacedLayer& layer) {
+  return std::clamp<std::int64_t>(end_of(layer), 0,
+                                  std::max<std::int64_t>(recorded_until_ns(layer), 0) + kAheadNs);
+}
+
+std::int64_t area_of(const PlacedLayer* layer) {
+  return layer->layer->largest.area();
+}
+
+/// Puts moments together into spans.
+class SpanMaker {
+ public:
+  SpanMaker(Spans& out, std::int64_t longest_gap) : out_(out), longest_gap_(longest_gap) {}
+  void add(std::int64_t time_ns) {
+    if (out_.empty() || time_ns > last_ + longest_gap_) {
+      close();
+      if (out_.size() == kMostSpans) return;
+      out_.push_back({time_ns, time_ns});
+    } else if (time_ns > last_) {
+      step_ = std::min<std::int64_t>(time_ns - last_, kHoldNs);
+    }
+    last_ = std::max(last_, time_ns);
+  }
+  void close() {
+    if (!out_.empty()) out_.back().to_ns = std::max(out_.back().to_ns, last_ + step_);
+  }
+
+ private:
+  Spans& out_;
+  std::int64_t longest_gap_;
+  std::int64_t last_ = INT64_MIN / 2;
+  std::int64_t step_ = kHoldNs;
+};
+
+void shift_and_clip(Spans& spans, std::int64_t offset_ns, std::int64_t end_ns) {
+  for (Span& span : spans)
+    span = {std::max<std::int64_t>(span.from_ns + offset_ns, 0), std::min(span.to_ns + offset_ns, end_ns)};
+  std::erase_if(spans, [](const Span& span) { return span.to_ns <= span.from_ns; });
+}
+
+Spans clipped(Spans spans, const Span& within) {
+  for (Span& span : spans)
+    span = {std::max(span.from_ns, within.from_ns), std::min(span.to_ns, within.to_ns)};
+  std::erase_if(spans, [](const Span& span) { return span.to_ns <= span.from_ns; });
+  return spans;
+}
+
+}  // namespace
+
+bool is_machine_made(const std::string& id) {
+  std::size_t digits = 0;
+  for (const char c : id) {
+    if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'))
+      ++digits;
+    else if (c != '-' && c != '{' && c != '}')
+      return false;
+  }
+  return digits >= 32;
+}
+
+bool names_a_screen(const std::vector<std::string>& streams, const std::string& id) {
+  const auto says = [](std::string text) {
+    std::ranges::transform(text, text.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+    return text.find("screen") != std::string::npos || text.find("presentation") != std::string::npos;
+  };
+  return says(id) || std::ranges::any_of(streams, says);
+}
+
+void OpenCall::note(ConvertNote::Severity severity, std::string track, std::string message) {
+  notes_.push_back({severity, std::move(track), std::move(message)});
+}
+
+void OpenCall::note(std::vector<ConvertNote> notes) {
+  std::ranges::move(notes, std::back_inserter(notes_));
+}
+
+Result<std::unique_ptr<OpenCall>> OpenCall::open(const std::vector<std::string>& recordings,
+                                                 const OpenCallOptions& options) {
+  if (recordings.empty()) return fail(Errc::invalid_argument, "no recording was named");
+  std::unique_ptr<OpenCall> call(new OpenCall());
+  for (std::size_t i = 0; i < recordings.size(); ++i) {
+    const auto progress = [&](double fraction) {
+      if (options.progress)
+        options.progress((static_cast<double>(i) + fraction) / static_cast<double>(recordings.size()));
+    };
+    if (auto scanned = call->scan(recordings[i], options, progress); !scanned)
+      return std::unexpected(scanned.error());
+  }
+  call->join_clocks();
+  if (auto added = call->add_tracks(options); !added) return std::unexpected(added.error());
+  if (call->call_.participants.empty()) {
+    std::string why;
+    for (const ConvertNote& one : call->notes_)
+      if (one.severity == ConvertNote::Severity::skipped) why += "\n" + one.message;
+    return fail(Errc::nothing_to_convert,
+                "no track of " + recordings.front() + " holds media that can be composed" + why);
+  }
+  call->find_turns();
+  return call;
+}
+
+Result<void> OpenCall::scan(const std::string& name, const OpenCallOptions& options,
+                            const std::function<void(double)>& progress) {
+  auto found = find_recording(name, options.download_path, options.downloader.get(), Outside::refused, options.identities);
+  if (!found) return std::unexpected(found.error());
+  Opened& opened = opened_.emplace_back();
+  opened.name = name;
+  opened.recording = std::move(*found);
+  opened.spill = std::make_unique<SpillFile>(options.work_folder);
+  auto scanned = scan_recording(opened.recording, *opened.spill, options.stop, progress);
+  if (!scanned) return std::unexpected(scanned.error());
+  opened.scanned = std::move(*scanned);
+  note(reception_notes(opened.recording.folder));
+  for (const TrackScan& track : opened.scanned.tracks) note(notes_of(track));
+  return {};
+}
+
+// The earliest recording's zero is the film's.
+void OpenCall::join_clocks() {
+  std::erase_if(opened_, [](const Opened& one) { return one.scanned.layers.empty(); });
+  for (const Opened& one : opened_)
+    if (one.scanned.started && (!started_ || *one.scanned.started < *started_))
+      started_ = one.scanned.started;
+  for (Opened& one : opened_) {
+    if (opened_.size() == 1) return;
+    if (!one.scanned.started) {
+      note(ConvertNote::Severity::info, "",
+           one.recording.name + " does not say what time it was: it is taken to begin with the others");
+      continue;
+    }
+    const std::int64_t offset_ns = (*one.scanned.started - *started_).count() * 1'000;
+    if (offset_ns > kLongestNs) {
+      note(ConvertNote::Severity::skipped, "",
+           one.recording.name + " began more than 24 hours after the others: it is left out");
+      one.scanned.layers.clear();
+      continue;
+    }
+    one.offset_ns = offset_ns;
+  }
+}
+
+Result<void> OpenCall::add_tracks(const OpenCallOptions& options) {
+  std::map<std::pair<const Opened*, std::string>, std::size_t> known;
+  for (const Opened& opened : opened_) {
+    std::map<const TrackScan*, TrackSource> tracks;
+    std::vector<const TrackScan*> order;
+    for (const PlacedLayer& layer : opened.scanned.layers) {
+      TrackSource& source = tracks[layer.track];
+      if (source.layers.empty()) order.push_back(layer.track);
+      source.layers.push_back(&layer);
+    }
+    for (const TrackScan* track : order) {
+      TrackSource& source = tracks[track];
+      source.id = track->files.track_id;
+      source.kind = track->files.track.kind;
+      source.spill = opened.spill.get();
+      source.offset_ns = opened.offset_ns;
+      source.e2ee_keys = options.e2ee_keys;
+      std::ranges::stable_sort(source.layers, {}, area_of);
+      const auto& streams = track->files.track.streams;
+      const std::string id =
+          track->files.track.participant.value_or(streams.empty() ? source.id : streams.front());
+      const std::string& name = track->files.participant_name.empty() ? id : track->files.participant_name;
+      const auto [at, is_new] = known.try_emplace({&opened, id}, call_.participants.size());
+      if (is_new && call_.participants.size() == kMostParticipants) {
+        note(ConvertNote::Severity::skipped, source.id,
+             "track " + source.id + ": there are more than " + std::to_string(kMostParticipants) +
+                 " participants; it is left out");
+        known.erase(at);
+        continue;
+      }
+      if (is_new) {
+        call_.participants.push_back({id, name, {INT64_MAX, 0}, {}, false, {}, {}});
+        sources_.emplace_back();
+        levels_.emplace_back();
+      }
+      const std::size_t who = at->second;
+      Participant& one = call_.participants[who];
+      bool some = false;
+      if (source.kind == MediaKind::video) {
+        PictureFacts facts{source.id, false, {}};
+        bool screen = names_a_screen(track->files.track.streams, source.id);
+        auto looked = look_at_picture(source, facts, screen, options.stop);
+        if (!looked && looked.error().code == Errc::cancelled) return looked;
+        if (!looked)
+          note(ConvertNote::Severity::skipped, source.id,
+               "track " + source.id + ": " + looked.error().message);
+        some = looked && !facts.shown.empty();
+        if (some) {
+          // Nobody has two cameras: what comes beside one is a screen.
+          facts.screen = source.screen =
+              screen || std::ranges::any_of(one.pictures, [](const PictureFacts& p) { return !p.screen; });
+          one.there.from_ns = std::min(one.there.from_ns, facts.shown.front().from_ns);
+          one.there.to_ns = std::max(one.there.to_ns, facts.shown.back().to_ns);
+          one.pictures.push_back(std::move(facts));
+          sources_[who].pictures.push_back(std::move(source));
+        }
+      } else {
+        const std::int64_t from =
+            std::max<std::int64_t>(start_of(*source.layers.front()), 0) + source.offset_ns;
+        const std::int64_t to = end_of_layer(*source.layers.front()) + source.offset_ns;
+        auto looked = look_at_sound(source, levels_[who], options.stop);
+        if (!looked && looked.error().code == Errc::cancelled) return std::unexpected(looked.error());
+        if (!looked)
+          note(ConvertNote::Severity::skipped, source.id,
+               "track " + source.id + ": " + looked.error().message);
+        some = looked && *looked && to > from;
+        if (some) {
+          one.sound = true;
+          one.there.from_ns = std::min(one.there.from_ns, from);
+          one.there.to_ns = std::max(one.there.to_ns, to);
+          sources_[who].sound.push_back(std::move(source));
+        }
+      }
+    }
+  }
+  order_by_joining();
+  for (Participant& one : call_.participants)
+    call_.duration_ns = std::max(call_.duration_ns, one.there.to_ns);
+  if (call_.duration_ns > kLongestNs) {
+    note(ConvertNote::Severity::loss, "", "the call is longer than 24 hours: the film ends there");
+    call_.duration_ns = kLongestNs;
+    for (Participant& one : call_.participants) {
+      one.there.to_ns = std::min(one.there.to_ns, kLongestNs);
+      for (PictureFacts& picture : one.pictures) picture.shown = clipped(std::move(picture.shown), one.there);
+    }
+  }
+  return {};
+}
+
+void OpenCall::order_by_joining() {
+  std::vector<std::size_t> order(call_.participants.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::erase_if(order, [&](std::size_t i) {
+    const Span& there = call_.participants[i].there;
+    return there.to_ns <= there.from_ns;
+  });
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) {
+    return std::pair(call_.participants[i].there.from_ns, call_.participants[i].id);
+  });
+  Call call;
+  std::vector<ParticipantSources> sources;
+  std::vector<Levels> levels;
+  for (const std::size_t i : order) {
+    call.participants.push_back(std::move(call_.participants[i]));
+    sources.push_back(std::move(sources_[i]));
+    levels.push_back(std::move(levels_[i]));
+  }
+  call_ = std::move(call);
+  sources_ = std::move(sources);
+  levels_ = std::move(levels);
+  for (std::size_t i = 0; i < call_.participants.size(); ++i) {
+    Participant& one = call_.participants[i];
+    if (one.name == one.id && is_machine_made(one.id)) one.name = "Participant " + std::to_string(i + 1);
+  }
+}
+
+// When there are pictures, and of what: all layers show the same.
+Result<void> OpenCall::look_at_picture(const TrackSource& source, PictureFacts& facts, bool& screen,
+                                       const std::stop_token& stop) {
+  std::vector<Span> all;
+  for (const PlacedLayer* layer : source.layers) {
+    Spans spans;
+    SpanMaker maker(spans, kCameraOffNs);
+    auto read = read_layer(*layer, *source.spill, source.frame_options(), stop,
+                           [&](const PlacedFrame& frame) { maker.add(frame.time_ns); });
+    if (!read) return std::unexpected(read.error());
+    note(std::move(read->notes));
+    maker.close();
+    all.insert(all.end(), spans.begin(), spans.end());
+    if (!screen && extension_of(*layer, kContentType)) {
+      auto cursor = PacketCursor::open(*layer->track, *layer->layer, *source.spill);
+      if (!cursor) return std::unexpected(cursor.error());
+      const std::uint8_t id = *extension_of(*layer, kContentType);
+      for (std::size_t count = 0; count < 2'000 && !screen; ++count) {
+        const auto packet = (*cursor)->next();
+        if (!packet) return std::unexpected(packet.error());
+        if (*packet == nullptr) break;
+        const auto value = find_extension((*packet)->packet, id);
+        screen = value && !value->empty() && ((*value)[0] & std::byte{1}) != std::byte{0};
+      }
+    }
+  }
+  std::ranges::sort(all, {}, &Span::from_ns);
+  for (const Span& span : all) {
+    if (facts.shown.empty() || span.from_ns > facts.shown.back().to_ns)
+      facts.shown.push_back(span);
+    else
+      facts.shown.back().to_ns = std::max(facts.shown.back().to_ns, span.to_ns);
+  }
+  // A screen on which nothing moves sends nothing.
+  if (screen && facts.shown.size() > 1)
+    facts.shown = {{facts.shown.front().from_ns, facts.shown.back().to_ns}};
+  std::int64_t end = 0;
+  for (const PlacedLayer* layer : source.layers) end = std::max(end, end_of_layer(*layer));
+  shift_and_clip(facts.shown, source.offset_ns, end + source.offset_ns);
+  return {};
+}
+
+// How loud it is, as its packets say, and whether any of it can be heard.
+Result<bool> OpenCall::look_at_sound(const TrackSource& source, Levels& levels, const std::stop_token& stop) {
+  const PlacedLayer& layer = *source.layers.front();
+  auto read = read_layer(layer, *source.spill, source.frame_options(), stop);
+  if (!read) return std::unexpected(read.error());
+  note(std::move(read->notes));
+  if (read->report.frames == 0) return false;
+  const auto id = extension_of(layer, kAudioLevel);
+  auto cursor = PacketCursor::open(*layer.track, *layer.layer, *source.spill);
+  if (!cursor) return std::unexpected(cursor.error());
+  for (std::size_t count = 0;; ++count) {
+    if (count % kPacketsPerLook == 0 && stop.stop_requested())
+      return fail(Errc::cancelled, "the film was cancelled");
+    const auto packet = (*cursor)->next();
+    if (!packet) return std::unexpected(packet.error());
+    if (*packet == nullptr) return true;
+    if ((*packet)->media.role != PayloadRole::media || !id) continue;
+    const auto value = find_extension((*packet)->packet, *id);
+    if (!value || value->empty()) continue;
+    const auto octet = static_cast<std::uint8_t>((*value)[0]);
+    levels.by_header = true;
+    levels.add(layer.maps[(*packet)->segment].time_ns((*packet)->timestamp) + source.offset_ns, octet & 0x7FU,
+               (octet & 0x80U) != 0);
+  }
+}
+
+std::int64_t OpenCall::offset_of(const std::string& name) const {
+  const auto found = std::ranges::find(opened_, name, &Opened::name);
+  return found == opened_.end() ? 0 : found->offset_ns;
+}
+
+std::vector<FilmMark> OpenCall::marks() const {
+  std::vector<FilmMark> out;
+  for (const Opened& one : opened_)
+    for (const Mark& mark : one.recording.facts.marks)
+      out.push_back(
+          {static_cast<std::int64_t>(static_cast<double>(mark.at_ms) - one.scanned.zero_receive_ms) +
+               one.offset_ns / 1'000'000,
+           mark.text});
+  return out;
+}
+
+bool OpenCall::needs_measuring(std::size_t participant) const {
+  return call_.participants[participant].sound && !levels_[participant].by_header;
+}
+
+void OpenCall::find_turns() {
+  Speech speech = find_speech(levels_);
+  call_.turns = std::move(speech.turns);
+  for (std::size_t i = 0; i < call_.participants.size(); ++i) {
+    Participant& one = call_.participants[i];
+    one.speaking = clipped(std::move(speech.speaking[i]), one.there);
+    one.muted = clipped(std::move(speech.muted[i]), one.there);
+    if (levels_[i].steps.empty()) continue;
+    // Nothing comes after the last packet either.
+    const Span after{static_cast<std::int64_t>(levels_[i].steps.size()) * Levels::kStepNs, one.there.to_ns};
+    if (after.to_ns - after.from_ns >= 2 * kOneSecondNs) one.muted.push_back(after);
+  }
+  std::erase_if(call_.turns, [&](const Turn& turn) {
+    return turn.from_ns >= call_.duration_ns || !call_.participants[turn.who].there.holds(turn.from_ns);
+  });
+}
+
+}  // namespace rtpx::film

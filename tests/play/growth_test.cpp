@@ -1,0 +1,154 @@
+// A recording is played while it is being written: what was told of it stays, and in the end it is all there.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "convert/synthetic_call.hpp"
+#include "play/presentation.hpp"
+#include "support/captures.hpp"
+#include "support/growing_recording.hpp"
+
+namespace rtpx {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::byte> bytes_of(Presentation& presentation, const std::string& rendition, std::size_t number,
+                                Format format) {
+  MemorySink out;
+  auto stream = presentation.segment(rendition, number, format);
+  EXPECT_TRUE(stream) << rendition << ' ' << number;
+  if (stream) EXPECT_TRUE((*stream)->all(out));
+  return out.take();
+}
+
+bool same(const PlayedSegment& a, const PlayedSegment& b) {
+  return a.start_ns == b.start_ns && a.end_ns == b.end_ns && a.frames == b.frames && a.bytes == b.bytes &&
+         a.init == b.init && a.discontinuities == b.discontinuities && a.kind == b.kind;
+}
+
+void plays_while_it_grows(const fs::path& recording) {
+  test::GrowingRecording growing(recording);
+  const test::TempDir scratch;
+  std::shared_ptr<Presentation> presentation;
+  struct Told {
+    std::vector<PlayedSegment> segments;
+    std::map<std::size_t, std::vector<std::byte>> bytes;
+  };
+  std::map<std::string, Told> told;
+  int views = 0;
+  const auto check = [&] {
+    const auto view = presentation->view();
+    for (const Program& program : view->programs)
+      for (const Rendition& rendition : program.renditions) {
+        Told& before = told[rendition.id];
+        const auto& now = rendition.list.segments;
+        ASSERT_GE(now.size(), before.segments.size()) << rendition.id;
+        for (std::size_t i = 0; i < before.segments.size(); ++i)
+          EXPECT_TRUE(same(before.segments[i], now[i])) << rendition.id << ' ' << i << " of " << now.size();
+        for (std::size_t i = before.segments.size(); i < now.size(); ++i)
+          if (view->growing) before.bytes[i] = bytes_of(*presentation, rendition.id, i, Format::fmp4);
+        if (view->growing) before.segments = now;
+      }
+    ++views;
+  };
+  for (int step = 1; step <= 20; ++step) {
+    growing.grow(step / 20.0);
+    if (!presentation) {
+      auto opened = Presentation::open(growing.path().string(),
+                                       {.temporary = scratch.path(), .look_every = std::chrono::milliseconds(0)});
+      if (!opened) EXPECT_EQ(opened.error().code, Errc::nothing_to_convert) << opened.error().message;
+      if (opened) presentation = std::move(*opened);
+    } else {
+      const auto refreshed = presentation->refresh();
+      ASSERT_TRUE(refreshed) << refreshed.error().message;
+    }
+    if (!presentation) continue;
+    EXPECT_TRUE(presentation->view()->growing);
+    check();
+  }
+  ASSERT_TRUE(presentation);
+  EXPECT_GT(views, 10);
+  growing.end();
+  ASSERT_TRUE(presentation->refresh());
+  EXPECT_FALSE(presentation->view()->growing);
+  check();
+
+  auto whole = Presentation::open(recording.string(), {.temporary = scratch.path()});
+  ASSERT_TRUE(whole);
+  for (const Program& program : (*whole)->view()->programs)
+    for (const Rendition& rendition : program.renditions) {
+      const auto view = presentation->view();
+      const auto place = view->find(rendition.id);
+      ASSERT_NE(place.rendition, nullptr) << rendition.id;
+      // Silence is filled in by times, which later sender reports correct.
+      const auto apart = static_cast<double>(rendition.kind == MediaKind::audio ? rendition.list.frames / 200 : 0);
+      EXPECT_NEAR(static_cast<double>(place.rendition->list.frames), static_cast<double>(rendition.list.frames), apart)
+          << rendition.id;
+    }
+  for (const auto& [id, once] : told)
+    for (const auto& [number, bytes] : once.bytes)
+      EXPECT_EQ(bytes_of(*presentation, id, number, Format::fmp4), bytes) << id << ' ' << number;
+}
+
+TEST(Growing, ARecordingPlaysWhileItIsWritten) {
+  RTPX_NEEDS_CAPTURE(recording, "browser/vp9_opus");
+  plays_while_it_grows(recording);
+}
+
+TEST(Growing, SizesMayChangeMeanwhile) {
+  RTPX_NEEDS_CAPTURE(recording, "browser/vp8_opus_reschange");
+  plays_while_it_grows(recording);
+}
+
+TEST(Growing, SoundMayComeLate) {
+  RTPX_NEEDS_CAPTURE(recording, "edge/late_audio");
+  plays_while_it_grows(recording);
+}
+
+TEST(Growing, LossesAreRepairedMeanwhile) {
+  RTPX_NEEDS_CAPTURE(recording, "browser/vp8_flexfec_lossy");
+  plays_while_it_grows(recording);
+}
+
+TEST(Growing, LayersOfASimulcast) {
+  RTPX_NEEDS_CAPTURE(recording, "browser/vp8_simulcast3");
+  plays_while_it_grows(recording);
+}
+
+// What a look reads follows from what is new, not from what there is.
+TEST(Growing, ALookReadsWhatIsNew) {
+  const test::TempDir made, scratch;
+  const test::SyntheticCall call(made.path(), 3, {.loss = 0.01, .reorder = 0.01, .most_late_ms = 100, .rtx = 0.5}, 400);
+  test::GrowingRecording growing(made.path());
+  constexpr int kSteps = 100;  // of four seconds
+  std::shared_ptr<Presentation> presentation;
+  std::uint64_t early = 0, late = 0;
+  for (int step = 10; step < kSteps; ++step) {
+    growing.grow(static_cast<double>(step) / kSteps);
+    const std::uint64_t before = test::bytes_read();
+    if (!presentation) {
+      auto opened = Presentation::open(growing.path().string(),
+                                       {.temporary = scratch.path(), .look_every = std::chrono::milliseconds(0)});
+      ASSERT_TRUE(opened) << opened.error().message;
+      presentation = std::move(*opened);
+      continue;
+    }
+    const auto version = presentation->view()->version;
+    ASSERT_TRUE(presentation->refresh());
+    ASSERT_GT(presentation->view()->version, version);
+    if (step < 15) continue;  // the first ones find their way
+    std::uint64_t& most = step < 30 ? early : late;
+    most = std::max(most, test::bytes_read() - before);
+  }
+  EXPECT_LT(late, growing.bytes() / 10);
+  EXPECT_LT(late, 2 * early);
+  RecordProperty("bytes_a_look", static_cast<int>(late));
+  const auto view = presentation->view();
+  EXPECT_GT(view->programs.front().end_ns, 385'000'000'000);
+}
+
+}  // namespace
+}  // namespace rtpx
