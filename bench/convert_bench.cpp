@@ -6,8 +6,9 @@
 //   sealed  a sealed call against the same one plain
 //   memory  peak memory of a minute, an hour and three hours
 //   codecs  CPU a GB of each video codec against VP8's
+//   older   `rtpx convert` of another build against this one's, clean and lossy; only with --rtpx and --older
 //
-// usage: convert_bench [--dir DIR] [--minutes N] [--rounds N] [PART...]
+// usage: convert_bench [--dir DIR] [--minutes N] [--rounds N] [--rtpx RTPX --older RTPX] [PART...]
 //        convert_bench --generate FOLDER [--minutes N] [lossy]     only writes the call
 
 #include <fcntl.h>
@@ -124,6 +125,31 @@ class Bench {
     fs::remove_all(call);
   }
 
+  /// The command of two builds, on the same call.
+  void against_older(const std::string& rtpx, const std::string& older) {
+    for (const bool lossy : {false, true}) {
+      const fs::path call = lossy ? dir_ / "lossy" : generate("call", minutes_);
+      if (lossy) rtpx::bench::generate_lossy_call(call, minutes_);
+      Costs now, before;
+      const auto one = [&](const std::string& command, Costs& costs) {
+        clear();
+        costs.add(measure({command, "convert", call.string(), "-o", out()}));
+      };
+      for (int round = 0; round < rounds_; ++round) {
+        one(older, before);
+        one(rtpx, now);
+        std::printf("round %d: older %.2f CPU s %.2f wall s; this %.2f CPU s %.2f wall s\n", round + 1,
+                    before.cpu.back(), before.wall.back(), now.cpu.back(), now.wall.back());
+      }
+      std::printf("convert a %s call / older build, %.0f min: %.2f x CPU, %.2f x wall (medians of %d); "
+                  "the cheapest of each: %.2f x CPU\n",
+                  lossy ? "lossy" : "clean", minutes_, median(now.cpu) / median(before.cpu),
+                  median(now.wall) / median(before.wall), rounds_,
+                  std::ranges::min(now.cpu) / std::ranges::min(before.cpu));
+      fs::remove_all(call);
+    }
+  }
+
   void memory() {
     for (const double minutes : {1.0, 60.0, 180.0}) {
       const fs::path call = generate("call", minutes);
@@ -225,6 +251,7 @@ int main(int count, char** arguments) {
   if ((count == 4 || count == 5) && std::strcmp(arguments[1], "--convert") == 0)
     return convert_child(arguments[2], arguments[3], count == 5 ? arguments[4] : nullptr);
   fs::path base = fs::temp_directory_path(), generate;
+  std::string rtpx, older;
   double minutes = 60;
   int rounds = 5;
   std::vector<std::string> parts;
@@ -236,6 +263,10 @@ int main(int count, char** arguments) {
       die(option + " needs a value");
     else if (option == "--dir")
       base = arguments[i];
+    else if (option == "--rtpx")
+      rtpx = arguments[i];
+    else if (option == "--older")
+      older = arguments[i];
     else if (option == "--generate")
       generate = arguments[i];
     else if (option == "--minutes")
@@ -258,6 +289,7 @@ int main(int count, char** arguments) {
   if (wanted("cp")) bench.against_cp();
   if (wanted("lossy")) bench.against_cp_with_losses();
   if (wanted("sealed")) bench.against_plain();
+  if (wanted("older") && !rtpx.empty() && !older.empty()) bench.against_older(rtpx, older);
   if (wanted("memory")) bench.memory();
   if (wanted("codecs")) bench.codecs();
   return 0;
