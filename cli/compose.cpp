@@ -9,6 +9,7 @@
 #include "compose_slices.hpp"
 #include "e2ee_keys.hpp"
 #include "identity_arguments.hpp"
+#include "moment.hpp"
 #include "notes.hpp"
 #include "progress.hpp"
 #include "remote.hpp"
@@ -27,7 +28,10 @@ struct ComposeArguments {
   std::optional<AudioCodec> audio;
   StemFormat stem_format = StemFormat::wav;
   double loudness = 0;
-  bool want_loudness = false, plan = false, json = false, follow = false;
+  std::string thumbnail;
+  FilmLogo logo;
+  FilmClock clock;
+  bool want_loudness = false, want_clock = false, want_thumbnail = false, plan = false, json = false, follow = false;
   FollowOptions following;
   int progress_fd = -1;  // -1: the terminal
   ComposeOptions options;
@@ -111,6 +115,13 @@ Result<ComposeOptions> complete(const ComposeArguments& arguments) {
     if (!mark) return std::unexpected(mark.error());
     options.marks.push_back(std::move(*mark));
   }
+  if (!arguments.logo.file.empty()) options.logo = arguments.logo;
+  if (arguments.want_thumbnail) {
+    const auto size_of_picture = parse_size(arguments.thumbnail.empty() ? "640x" : arguments.thumbnail, "--thumbnail");
+    if (!size_of_picture) return std::unexpected(size_of_picture.error());
+    options.thumbnail = Thumbnails{size_of_picture->first, size_of_picture->second};
+  }
+  if (arguments.want_clock) options.clock = arguments.clock;
   if (options.layout.ends_with(".json")) options.layout_file = options.layout;
   if (!arguments.plan && options.output.empty())
     return fail(Errc::invalid_argument, "-o says which file to make; --plan needs none");
@@ -138,21 +149,24 @@ void print_film(const ComposeResult& result) {
   std::printf("%s", table.text().c_str());
 }
 
-Result<ComposeResult> follow(const ComposeArguments& arguments, const ComposeOptions& options) {
+Result<ComposeResult> follow(const ComposeArguments& arguments, const ComposeOptions& options, Progress& progress) {
   if (arguments.recordings.size() != 1)
     return fail(Errc::invalid_argument, "--follow makes a film of one recording");
   FollowOptions how = arguments.following;
-  how.on_state = [fps = options.fps](const FollowState& now) mutable {
+  how.on_state = [&progress, fps = options.fps](const FollowState& now) mutable {
+    progress.show_followed(now.written_ns / 1'000'000, now.waiting_ns / 1'000'000, now.fps);
     if (now.fps == std::exchange(fps, now.fps)) return;
     std::fprintf(stderr, "rtpx compose: %d pictures a second%s\n", now.fps,
                  now.waiting_ns > 0 ? ", as fast as this machine is" : "");
   };
-  return follow_composition(arguments.recordings.front(), options, how);
+  auto made = follow_composition(arguments.recordings.front(), options, how);
+  if (made) progress.show_followed(made->duration_ms, 0, options.fps);
+  return made;
 }
 
 Result<ComposeResult> make(const ComposeArguments& arguments, const CLI::App& command,
-                           const ComposeOptions& options) {
-  if (arguments.follow) return follow(arguments, options);
+                           const ComposeOptions& options, Progress& progress) {
+  if (arguments.follow) return follow(arguments, options, progress);
   if (!arguments.slice.empty()) {
     const auto slice = slice_of(arguments.slice);
     if (!slice) return std::unexpected(slice.error());
@@ -177,7 +191,7 @@ int run_compose(const ComposeArguments& arguments, const CLI::App& command, cons
     std::printf("%s\n", plan->c_str());
     return kDone;
   }
-  const auto result = make(arguments, command, *options);
+  const auto result = make(arguments, command, *options, progress);
   if (!result) return report("compose", result.error());
   if (arguments.json)
     std::printf("%s\n", serialize_result(*result).c_str());
@@ -185,6 +199,29 @@ int run_compose(const ComposeArguments& arguments, const CLI::App& command, cons
     print_film(*result);
   print_notes("compose", result->notes);
   return result->lost_media ? kLosses : kDone;
+}
+
+void add_overlays(CLI::App& command, ComposeArguments& arguments) {
+  static const std::map<std::string, FilmPlace> kPlaces{
+      {"top-left", FilmPlace::top_left},       {"top", FilmPlace::top},       {"top-right", FilmPlace::top_right},
+      {"bottom-left", FilmPlace::bottom_left}, {"bottom", FilmPlace::bottom}, {"bottom-right", FilmPlace::bottom_right}};
+  CLI::Option* const logo =
+      command.add_option("--logo", arguments.logo.file, "Picture over the tiles")->type_name("FILE");
+  command.add_option("--logo-place", arguments.logo.place, "Where it lies; default: top-right")
+      ->transform(CLI::CheckedTransformer(kPlaces))
+      ->needs(logo)
+      ->type_name("PLACE");
+  command.add_option("--logo-height", arguments.logo.height, "As a share of the film's height")
+      ->check(CLI::Range(0.02, 1.0))
+      ->needs(logo)
+      ->capture_default_str();
+  CLI::Option* const clock =
+      command.add_option("--clock", arguments.clock.offset, "The time of the call over the tiles, in UTC or at an offset")
+          ->type_name("UTC|+HH:MM");
+  command.add_option("--clock-place", arguments.clock.place, "Where it lies; default: bottom-right")
+      ->transform(CLI::CheckedTransformer(kPlaces))
+      ->needs(clock)
+      ->type_name("PLACE");
 }
 
 }  // namespace
@@ -228,11 +265,18 @@ void add_compose(CLI::App& app, Program& program) {
   command->add_option("--background", options.background, "Colour behind the tiles")->type_name("#rrggbb");
   command->add_option("--background-image", options.background_image, "Picture behind the tiles")
       ->type_name("FILE");
+  add_overlays(*command, *arguments);
   command->add_flag("!--no-chapters", options.chapters, "Write no chapters into the file");
   command->add_option("--mark", arguments->marks, "One more chapter (repeatable)")
       ->allow_extra_args(false)
       ->type_name("SECONDS=TITLE");
   command->add_option("--vtt", options.chapters_file, "The chapters as WebVTT")->type_name("FILE");
+  command->add_option("--thumbnail", arguments->thumbnail, "A picture beside the film; default size 640x")
+      ->expected(0, 1)
+      ->default_str("640x")
+      ->type_name("WIDTHxHEIGHT");
+  command->add_option("--sprites", options.sprites, "That many small pictures for scrubbing, on a sheet")
+      ->check(CLI::Range(0, 1000));
   command->add_option("--speech", options.speech_file, "Who spoke when, as JSON or RTTM")->type_name("FILE");
   command->add_option("--timeline", options.timeline_file, "The call for editors, as OpenTimelineIO")
       ->type_name("FILE.otio");
@@ -289,6 +333,8 @@ void add_compose(CLI::App& app, Program& program) {
   add_progress_fd(*command, arguments->progress_fd);
   command->callback([arguments, command, &program] {
     arguments->want_loudness = command->count("--loudness") > 0;
+    arguments->want_clock = command->count("--clock") > 0;
+    arguments->want_thumbnail = command->count("--thumbnail") > 0;
     program.exit_code = run_compose(*arguments, *command, program);
   });
 }

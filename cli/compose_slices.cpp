@@ -23,7 +23,7 @@ constexpr double kSlicesShare = 0.95;  // of the whole, in time
 /// The words of a command line that means the same to `rtpx compose`, but for what a slice has no use for.
 std::vector<std::string> words_of(const CLI::App& command) {
   static constexpr std::array kLeftOut = {"slices", "output", "threads", "json",           "progress-fd", "stems",
-                                          "vtt",    "speech", "timeline", "timeline-media", "stem-format",
+                                          "vtt",    "speech", "timeline", "timeline-media", "stem-format", "thumbnail", "sprites",
                                           "identity", "identity-fd", "passphrase-fd"};
   std::vector<std::string> words{"compose"}, recordings;
   for (const CLI::Option* option : command.get_options()) {
@@ -186,7 +186,7 @@ class Slices {
 
 Result<ComposeResult> compose_in_slices(const CLI::App& command, const std::vector<std::string>& recordings,
                                         const ComposeOptions& options, int slices) {
-  for (const char* name : {"--e2ee-keys", "--layout", "--background-image"})
+  for (const char* name : {"--e2ee-keys", "--layout", "--background-image", "--logo"})
     for (const std::string& file : command.get_option(name)->results())
       if (is_read_once(file))
         return fail(Errc::invalid_argument, std::string(name) + " " + file +

@@ -19,7 +19,7 @@ namespace rtpx::cli {
 namespace {
 
 struct ConvertArguments {
-  std::string recording, upload, thumbnail, reencode, resolution, e2ee_keys, from, to, exact;
+  std::string recording, upload, thumbnail, reencode, resolution, e2ee_keys, from, to, exact, only;
   std::vector<std::string> rids, streams;
   IdentityArguments identities;
   Reencode codec;  // its options; used when --reencode is given
@@ -40,6 +40,7 @@ Examples:
   rtpx convert call -o videos --layers best --thumbnail --sprites 100
   rtpx convert call -o videos --format mp4 --audio aac
   rtpx convert call -o videos --rid f                    only the simulcast layer f
+  rtpx convert call -o videos --only audio --format ogg  the sound alone
   rtpx convert call -o clips --from 12:30 --to 15:00     whole pictures from the keyframe before on
   rtpx convert call -o clips --from 12:30 --to 15:00 --exact --format mp4
   rtpx convert call -o videos --reencode h264 --resolution 1280x720 --bitrate 2M
@@ -79,6 +80,7 @@ Result<VideoCodec> parse_video_codec(const std::string& name) {
 Result<ConvertOptions> complete(const ConvertArguments& arguments) {
   ConvertOptions options = arguments.options;
   options.write_reports = !arguments.no_reports;
+  if (!arguments.only.empty()) options.only = arguments.only == "audio" ? MediaKind::audio : MediaKind::video;
   if (arguments.want_thumbnail) {
     const auto size = parse_size(arguments.thumbnail.empty() ? "640x" : arguments.thumbnail, "--thumbnail");
     if (!size) return std::unexpected(size.error());
@@ -262,6 +264,13 @@ void add_media_options(CLI::App& command, ConvertArguments& arguments) {
   command.add_flag("--opus-fec", options.opus_fec,
                    "Decode Opus in-band FEC where packets are missing (with --audio)");
   command.add_flag("--join", options.join, "All streams into one Matroska file, on one clock");
+  command.add_option("--only", arguments.only, "Sound alone, or pictures alone")
+      ->check(CLI::IsMember({"audio", "video"}))
+      ->type_name("audio|video");
+  command
+      .add_option("--suffix", options.suffix,
+                  "At the end of each file's name: what tells several conversions into one folder apart")
+      ->type_name("TEXT");
   command.add_option("--from", arguments.from, "Only from there on: [[h:]m:]s, or a time on the wall clock")
       ->type_name("TIME");
   command.add_option("--to", arguments.to, "Only until there")->type_name("TIME");

@@ -80,6 +80,11 @@ json view_of(const Member& member) {
   return out;
 }
 
+int given_up(const Error& error) {
+  report("fleet", error);
+  return error.code == Errc::invalid_argument ? kUsage : kFailed;
+}
+
 Result<std::shared_ptr<Bus>> connect(FleetArguments& arguments) {
   arguments.nats.name = "rtpx-fleet";
   arguments.nats.on_message = [](const std::string& text) {
@@ -93,7 +98,7 @@ int init(FleetArguments& arguments) {
   arguments.setup.rules.lease = std::chrono::seconds(arguments.lease_seconds);
   arguments.setup.rules.retry_delay = std::chrono::seconds(arguments.retry_seconds);
   const auto done = set_up_fleet(arguments.nats, arguments.setup);
-  if (!done) return report("fleet", done.error()), kFailed;
+  if (!done) return given_up(done.error());
   if (arguments.json)
     print({{"done", *done}});
   else
@@ -103,13 +108,13 @@ int init(FleetArguments& arguments) {
 
 int status(FleetArguments& arguments) {
   const auto bus = connect(arguments);
-  if (!bus) return report("fleet", bus.error()), kFailed;
+  if (!bus) return given_up(bus.error());
   const auto members = (*bus)->members();
   const auto backlog = (*bus)->backlog();
   const auto records = (*bus)->records();
   for (const Error* error : {members ? nullptr : &members.error(), backlog ? nullptr : &backlog.error(),
                              records ? nullptr : &records.error()})
-    if (error != nullptr) return report("fleet", *error), kFailed;
+    if (error != nullptr) return given_up(*error);
   std::map<std::string, std::uint64_t> states;
   std::int64_t oldest = 0;
   for (const auto& [key, stored] : *records) {
@@ -149,9 +154,9 @@ int status(FleetArguments& arguments) {
 
 int jobs(FleetArguments& arguments) {
   const auto bus = connect(arguments);
-  if (!bus) return report("fleet", bus.error()), kFailed;
+  if (!bus) return given_up(bus.error());
   const auto records = (*bus)->records();
-  if (!records) return report("fleet", records.error()), kFailed;
+  if (!records) return given_up(records.error());
   json out = json::array();
   for (const auto& [key, stored] : *records) {
     if (!arguments.state.empty() && arguments.state != to_string(stored.record.state)) continue;
@@ -198,9 +203,9 @@ std::vector<std::string> slices_to_retry(const std::map<std::string, Stored>& re
 
 int retry(FleetArguments& arguments) {
   const auto bus = connect(arguments);
-  if (!bus) return report("fleet", bus.error()), kFailed;
+  if (!bus) return given_up(bus.error());
   const auto records = (*bus)->records();
-  if (!records) return report("fleet", records.error()), kFailed;
+  if (!records) return given_up(records.error());
   std::vector<std::string> keys;
   const auto add = [&](const std::string& key) {
     if (std::ranges::find(keys, key) == keys.end()) keys.push_back(key);
@@ -253,9 +258,9 @@ int drain(FleetArguments& arguments) {
     return kUsage;
   }
   const auto bus = connect(arguments);
-  if (!bus) return report("fleet", bus.error()), kFailed;
+  if (!bus) return given_up(bus.error());
   if (const auto done = (*bus)->set_drain(arguments.member, !arguments.undo); !done)
-    return report("fleet", done.error()), kFailed;
+    return given_up(done.error());
   if (arguments.json) print({{"member", arguments.member}, {"drain", !arguments.undo}});
   return kDone;
 }
@@ -272,7 +277,10 @@ void add_fleet(CLI::App& app, Program& program) {
     CLI::App* const step = command->add_subcommand(name, help);
     add_nats_options(*step, arguments->nats, true);
     step->add_flag("--json", arguments->json, "Print the result as JSON");
-    step->callback([arguments, run, &program] { program.exit_code = run(*arguments); });
+    step->callback([arguments, step, run, &program] {
+      const auto checked = check_nats_options(*step, arguments->nats);
+      program.exit_code = checked ? run(*arguments) : (report("fleet", checked.error()), kUsage);
+    });
     return step;
   };
   CLI::App* const first = add("init", "Create streams, consumers and buckets; the only step that does", init);

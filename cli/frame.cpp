@@ -112,9 +112,6 @@ void add_frame(CLI::App& app, Program& program) {
   command->add_option("--track", arguments->track, "Id of the track; default: the first one with pictures");
   command->add_option("--size", arguments->size, "Of the picture; default: as it was sent")
       ->type_name("WIDTHxHEIGHT");
-  command
-      ->add_option("--download-path", arguments->options.download_path, "Where recordings from S3 are kept")
-      ->capture_default_str();
   arguments->identities.add_to(*command);
   command->add_flag("--json", arguments->json, "Say as JSON what was written");
   command->callback([arguments, &program] { program.exit_code = run(*arguments, program); });

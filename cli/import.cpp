@@ -90,6 +90,9 @@ std::vector<std::string> remarks_of(const capture::ImportSummary& summary) {
   if (summary.not_rtp + summary.counts.not_udp > 0)
     out.push_back(count_text(summary.not_rtp + summary.counts.not_udp, "packet") +
                   " of other protocols passed over");
+  if (summary.strays > 0)
+    out.push_back(count_text(summary.strays, "packet") +
+                  " with the SSRC of a track but numbers of their own: kept, and left out by conversions");
   if (summary.foreign_rtcp > 0)
     out.push_back(count_text(summary.foreign_rtcp, "RTCP packet") + " of no recorded track passed over");
   if (!summary.described_by.empty())
@@ -120,6 +123,7 @@ void print_json(const capture::ImportSummary& summary) {
       {"records", summary.counts.records},
       {"tracks", tracks},
       {"other_packets", summary.not_rtp + summary.counts.not_udp},
+      {"stray_packets", summary.strays},
       {"foreign_rtcp_packets", summary.foreign_rtcp},
       {"cut_packets", summary.counts.cut},
       {"lost_fragments", summary.counts.lost_fragments},

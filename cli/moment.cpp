@@ -2,19 +2,7 @@
 
 #include <cstdlib>
 
-#include "base/time_text.hpp"
-#include "base/utc_time.hpp"
-#include "convert/moment.hpp"
-
 namespace rtpx::cli {
-
-Result<Moment> parse_moment(const std::string& text, const char* option) {
-  if (const auto offset = parse_time_offset(text)) return std::chrono::nanoseconds(*offset);
-  if (const auto utc = parse_utc(text)) return *utc;
-  return fail(Errc::invalid_argument,
-              std::string(option) + " " + text +
-                  ": give seconds, [[h:]m:]s[.fff], or a time on the wall clock as 2026-11-28T21:57:03Z");
-}
 
 Result<std::int64_t> time_of(const Moment& moment, const std::optional<UtcTime>& started) {
   return timeline_ns(moment, started);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 
 namespace rtpx::cli {
 
@@ -47,6 +48,19 @@ void add_nats_options(CLI::App& command, fleet::NatsOptions& options, bool requi
                                        ->type_name("FILE");
   certificate->needs(private_key);
   private_key->needs(certificate);
+}
+
+Result<void> check_nats_options(CLI::App& command, const fleet::NatsOptions& options) {
+  const CLI::Option* url = command.get_option("--nats");
+  const char* variable = std::getenv("RTPX_NATS");
+  const bool is_argument = url->count() > 0 && (variable == nullptr || url->results().front() != variable);
+  if (is_argument && url->results().front().find('@') != std::string::npos)
+    return fail(Errc::invalid_argument,
+                "--nats holds a password or token, and everybody on this machine can read a program's arguments. Put it into "
+                "RTPX_NATS, or log in by --nats-creds, --nats-nkey or --nats-cert.");
+  if (!options.creds_file.empty() && !options.nkey.empty())
+    return fail(Errc::invalid_argument, "--nats-creds and --nats-nkey are two ways to log in: give one.");
+  return {};
 }
 
 }  // namespace rtpx::cli

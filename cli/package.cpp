@@ -9,6 +9,7 @@
 #include "identity_arguments.hpp"
 #include "notes.hpp"
 #include "play/package.hpp"
+#include "remote.hpp"
 #include "report/notes.hpp"
 #include "text.hpp"
 
@@ -36,6 +37,8 @@ int run(const PackageArguments& arguments, Program& program) {
   if (!keys) return report("package", keys.error());
   auto identities = arguments.identities.load();
   if (!identities) return report("package", identities.error());
+  auto downloader = downloader_for(arguments.recording);
+  if (!downloader) return report("package", downloader.error());
   std::error_code failed;
   const bool made = std::filesystem::create_directories(arguments.output, failed);
   if (failed)
@@ -44,7 +47,8 @@ int run(const PackageArguments& arguments, Program& program) {
   auto presentation = Presentation::open(arguments.recording, {.temporary = arguments.output,
                                                                .stop = program.stop(),
                                                                .identities = std::move(*identities),
-                                                               .e2ee_keys = std::move(*keys)});
+                                                               .e2ee_keys = std::move(*keys),
+                                                               .downloader = std::move(*downloader)});
   if (!presentation) {
     if (made) std::filesystem::remove(arguments.output, failed);
     return report("package", presentation.error());
@@ -66,7 +70,7 @@ void add_package(CLI::App& app, Program& program) {
   auto arguments = std::make_shared<PackageArguments>();
   CLI::App* command = app.add_subcommand("package", "Write playlists and segments (HLS, DASH)");
   command->footer(kPackageFooter);
-  command->add_option("RECORDING", arguments->recording, "Folder or manifest.json")->required();
+  command->add_option("RECORDING", arguments->recording, "Folder, manifest.json, or s3:// URL")->required();
   command->add_option("-o,--output", arguments->output, "Folder for the files")->required();
   add_e2ee_keys(*command, arguments->e2ee_keys);
   arguments->identities.add_to(*command);

@@ -30,6 +30,13 @@ void Progress::show_waiting(const std::string& cause) {
   }
 }
 
+void Progress::show_followed(std::int64_t written_ms, std::int64_t waiting_ms, int fps) {
+  if (descriptor_ < 0) return;
+  const nlohmann::json line = {{"written_ms", written_ms}, {"waiting_ms", waiting_ms}, {"fps", fps}};
+  const std::string text = line.dump() + "\n";
+  if (::write(descriptor_, text.data(), text.size()) < 0) descriptor_ = -1;
+}
+
 void Progress::show(double fraction, const std::string& what, std::optional<double> seconds_left) {
   const auto now = std::chrono::steady_clock::now();
   if ((!terminal_ && descriptor_ < 0) || (shown_ && now - last_ < 100ms)) return;

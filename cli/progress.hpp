@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -22,6 +23,8 @@ class Progress {
   /// Why nothing moves; empty: it moves again.
   void show_waiting(const std::string& cause);
   void show(double fraction, const std::string& what, std::optional<double> seconds_left = {});
+  /// Of a film that follows its call, with a descriptor alone.
+  void show_followed(std::int64_t written_ms, std::int64_t waiting_ms, int fps);
 
  private:
   int descriptor_;

@@ -22,7 +22,7 @@ struct ServeArguments {
   std::string listen = "127.0.0.1:8080";
   std::string log_level = "info", log_format = "text";
   std::string conversion_memory = "4G", min_free = "1G", keep_bytes = "0", max_bit_rate = "0";
-  std::vector<std::string> trusted_proxies, pull_allow, recipients;
+  std::vector<std::string> trusted_proxies, pull_allow, recipients, formats, outputs;
   IdentityArguments identities;
   std::string max_bytes = "0";
   int connect_seconds = 30, max_duration = 0, linger_seconds = 30;
@@ -35,6 +35,7 @@ Every option may also stand in the file of --config (name = value) or in the env
 
 Examples:
   rtpx serve
+  rtpx serve --output auto --output small=mp4:video=h264,size=640x360 --output sound=ogg:video=none
   rtpx serve --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem --token-file token --advertise 203.0.113.7
   curl --data-binary @film.sdp -H 'Content-Type: application/sdp' 'http://127.0.0.1:8080/api/ingest?name=film')text";
 
@@ -122,9 +123,24 @@ Result<void> read_keys(ServeArguments& arguments) {
   return {};
 }
 
+/// What recordings are converted into: --format's first.
+Result<void> read_outputs(ServeArguments& arguments) {
+  std::vector<std::string> texts = arguments.formats;
+  texts.insert(texts.end(), arguments.outputs.begin(), arguments.outputs.end());
+  if (texts.empty()) return {};
+  auto profiles = server::parse_output_profiles(texts);
+  if (!profiles) return std::unexpected(profiles.error());
+  arguments.options.outputs = *std::move(profiles);
+  return {};
+}
+
 int serve(CLI::App& command, ServeArguments& arguments, const std::stop_token& stop) {
   ServeOptions& options = arguments.options;
   const bool token_is_visible = token_is_an_argument(command);
+  if (auto checked = check_nats_options(command, options.nats); !checked) {
+    report("serve", checked.error());
+    return kUsage;
+  }
   if (!arguments.config.empty())
     if (auto read = read_config(command, arguments.config); !read) {
       report("serve", read.error());
@@ -155,6 +171,10 @@ int serve(CLI::App& command, ServeArguments& arguments, const std::stop_token& s
   }
   options.webrtc.max_bytes = bytes_of(arguments.max_bytes);
   if (auto read = read_keys(arguments); !read) {
+    report("serve", read.error());
+    return kUsage;
+  }
+  if (auto read = read_outputs(arguments); !read) {
     report("serve", read.error());
     return kUsage;
   }
@@ -229,6 +249,8 @@ void add_serve(CLI::App& app, Program& program) {
       ->check(kSize);
   add("--max-pulls", options.max_pulls, "WHEP servers that are recorded at once (default 50)", "N")
       ->check(CLI::Range(0, 10000));
+  add("--max-live-films", options.max_live_films, "Films that follow recordings under way, at once (default 2)", "N")
+      ->check(CLI::Range(0, 100));
   add("--pull-allow", arguments->pull_allow,
       "A network, such as 10.0.0.0/8, that POST /api/pull may reach besides public addresses; repeatable", "NETWORK");
   add("--trusted-proxy", arguments->trusted_proxies,
@@ -262,9 +284,14 @@ void add_serve(CLI::App& app, Program& program) {
       ->check(CLI::IsMember({"keep", "cut"}));
   add("--conversions", options.conversions_at_once, "Conversions at once (default 1)", "N")
       ->check(CLI::Range(1, 64));
+  add("--output", arguments->outputs,
+      "Convert into this too: a format, or NAME=FORMAT:OPTION=VALUE,… such as small=mp4:video=h264,size=640x360; repeatable",
+      "PROFILE")
+      ->allow_extra_args(false)
+      ->delimiter(' ');
   command
-      ->add_option("--format", options.formats,
-                   "Convert into auto (default), webm, mkv, mp4, fmp4, ogg, wav; several, such as auto mp4, make a file of each")
+      ->add_option("--format", arguments->formats,
+                   "The same for formats alone: auto (default), webm, mkv, mp4, fmp4, ogg, wav; several, such as auto mp4")
       ->envname("RTPX_FORMAT")
       ->type_name("FORMAT")
       ->expected(1, 10)

@@ -28,8 +28,10 @@ those who work on it. SIGTERM lets jobs under way end (--drain); what is not don
 Example:
   rtpx worker --nats nats://10.0.0.5:4222 --store s3://calls/fleet --jobs 2)";
 
-int run(WorkerArguments& arguments, const std::stop_token& stop) {
+int run(CLI::App& command, WorkerArguments& arguments, const std::stop_token& stop) {
   server::WorkerOptions& options = arguments.options;
+  if (auto checked = check_nats_options(command, options.nats); !checked)
+    return report("worker", checked.error()), kUsage;
   const auto store = parse_s3_url(arguments.store);
   if (!store) return report("worker", store.error()), kUsage;
   options.store = *store;
@@ -109,7 +111,7 @@ void add_worker(CLI::App& app, Program& program) {
   command->add_option("--log-format", arguments->log_format, "text (default) or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->type_name("FORMAT");
-  command->callback([arguments, &program] { program.exit_code = run(*arguments, program.stop()); });
+  command->callback([arguments, command, &program] { program.exit_code = run(*command, *arguments, program.stop()); });
 }
 
 }  // namespace rtpx::cli

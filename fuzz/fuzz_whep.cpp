@@ -28,7 +28,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                        [](std::size_t, Bytes datagram, const SocketAddress&) {
                          require(stun::parse(datagram).has_value());
                        });
-  agent.set_remote({"h6vY", "another password 0123456"}, candidates);
+  using Role = whep::IceAgent::Role;
+  agent.set_remote({"h6vY", "another password 0123456"}, candidates, size % 2 == 0 ? Role::controlling : Role::controlled);
   ReceiveClock::time_point now{std::chrono::seconds(1000)};
   ByteReader in(as_bytes(input.substr(std::min(text.size() + 1, size))));
   while (in.remaining() > 0) {

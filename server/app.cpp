@@ -98,6 +98,7 @@ App::App(ServeOptions options, FolderLock lock)
                      if (!options_.upload_url.empty()) uploads_.add(id);
                    }),
       films_(options_, library_, [this](const std::string& id) { events_->changed(id); }),
+      live_films_(options_, library_, [this](const std::string& id) { events_->changed(id); }),
       retention_(options_, library_, index_, uploads_,
                  [this](const RecordingEntry& entry) { return state_of(entry); }) {
   library_.on_change([this](const std::string& id) { index_.touch(id); });
@@ -137,6 +138,12 @@ Result<void> App::join_fleet() {
   auto node = FleetNode::start(options_, std::move(events));
   if (!node) return std::unexpected(node.error());
   fleet_ = *std::move(node);
+  playback_.look_elsewhere([this](const std::string& id) -> Result<std::string> {
+    const auto slash = id.find('/');
+    if (!fleet_->recording(id.substr(0, slash), id.substr(slash + 1)))
+      return fail(Errc::not_found, "The fleet has no recording of that name.");
+    return fleet_->store().recordings_of(id.substr(0, slash)).text() + id.substr(slash);
+  });
   return {};
 }
 
@@ -195,6 +202,7 @@ Result<std::unique_ptr<App>> App::start(ServeOptions options) {
   events.started = [self](const LiveSession& session) {
     log(LogLevel::info, "recording started",
         {.recording = session.recording_id, .session = session.session_id});
+    self->uploads_.begin(session.recording_id);
     self->events_->changed(session.recording_id);
     self->webhooks_.send("recording.started", {{"id", session.recording_id}, {"name", session.name}});
   };
@@ -264,7 +272,7 @@ void App::finish_what_was_left() {
       log(LogLevel::info,
           unfinished ? "recording was cut off: it is mended and converted" : "waits for conversion",
           {.recording = id});
-      conversions_.add(id, unfinished, entry->conversion.formats);
+      conversions_.add(id, unfinished, entry->conversion.outputs);
       events_->changed(id);
     } else if (!options_.upload_url.empty() &&
                (entry->upload.state == "waiting" || entry->upload.state == "running")) {

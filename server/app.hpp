@@ -18,6 +18,7 @@
 #include "server/work/conversions.hpp"
 #include "server/work/cuts.hpp"
 #include "server/work/films.hpp"
+#include "server/work/live_films.hpp"
 #include "server/work/opened_recordings.hpp"
 #include "server/work/reports.hpp"
 #include "server/work/uploads.hpp"
@@ -44,6 +45,8 @@ class App {
   [[nodiscard]] Cuts& cuts() { return cuts_; }
   [[nodiscard]] Films& films() { return films_; }
   [[nodiscard]] const Films& films() const { return films_; }
+  [[nodiscard]] LiveFilms& live_films() { return live_films_; }
+  [[nodiscard]] const LiveFilms& live_films() const { return live_films_; }
   [[nodiscard]] Reports& reports() { return reports_; }
   [[nodiscard]] OpenedRecordings& opened() { return opened_; }
   [[nodiscard]] Uploads& uploads() { return uploads_; }
@@ -90,6 +93,7 @@ class App {
   Playback playback_{library_, options_.identities};
   Cuts cuts_{options_, library_};
   Films films_;
+  LiveFilms live_films_;
   Reports reports_{options_, library_};
   OpenedRecordings opened_{options_, library_};
   std::unique_ptr<Live> live_;

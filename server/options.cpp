@@ -51,12 +51,11 @@ Result<void> check(const ServeOptions& options) {
   for (const std::string& url : options.webhook_urls)
     if (!is_http_url(url))
       return fail(Errc::invalid_argument, "--webhook: \"" + url + "\" is no http:// or https:// address.");
-  for (std::size_t i = 0; i < options.formats.size(); ++i)
-    if (std::count(options.formats.begin(), options.formats.end(), options.formats[i]) > 1)
-      return fail(Errc::invalid_argument, "--format " + options.formats[i] + " is given twice.");
   if (is_fleet_node(options)) {
     if (options.upload_url.empty())
       return fail(Errc::invalid_argument, "--nats needs --upload: a fleet's recordings lie on S3.");
+    if (options.outputs != ServeOptions().outputs)
+      return fail(Errc::invalid_argument, "--output and --format are of a server that converts; with --nats workers do, into the default.");
     if (!fleet::is_member_name(options.node_name))
       return fail(Errc::invalid_argument, "\"" + options.node_name + "\" is no name of a node (--node-name): up to 64 letters, digits, - and _.");
     if (!options.node_url.empty() && !options.node_url.starts_with("http://") && !options.node_url.starts_with("https://"))

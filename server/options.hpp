@@ -12,6 +12,7 @@
 #include "rtpx/sealed.hpp"
 #include "server/http/address.hpp"
 #include "server/http/gate.hpp"
+#include "server/library/output_profile.hpp"
 
 namespace rtpx::server {
 
@@ -44,6 +45,7 @@ struct ServeOptions {
   std::size_t max_event_streams = 8000;
   std::size_t max_ingests = 50;  ///< of plain RTP, at once
   std::size_t max_pulls = 50;    ///< of WHEP servers, at once
+  std::size_t max_live_films = 2;  ///< of recordings under way, at once
   /// Networks of this side of the Internet that POST /api/pull may reach, besides public addresses.
   std::vector<http::IpNetwork> pull_allow;
   /// How long a recording with a key waits for somebody when the last one has left.
@@ -54,9 +56,8 @@ struct ServeOptions {
   int conversions_at_once = 1;
   int sprites = 100;
   std::string pauses = "keep";  ///< of conversions: rtpx convert --pauses
-  /// What a recording is converted into, as `rtpx convert --format` names it; the first one is played and has
-  /// pictures.
-  std::vector<std::string> formats = {"auto"};
+  /// What a recording is converted into, the first one first: what is played where the recording cannot be. Not empty.
+  std::vector<OutputProfile> outputs = {{.text = "auto", .name = "auto", .arguments = {"--format", "auto"}}};
   std::string on_converted;  ///< command for the shell; empty: none
   std::string public_url;    ///< what others reach this server by, "https://example.org"; empty: links are paths
 

@@ -42,6 +42,9 @@ export const remove = (id) => call('DELETE', `/api/recordings/${encodeURICompone
 /** Anew; `formats`: others than the server's. */
 export const convert = (id, formats) => call('POST', `${recordingAddress(id)}/convert`,
   formats && { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ formats }) });
+/** Those of its outputs that could not be made. */
+export const makeMissing = (id) => call('POST', `${recordingAddress(id)}/convert`,
+  { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ retry: true }) });
 const withLink = (url, link) => (link ? `${url}?${new URLSearchParams({ link })}` : url);
 /** Decrypts a recording for this viewer with `keys`, the JSON of a keys file. */
 export const decrypt = async (id, keys, link) => (await call('POST', withLink(`/api/recordings/${encodeURIComponent(id)}/decrypted`, link),
@@ -53,6 +56,8 @@ export const forgetPlayKeys = (id, ticket, link) => call('DELETE', withLink(`/ap
 export const forgetDecrypted = (id, ticket, link) => call('DELETE', withLink(`/api/recordings/${encodeURIComponent(id)}/decrypted/${ticket}`, link));
 /** One film of everybody in the recording. */
 export const compose = (id, layout) => json('POST', `/api/recordings/${encodeURIComponent(id)}/compose`, { layout });
+/** The same of a recording under way, while it goes on. */
+export const follow = (id, layout) => json('POST', `/api/recordings/${encodeURIComponent(id)}/compose`, { layout, follow: true });
 export const cancelFilm = (id) => call('DELETE', `/api/recordings/${encodeURIComponent(id)}/compose`);
 export const cancelConversion = (id) => call('DELETE', `/api/recordings/${encodeURIComponent(id)}/convert`);
 

@@ -2,8 +2,10 @@
 import * as api from './api.js';
 import { bytes } from './format.js';
 import { t } from './strings.js';
+import { closeStream, openStream } from './watcher.js';
 
 const EVERY = 5000; // ms
+const MOST = 50; // recordings
 
 function line(text) {
   const item = document.createElement('li');
@@ -15,8 +17,9 @@ const job = ({ kind, state, progress, worker, error }) =>
   `${t(`job.${kind}`)} ${t(`job.${state}`)}${state === 'running' ? ` (${Math.round(100 * progress)} %, ${worker})` : ''}${error && state !== 'done' ? `: ${error}` : ''}`;
 
 export class FleetView {
-  constructor(section, state, list) {
-    Object.assign(this, { section, state, list });
+  constructor(section, state, list, recordings) {
+    Object.assign(this, { section, state, list, recordings });
+    this.shown = new Map();
   }
 
   follow() {
@@ -32,11 +35,45 @@ export class FleetView {
       ? t('fleet_jobs', { ...jobs, oldest: oldest ? t('fleet_oldest', { seconds: oldest }) : '' })
       : t('fleet_away');
     const { recordings } = await api.fleetRecordings();
-    const open = recordings.map((one) => ({ ...one, jobs: one.jobs.filter(({ state }) => state !== 'done') })).filter(({ jobs: left }) => left.length);
     this.list.replaceChildren(
       ...nodes.map(({ name, sessions, most_sessions: most, free_bytes: free, draining }) =>
         line(t('fleet_node', { name, sessions, most, free: bytes(free), drained: draining ? t('fleet_drained') : '' }))),
       ...workers.map(({ name, running, slots, draining }) => line(t('fleet_worker', { name, running, slots, drained: draining ? t('fleet_drained') : '' }))),
-      ...open.slice(0, 50).map(({ node, id, jobs: left }) => line(`${node}, ${id}: ${left.map(job).join('; ')}`)));
+    );
+    this.showRecordings(recordings);
+  }
+
+  /** Those with something to do first, then the newest; what plays stays where it is. */
+  showRecordings(recordings) {
+    const left = ({ jobs }) => jobs.filter(({ state }) => state !== 'done');
+    const first = recordings.toSorted((a, b) => (left(b).length > 0) - (left(a).length > 0) || (a.id < b.id ? 1 : -1)).slice(0, MOST);
+    const items = new Map(first.map((one) => [one.play, this.shown.get(one.play) ?? this.item(one)]));
+    for (const [key, item] of this.shown) {
+      if (items.has(key)) continue;
+      if (item.querySelector('.player')) items.set(key, item);
+      else item.remove();
+    }
+    for (const one of first) {
+      const item = items.get(one.play);
+      item.firstChild.textContent = [`${one.node}, ${one.id}`, left(one).map(job).join('; ')].filter(Boolean).join(': ');
+      if (!item.isConnected) this.recordings.append(item);
+    }
+    this.shown = items;
+  }
+
+  item({ node, id, play }) {
+    const item = line('');
+    const button = document.createElement('button');
+    Object.assign(button, { type: 'button', textContent: t('play'), ariaLabel: t('play_it', { title: `${node}, ${id}` }) });
+    button.addEventListener('click', async () => {
+      if (item.querySelector('.player')) return closeStream(item);
+      const failed = (error) => {
+        closeStream(item);
+        this.state.textContent = error.message;
+      };
+      return openStream(item, id, id, { address: play.replace(/\/play\/$/, ''), onError: failed }).catch(failed);
+    });
+    item.append(document.createElement('span'), ' ', button);
+    return item;
   }
 }

@@ -2,6 +2,7 @@
 import * as api from './api.js';
 import { Chosen } from './chosen.js';
 import { askAndDelete, edit } from './dialogs.js';
+import { begin as beginFilm } from './film.js';
 import { bytes, day, duration } from './format.js';
 import { encryptedPart } from './keys.js';
 import { openPlayer } from './player.js';
@@ -38,6 +39,19 @@ const people = ({ participants = [] }) => participants
 const presentIn = ({ participants = [] }) => participants.filter(({ present }) => present).map(({ id }) => id).sort();
 
 export const titleOf = (recording) => recording.name || day(recording.created);
+
+const layoutChoice = () => element('select', { ariaLabel: t('film_layout') },
+  ...['grid', 'speaker', 'single-speaker', 'side-by-side', 'pip'].map((name) => element('option', { value: name }, t(`layout.${name}`))));
+
+/** What tells a file from the others of its recording: its layer, and what it was made for. */
+function kindOf(file, all) {
+  const rid = file.id.split('_').pop();
+  const layers = all.filter(({ format, profile }) => format === file.format && profile === file.profile).length > 1;
+  const plain = ['', 'auto', 'fmp4', file.format].includes(file.profile);
+  const format = file.format.toUpperCase();
+  const several = !plain || all.some((other) => other.format !== all[0].format);
+  return `${layers ? ` ${t(`layer.${rid}`).replace('layer.', '')}` : ''}${several ? ` ${plain ? format : `${file.profile} (${format})`}` : ''}`;
+}
 
 const isPlaying = (node) => node.querySelector('.player') !== null;
 
@@ -247,8 +261,8 @@ export class RecordingList {
       addControls(item, close);
       return opened;
     };
-    const watch = () => {
-      const opened = openStream(item, recording.id, title, { soon: recording.state === 'recording', onError: (error) => this.notice(error.message) });
+    const watch = (film = false) => {
+      const opened = openStream(item, recording.id, title, { soon: recording.state === 'recording', film, onError: (error) => this.notice(error.message) });
       addControls(item, close);
       return opened.catch((error) => {
         closeStream(item);
@@ -278,6 +292,7 @@ export class RecordingList {
           recording.has_losses ? quiet(t('losses')) : null, quiet(uploadText(recording.upload)), quiet(recording.error)),
         this.actions(recording, play, watchable ? watch : null)));
     const before = item.querySelector('.entry');
+    if (before?.querySelector('.files')?.open) entry.querySelector('.files')?.setAttribute('open', '');
     if (before) before.replaceWith(entry);
     else item.prepend(entry);
     item.keys?.remove();
@@ -316,7 +331,7 @@ export class RecordingList {
     };
     const button = (text, onclick, className = '') => element('button', { type: 'button', onclick, className }, text);
     const row = element('div', { className: 'row' });
-    if (watch) row.append(button(t('watch'), watch));
+    if (watch) row.append(button(t('watch'), () => watch()), ...this.liveFilmActions(recording, watch, button, run));
     row.append(...this.fileActions(recording, play, button, run));
     if (recording.report_url) row.append(element('a', { className: 'button', href: recording.report_url, target: '_blank' }, t('report')));
     if (recording.files.length > 0) row.append(button(t('share'), run(() => this.share(recording))));
@@ -325,6 +340,9 @@ export class RecordingList {
     if (['ready', 'uploaded'].includes(recording.state)) {
       row.append(button(t('convert_again'), run(() => api.convert(recording.id))));
       if (!recording.files.some(({ format }) => format === 'mp4')) row.append(button(t('make_mp4'), run(() => api.convert(recording.id, ['auto', 'mp4']))));
+    }
+    if (['ready', 'uploaded'].includes(recording.state) && recording.outputs?.some(({ state }) => state === 'failed')) {
+      row.append(button(t('make_missing'), run(() => api.makeMissing(recording.id))));
     }
     if (recording.upload?.state === 'failed') row.append(button(t('upload_again'), run(() => api.upload(recording.id))));
     if (recording.state === 'converting') row.append(button(t('cancel'), run(() => api.cancelConversion(recording.id))));
@@ -339,28 +357,48 @@ export class RecordingList {
   /** Of its files and its film. */
   fileActions(recording, play, button, run) {
     const out = [];
-    const layer = (file) => {
-      const rid = file.id.split('_').pop();
-      return recording.files.filter(({ format }) => format === file.format).length > 1 ? ` ${t(`layer.${rid}`).replace('layer.', '')}` : '';
-    };
-    for (const file of recording.files) {
-      const kind = `${layer(file)}${recording.files.some(({ format }) => format !== recording.files[0].format) ? ` ${file.format.toUpperCase()}` : ''}`;
-      out.push(button(`${t('play')}${kind}`, () => play(file)),
-        element('a', { className: 'button', href: `${file.url}?download`, download: '' }, `${t('download')}${kind} (${bytes(file.bytes)})`));
+    const files = recording.files.map((file) => {
+      const kind = kindOf(file, recording.files);
+      return [button(`${t('play')}${kind}`, () => play(file)),
+        element('a', { className: 'button', href: `${file.url}?download`, download: '' }, `${t('download')}${kind} (${bytes(file.bytes)})`)];
+    });
+    const several = new Set(recording.files.map(({ profile }) => profile)).size > 1;
+    if (several && files.length > 2) {
+      out.push(element('details', { className: 'files' }, element('summary', { className: 'button' }, t('files', { count: files.length })),
+        ...files.map((actions) => element('div', { className: 'row' }, ...actions))));
+    } else {
+      out.push(...files.flat());
     }
     if (recording.film?.url) {
-      out.push(button(t('play_film'), () => play({ id: 'film', name: 'film.mp4', url: recording.film.url })),
+      out.push(button(t('play_film'), () => play({ ...recording.film, id: 'film', name: 'film.mp4' })),
         element('a', { className: 'button', href: `${recording.film.url}?download`, download: '' }, t('download_film')));
     }
     if (['waiting', 'running'].includes(recording.film?.state)) {
       out.push(element('progress', { value: recording.film.progress ?? 0, ariaLabel: t('film') }), button(t('cancel_film'), run(() => api.cancelFilm(recording.id))));
       this.follow(recording.id);
     } else if (recording.files.length > 0) {
-      const layout = element('select', { ariaLabel: t('film_layout') },
-        ...['grid', 'speaker', 'single-speaker', 'side-by-side', 'pip'].map((name) => element('option', { value: name }, t(`layout.${name}`))));
+      const layout = layoutChoice();
       out.push(layout, button(t('make_film'), run(() => api.compose(recording.id, layout.value))));
     }
     if (recording.film?.state === 'failed') out.push(element('span', { className: 'quiet' }, t('no_film', recording.film)));
+    return out;
+  }
+
+  /** Of the film that follows it. */
+  liveFilmActions({ id, state, participants = [], live_film: film }, watch, button, run) {
+    const goesOn = ['starting', 'running'].includes(film?.state);
+    const out = [];
+    if (goesOn || film?.url) out.push(button(t('watch_film'), () => watch(true)));
+    if (goesOn) out.push(button(t('end_film'), run(() => api.cancelFilm(id))));
+    if (film?.error) out.push(element('span', { className: 'quiet' }, t('no_film', film)));
+    if (goesOn || state !== 'recording' || participants.length < 2) return out;
+    const layout = layoutChoice();
+    const begin = async () => {
+      await beginFilm(id, layout.value);
+      await this.load();
+      await watch(true);
+    };
+    out.push(layout, button(t('watch_as_film'), () => begin().catch((error) => this.notice(error.message))));
     return out;
   }
 

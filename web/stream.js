@@ -1,6 +1,7 @@
 // Plays a recording from its packets by Media Source Extensions: reads play/index.json and the segments that it names,
 // sound and picture apart. No conversion is needed. Works on what is still growing, too.
 import { recordingAddress } from './api.js';
+import { t } from './strings.js';
 
 const AHEAD = 20; // seconds that are kept ready
 const BEHIND = 60; // seconds that may stay in memory
@@ -138,12 +139,13 @@ class Feed {
 
 export class Stream {
   /**
-   * `link`: a signed link, where there is no login. `keys`: a ticket for the keys of an encrypted call. `soon`: there may be
+   * `address`: of a recording of another node. `link`: a signed link, where there is no login. `keys`: a ticket for the keys of an encrypted call. `soon`: there may be
    * nothing yet. `onError` is told why it stopped, `onGrow` that there is more, `onBegin` that another kind of media has begun.
    */
-  constructor(video, recording, { link, keys, soon = false, onError = () => {}, onGrow = () => {}, onBegin = () => {} } = {}) {
+  constructor(video, recording, { address = recordingAddress(recording), link, keys, soon = false, onError = () => {}, onGrow = () => {}, onBegin = () => {} } = {}) {
     Object.assign(this, { video, onError, onGrow, onBegin, link, keys, soon });
-    this.base = new URL(`${recordingAddress(recording)}/play/`, location.href);
+    this.base = new URL(`${address}/play/`, location.href);
+    Object.assign(this, { edge: EDGE, catchUpFrom: CATCH_UP });
     this.feeds = [];
     this.running = false;
   }
@@ -234,15 +236,15 @@ export class Stream {
 
   /** To what is being recorded now. */
   toLive() {
-    this.target = Math.max(0, this.seconds - EDGE);
+    this.target = Math.max(0, this.seconds - this.edge);
     this.video.currentTime = this.target;
   }
 
   /** Whoever watches what is being recorded, and has waited for it now and then, catches up unnoticed. */
   catchUp() {
     const behind = this.seconds - this.video.currentTime;
-    const live = this.target !== undefined && behind < 6;
-    this.video.playbackRate = live && behind > EDGE + CATCH_UP ? 1.1 : 1;
+    const live = this.target !== undefined && behind < this.edge + 5;
+    this.video.playbackRate = live && behind > this.edge + this.catchUpFrom ? 1.1 : 1;
   }
 
   /** Takes what is recorded meanwhile, until that is over. */

@@ -1,5 +1,6 @@
 // The player under a recording that is played from its packets: layers, sounds, and a time line with what was lost.
 import { Cutter } from './cutter.js';
+import { FilmStream } from './film.js';
 import { duration } from './format.js';
 import { Stream } from './stream.js';
 import { t } from './strings.js';
@@ -80,8 +81,11 @@ function timeLine(video, stream) {
   return bar;
 }
 
-/** Opens a player in `item` that plays `recording` (its id). `link`: a signed link. */
-export async function openStream(item, recording, title, { link, keys, soon, autoplay = true, onError = () => {} } = {}) {
+/**
+ * Opens a player in `item` that plays `recording` (its id), or the `film` that follows it. `address`: of one of another node.
+ * `link`: a signed link.
+ */
+export async function openStream(item, recording, title, { address, link, keys, soon, film = false, autoplay = true, onError = () => {} } = {}) {
   closeStream(item);
   const video = element('video', { controls: true, autoplay, playsInline: true });
   video.setAttribute('aria-label', title);
@@ -89,17 +93,17 @@ export async function openStream(item, recording, title, { link, keys, soon, aut
   const player = element('div', { className: 'player stream' }, video, controls);
   item.append(player);
   let open = () => {};
-  const stream = new Stream(video, recording, {
-    link, keys, soon, onError, onGrow: () => player.querySelector('.timeline')?.grow(), onBegin: (number) => open(number).catch(onError),
+  const stream = new (film ? FilmStream : Stream)(video, recording, {
+    address, link, keys, soon, onError, onGrow: () => player.querySelector('.timeline')?.grow(), onBegin: (number) => open(number).catch(onError),
   });
   player.stream = stream;
   open = async (number) => {
     await stream.open(number);
     for (const old of player.querySelectorAll('.timeline, .cutting')) old.remove();
     const bar = timeLine(video, stream);
-    const cutter = new Cutter(video, stream, recording, bar, { link });
+    const cutter = film || keys || address ? null : new Cutter(video, stream, recording, bar, { link }); // cuts know no keys, and no other node
     player.insertBefore(bar, controls);
-    controls.after(cutter.row);
+    if (cutter) controls.after(cutter.row);
     const layers = stream.pictures.map((rendition) => ({ rendition, text: layerText(rendition) }));
     const sounds = stream.sounds.map((rendition) => ({ rendition, text: rendition.name }));
     const shown = stream.description.programs.map((program, at) => ({ number: at, text: program.id }));
@@ -108,7 +112,7 @@ export async function openStream(item, recording, title, { link, keys, soon, aut
       stream.description.growing ? element('button', { type: 'button', onclick: () => stream.toLive() }, t('to_live')) : null,
       choice(t('layer'), layers, layers[0], (entry) => stream.choose(entry.rendition)),
       choice(t('sound'), sounds, sounds[0], (entry) => stream.choose(entry.rendition)),
-      keys ? null : cutter.toggle, // cuts know no keys
+      cutter?.toggle,
     ].filter(Boolean));
   };
   await open(0);

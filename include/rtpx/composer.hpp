@@ -33,6 +33,24 @@ struct Stems {
   StemFormat format = StemFormat::wav;
 };
 
+/// Where something lies over the canvas, a little from its edges.
+enum class FilmPlace : std::uint8_t { top_left, top, top_right, bottom_left, bottom, bottom_right };
+
+/// A picture over all tiles, such as a company's; what is transparent in it stays so.
+struct FilmLogo {
+  std::filesystem::path file;  ///< PNG, JPEG, WebP, or what else FFmpeg reads; at most 4096 pixels a side
+  FilmPlace place = FilmPlace::top_right;
+  double height = 0.1;  ///< of the canvas' height, 0.02 to 1; it is never wider than the canvas
+  bool operator==(const FilmLogo&) const = default;
+};
+
+/// The time of the call over all tiles, to the second: "2026-11-28 14:46:05 UTC".
+struct FilmClock {
+  FilmPlace place = FilmPlace::bottom_right;
+  std::string offset = "UTC";  ///< or east of it: "+02:00", at most 18 hours
+  bool operator==(const FilmClock&) const = default;
+};
+
 struct ComposeOptions {
   /// The file to write. Its extension says what it is: .mp4 (H.264 and AAC), .webm (VP8 and Opus), .mkv
   /// (H.264 and Opus); sound alone: .ogg, .opus (Opus), .m4a (AAC), .wav (16 bits).
@@ -55,6 +73,9 @@ struct ComposeOptions {
   std::filesystem::path background_image;  ///< fills the canvas behind all tiles
   std::string title;                       ///< at the top for the first five seconds
   bool names = true;                       ///< on the tiles
+  /// Of the layout's file where unset. A recording that does not say what time it was has no clock, and a note says so.
+  std::optional<FilmLogo> logo;
+  std::optional<FilmClock> clock;
 
   /// Brings the whole to this loudness (EBU R 128, integrated, LUFS): -70 to 0.
   std::optional<double> loudness;
@@ -72,6 +93,11 @@ struct ComposeOptions {
   /// The call for editors, as OpenTimelineIO: a track for each participant's file as convert() makes it,
   /// which go into `timeline_media`, or beside the timeline where that is empty. Empty: none.
   std::filesystem::path timeline_file, timeline_media;
+
+  /// As of converted files, beside the film: "film.mp4_thumbnail.jpg"; so many pictures for scrubbing (at most 1000) on
+  /// "film.mp4_sprites.jpg", with "film.mp4_sprites.vtt", which says where. A note says what could not be made.
+  std::optional<Thumbnails> thumbnail;
+  int sprites = 0;
 
   /// Open frames that were encrypted end to end; null: these are left out.
   std::shared_ptr<const E2eeKeys> e2ee_keys;
@@ -95,7 +121,7 @@ struct ComposeResult {
   std::int64_t duration_ms = 0;
   std::size_t participants = 0;
   std::vector<ComposedStem> stems;
-  std::vector<std::filesystem::path> side_files;  ///< chapters, speech, timeline and its media
+  std::vector<std::filesystem::path> side_files;  ///< chapters, speech, timeline and its media, thumbnail, sprites
   /// Of the mix before it was brought to ComposeOptions::loudness, LUFS; unset: not measured, or silence.
   std::optional<double> measured_loudness;
   /// Pictures that were decoded and scaled; canvases that were encoded, and those that were only shown
@@ -154,7 +180,7 @@ struct FollowOptions {
 /// fMP4 segments of two seconds. `options.output` is a folder; "index.m3u8" in it is what players open. Where the
 /// machine is too slow the film has fewer pictures a second, and says so; its sound is whole. Who speaks is known by the
 /// decoded sound. A recording that has ended is made too. Errors: as compose(); invalid_argument too for stems, side files,
-/// marks, loudness, solo, mute, pan, `audio_only` and other codecs: such a film has none.
+/// thumbnail, sprites, marks, loudness, solo, mute, pan, `audio_only` and other codecs: such a film has none.
 [[nodiscard]] Result<ComposeResult> follow_composition(const std::string& recording, const ComposeOptions& options,
                                                        const FollowOptions& follow = {});
 

@@ -85,6 +85,10 @@ struct ConvertOptions {
   std::shared_ptr<const E2eeKeys> e2ee_keys;
   Identities identities;                   ///< open a sealed recording
   bool join = false;                       ///< all streams into one Matroska
+  std::optional<MediaKind> only;           ///< pictures alone, or sound alone; unset: both
+  /// At the end of each file's name, before its extension: what tells several conversions into one folder apart. At most
+  /// 40 letters, digits and - _ +; with a + it is like no name that comes from the recording.
+  std::string suffix;
   /// Only what is shown from `from` until `to`. Times on the wall clock need a recording with a clock anchor. Reports
   /// tell of the whole recording's packets, and of the cut's frames.
   std::optional<Moment> from, to;

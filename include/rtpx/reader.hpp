@@ -25,6 +25,7 @@ namespace rtpx {
 
 struct ReaderOptions {
   std::shared_ptr<Downloader> downloader;  ///< for s3:// URLs
+  /// For files of a downloader that cannot read ranges.
   std::filesystem::path download_path = "./converter/download";
   /// Takes a file without a name, of packets that RTX, RED or FEC gave back. Empty: the system's folder for
   /// temporary files.
@@ -128,9 +129,9 @@ struct PictureOptions {
 ///     while (*frames->next(frame) == rtpx::Next::frame) decode(frame.data);
 class Reader {
  public:
-  /// `recording`: a folder, a manifest.json, or with a downloader an s3:// URL (fetched whole). Reads all packets
-  /// once. A track that cannot be read is there, and says why. Errors: not_found, malformed, io, no_space,
-  /// cancelled, network, denied.
+  /// `recording`: a folder, a manifest.json, or with a downloader an s3:// URL, of which what is read is fetched. Reads all
+  /// packets once, or a packet index. A track that cannot be read is there, and says why. Errors: not_found, malformed,
+  /// io, no_space, cancelled, network, denied; also later ones answer network where an object cannot be read any more.
   [[nodiscard]] static Result<Reader> open(const std::string& recording, const ReaderOptions& options = {});
   Reader(Reader&&) noexcept;
   Reader& operator=(Reader&&) noexcept;

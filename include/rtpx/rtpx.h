@@ -388,6 +388,13 @@ typedef struct rtpx_convert_options {
   int join;          /* 1: all streams into one Matroska */
   int write_reports; /* 1: <file>.report.json beside each output */
   rtpx_keys keys;
+  /* A part of the recording: "83.2", "1:23.2", "1:02:03" since its first media, or "2026-11-28T21:57:03Z" on the wall
+   * clock, which needs a recording with a clock; NULL: from its beginning, to its end. */
+  const char* from;
+  const char* to;
+  const char* cut_start; /* keyframe: at the one before `from`; exact: MP4's edit list; encode: up to the next one (keyframe) */
+  const char* only;      /* audio or video: sound or pictures alone; NULL: both */
+  const char* suffix;    /* at the end of each file's name, before its extension: 40 letters, digits and - _ + ("") */
 } rtpx_convert_options;
 
 /* Sets the defaults; `size` is sizeof(rtpx_convert_options) of the caller's header. */
@@ -396,7 +403,7 @@ RTPX_API void rtpx_convert_options_init(rtpx_convert_options* options, size_t si
 /* Converts a recording: a folder, a manifest.json or an s3:// URL of one. Waits; `options` may be NULL. Returns JSON:
  * {"files": what docs/json.md calls the result manifest, "notes": [{"severity", "track_id", "message"}], "lost_media":
  * true where media was lost for good}. Errors: not_found, malformed, nothing_to_convert, io, no_space, cancelled,
- * invalid_argument. */
+ * invalid_argument (also of a cut that lies outside of the recording). */
 RTPX_API char* rtpx_convert(const char* recording, const rtpx_convert_options* options, rtpx_error** error);
 /* The same for a manifest's JSON, whose relative locations are relative to `folder` and whose absolute ones are looked
  * for there and where they say. */

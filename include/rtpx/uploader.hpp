@@ -13,6 +13,8 @@
 
 namespace rtpx {
 
+class FileSystem;
+
 /// Stores finished recordings somewhere else. The Recorder and the Converter know only this interface;
 /// rtpx::s3 implements it (s3.hpp). Every member may be called from any thread and returns without waiting
 /// for the network.
@@ -59,6 +61,9 @@ class Downloader {
   /// Fetches `url` to `file` (a temporary name, verified, renamed). Waits. Errors: network, denied,
   /// not_found, no_space, io, cancelled.
   virtual Result<void> download(const std::string& url, const std::filesystem::path& file) = 0;
+  /// Objects as files, read by ranges where they lie: as they are when they are first opened here, and an error once they
+  /// have changed. For the library's own use. By default null: everything is fetched whole.
+  virtual std::shared_ptr<FileSystem> objects() { return nullptr; }
 };
 
 }  // namespace rtpx

@@ -66,6 +66,7 @@ json view_of(const FleetNode& fleet) {
 
 json view_of(const FleetNode::Recording& recording) {
   json out = {{"node", recording.node}, {"id", recording.id}, {"jobs", json::array()}};
+  out["play"] = "/api/fleet/recordings/" + recording.node + "/" + http::percent_encoded(recording.id) + "/play/";
   for (const fleet::JobRecord& record : recording.jobs) out["jobs"].push_back(view_of(record));
   return out;
 }

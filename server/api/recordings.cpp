@@ -1,6 +1,5 @@
-// /api/recordings/{id}: show, delete, download, convert, upload, compose, report, share.
+// /api/recordings/{id}: show, delete, download, convert, upload, report, share.
 #include <algorithm>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "base/file_system.hpp"
@@ -32,9 +31,15 @@ Response remove(App& app, const Request& request) {
   if (app.films().running(id)) return http::problem(409, "Its film is being made. Cancel that first.");
   (void)app.conversions().cancel(id);
   (void)app.films().cancel(id);
+  app.live_films().forget(id);
   const auto removed = app.library().remove(id);
   app.events().changed(id);
   return removed ? http::empty(204) : problem(app, removed.error());
+}
+
+/// A profile with a name of its own, which tells its files from others'.
+bool is_named(const OutputFile& file) {
+  return !file.profile.empty() && std::ranges::find(kFormats, file.profile) == std::end(kFormats);
 }
 
 /// What a person finds again: the recording's name and its time, "Standup 2026-11-28 14-46Z.webm".
@@ -57,11 +62,12 @@ std::string saved_name(const App& app, const std::string& id, const std::string&
   time[10] = ' ';
   time[13] = '-';
   name += " " + time + "Z";
-  const auto same_format = [&](const OutputFile& one) { return one.format == output->format; };
+  const auto alike = [&](const OutputFile& one) { return one.format == output->format && one.profile == output->profile; };
   if (film)
     name += " film";
-  else if (std::ranges::count_if(entry->outputs, same_format) > 1)
+  else if (std::ranges::count_if(entry->outputs, alike) > 1)
     name += " " + output->id;
+  if (!film && is_named(*output)) name += " " + output->profile;
   return name + fs::path(file).extension().string();
 }
 
@@ -87,20 +93,49 @@ Response report(App& app, const Request& request) {
             "img-src data:; sandbox allow-scripts");
 }
 
+/// What a body asks for: {"outputs": […]}, profiles or names of the server's, or {"formats": […]}; {"retry": true}: what was
+/// not made. None: the server's. Errors: invalid_argument, not_found (nothing to retry).
+Result<std::vector<OutputState>> outputs_of(const App& app, const RecordingEntry& entry, const std::string& text) {
+  const json body = text.empty() ? json::object() : json::parse(text, nullptr, false);
+  const auto wrong = fail(Errc::invalid_argument,
+                          "Send {\"outputs\": [\"auto\", \"small=mp4:video=h264,size=640x360\", …]}, or {\"retry\": true} for "
+                          "those that could not be made; without a body it is the server's --output.");
+  if (!body.is_object()) return wrong;
+  std::vector<OutputState> out;
+  if (const json retry = body.value("retry", json(false)); retry != false) {
+    if (retry != true || body.size() > 1) return wrong;
+    for (const OutputState& one : entry.conversion.outputs) out.push_back(one.state == "done" ? one : OutputState{one.profile});
+    const bool all_made = std::ranges::all_of(out, [](const OutputState& one) { return one.state == "done"; });
+    if (all_made && entry.conversion.state == "done") return fail(Errc::not_found, "All of it was made.");
+    return out;
+  }
+  std::vector<std::string> profiles;
+  for (const char* key : {"outputs", "formats"}) {
+    const json asked = body.value(key, json::array());
+    if (!asked.is_array()) return wrong;
+    for (const json& one : asked) {
+      if (!one.is_string()) return wrong;
+      const auto own = std::ranges::find(app.options().outputs, one.get<std::string>(), &OutputProfile::name);
+      profiles.push_back(own != app.options().outputs.end() ? own->text : one.get<std::string>());
+    }
+  }
+  if (auto parsed = parse_output_profiles(profiles); !parsed) return std::unexpected(parsed.error());
+  for (std::string& one : profiles) out.push_back({std::move(one)});
+  return out;
+}
+
 Response convert(App& app, const Request& request) {
   const std::string& id = request.captured[0];
   if (const auto known = app.library().folder(id); !known) return problem(app, known.error());
   if (app.live().is_recording(id)) return http::problem(409, "It is being recorded. Stop it first.");
-  const json body = request.body.empty() ? json::object() : json::parse(request.body, nullptr, false);
-  const json formats = body.is_object() ? body.value("formats", json::array()) : json();
-  const auto good = [](const json& one) { return one.is_string() && is_format(one.get<std::string>()); };
-  if (!formats.is_array() || formats.size() > std::size(kFormats) || !std::ranges::all_of(formats, good))
-    return http::problem(400, "Send {\"formats\": [\"auto\", \"mp4\", …]}; without a body it is the server's --format.");
   const auto stored = app.library().entry(id);
-  if (app.fleet() != nullptr && stored && stored->upload.state == "done")
+  if (!stored) return problem(app, stored.error());
+  const auto outputs = outputs_of(app, *stored, request.body);
+  if (!outputs) return http::problem(outputs.error().code == Errc::not_found ? 409 : 400, outputs.error().message);
+  if (app.fleet() != nullptr && stored->upload.state == "done")
     app.fleet()->order(app.fleet()->conversion_of(id), true);
   else
-    app.conversions().add(id, false, formats.get<std::vector<std::string>>());
+    app.conversions().add(id, false, *outputs);
   app.events().changed(id);
   Response response = show(app, request);
   if (response.status == 200) response.status = 202;
@@ -127,53 +162,6 @@ Response upload(App& app, const Request& request) {
 Response cancel(App& app, const Request& request) {
   if (auto cancelled = app.conversions().cancel(request.captured[0]); !cancelled)
     return problem(app, cancelled.error());
-  app.events().changed(request.captured[0]);
-  return http::empty(204);
-}
-
-constexpr const char* kFilmLayouts[] = {"grid", "speaker", "single-speaker", "side-by-side", "pip"};
-constexpr std::size_t kMaxCompose = 4U << 10;
-
-/// "1280x720"; nullopt: no size of a film.
-std::optional<std::pair<int, int>> film_size(const std::string& text) {
-  int width = 0, height = 0;
-  char rest = 0;
-  if (text.size() > 9 || std::sscanf(text.c_str(), "%4dx%4d%c", &width, &height, &rest) != 2)
-    return std::nullopt;
-  const bool possible =
-      width >= 160 && width <= 3'840 && height >= 90 && height <= 2'160 && width % 2 == 0 && height % 2 == 0;
-  return possible ? std::optional(std::pair(width, height)) : std::nullopt;
-}
-
-/// One film of everybody.
-Response compose(App& app, const Request& request) {
-  const std::string& id = request.captured[0];
-  if (const auto known = app.library().folder(id); !known) return problem(app, known.error());
-  if (app.live().is_recording(id)) return http::problem(409, "It is being recorded. Stop it first.");
-  const json body = request.body.empty() ? json::object() : json::parse(request.body, nullptr, false);
-  const auto text = [&](const char* key, const char* fallback) {
-    const json value = body.is_object() ? body.value(key, json(fallback)) : json();
-    return value.is_string() ? std::optional(value.get<std::string>()) : std::nullopt;
-  };
-  const auto layout = text("layout", "grid"), size = text("size", "1280x720"), title = text("title", "");
-  const auto sides = size ? film_size(*size) : std::nullopt;
-  if (!layout || std::ranges::find(kFilmLayouts, *layout) == std::end(kFilmLayouts) || !sides || !title ||
-      title->size() > 200)
-    return http::problem(
-        400,
-        "Send {\"layout\": \"grid\", \"size\": \"1280x720\", \"title\": \"\"}: a layout is grid, speaker, "
-        "single-speaker, side-by-side or pip, a size has even sides of 160x90 to 3840x2160, a title at most "
-        "200 bytes.");
-  if (auto added = app.films().add(id, {*layout, sides->first, sides->second, *title}); !added)
-    return http::problem(added.error().code == Errc::already_exists ? 409 : 503, added.error().message);
-  app.events().changed(id);
-  Response response = show(app, request);
-  if (response.status == 200) response.status = 202;
-  return response;
-}
-
-Response cancel_film(App& app, const Request& request) {
-  if (auto cancelled = app.films().cancel(request.captured[0]); !cancelled) return problem(app, cancelled.error());
   app.events().changed(request.captured[0]);
   return http::empty(204);
 }
@@ -253,8 +241,6 @@ constexpr Route kRecordingRoutes[] = {
     {"POST", "/api/recordings/{id}/pause", Need::record, Work::sessions, pause, kMaxPaused},
     {"POST", "/api/recordings/{id}/resume", Need::record, Work::sessions, resume, kMaxPaused},
     {"POST", "/api/recordings/{id}/marks", Need::record, Work::sessions, mark, kMaxMark},
-    {"POST", "/api/recordings/{id}/compose", Need::admin, Work::library, compose, kMaxCompose},
-    {"DELETE", "/api/recordings/{id}/compose", Need::admin, Work::library, cancel_film},
     {"POST", "/api/recordings/{id}/links", Need::admin, Work::library, share, kMaxShare},
     {"GET", "/api/recordings/{id}/report", Need::view_link, Work::children, report},
     {"GET", "/api/recordings/{id}/files/{name}", Need::view_link, Work::library, download},

@@ -39,6 +39,7 @@ json view_of(const std::string& recording, const OutputFile& file) {
   json out = {{"id", file.id},
               {"name", file.name},
               {"format", file.format},
+              {"profile", file.profile},
               {"duration_ms", file.duration_ms},
               {"bytes", file.bytes},
               {"url", url(file.name)}};
@@ -113,13 +114,34 @@ namespace {
 /// Of the film of a recording; null: there is none, and nobody has asked for one.
 json film_of(const App& app, const std::string& id) {
   json out;
-  if (const auto file = app.library().file(id, Films::kFileName))
-    out = {{"state", "done"}, {"url", "/api/recordings/" + id + "/files/" + Films::kFileName}};
+  const std::string files = "/api/recordings/" + id + "/files/";
+  if (const auto file = app.library().file(id, Films::kFileName)) {
+    out = {{"state", "done"}, {"url", files + Films::kFileName}};
+    if (app.library().file(id, Films::kThumbnailName)) out["thumbnail_url"] = files + Films::kThumbnailName;
+    if (app.library().file(id, Films::kSpritesName)) out["sprites_url"] = files + Films::kSpritesName;
+  }
   const auto state = app.films().state(id);
   if (!state || state->state == "done") return out;
   out["state"] = state->state;
   if (state->state == "running") out["progress"] = state->fraction;
   if (state->seconds_left) out["seconds_left"] = *state->seconds_left;
+  if (!state->error.empty()) out["error"] = shown(state->error, app.options().base_dir);
+  return out;
+}
+
+/// Of the film that follows it; null: there is none.
+json live_film_of(const App& app, const std::string& id) {
+  const auto state = app.live_films().state(id);
+  if (!state) return nullptr;
+  json out = {{"state", state->state}};
+  if (state->written_ms > 0) {
+    out["url"] = "/api/recordings/" + id + "/film/" + LiveFilms::kPlaylist;
+    out["written_ms"] = state->written_ms;
+  }
+  if (state->state == "running") {
+    out["waiting_ms"] = state->waiting_ms;
+    out["fps"] = state->fps;
+  }
   if (!state->error.empty()) out["error"] = shown(state->error, app.options().base_dir);
   return out;
 }
@@ -156,12 +178,19 @@ json view_of(const App& app, const RecordingEntry& entry) {
     out["upload"] = {{"state", entry.upload.state}};
     if (!entry.upload.error.empty()) out["upload"]["error"] = shown(entry.upload.error, app.options().base_dir);
   }
+  for (const OutputState& one : entry.conversion.outputs) {
+    const auto profile = parse_output_profile(one.profile);
+    if (!profile) continue;
+    json& output = out["outputs"].emplace_back(json{{"profile", profile->name}, {"state", one.state}});
+    if (!one.error.empty()) output["error"] = shown(one.error, app.options().base_dir);
+  }
   if (!entry.conversion.error.empty()) out["error"] = shown(entry.conversion.error, app.options().base_dir);
   if (entry.sealed) out["sealed"] = true;
   if (!entry.conversion.encrypted.empty()) out["encrypted"] = view_of_encryption(app, entry);
   out["has_losses"] = entry.conversion.exit_code == 1;
   if (!entry.outputs.empty()) out["report_url"] = "/api/recordings/" + entry.id + "/report";
   if (const json film = film_of(app, entry.id); !film.is_null()) out["film"] = film;
+  if (const json film = live_film_of(app, entry.id); !film.is_null()) out["live_film"] = film;
   if (const auto running = app.conversions().running(entry.id)) {
     out["progress"] = running->fraction;
     if (running->seconds_left) out["seconds_left"] = *running->seconds_left;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -62,14 +63,20 @@ class JobWork {
 
 class Worker {
  public:
-  Worker(const WorkerOptions& options, std::shared_ptr<fleet::Bus> bus, std::stop_token stop)
-      : options_(options), bus_(std::move(bus)), store_(options.s3, options.store), stop_(std::move(stop)) {}
+  Worker(const WorkerOptions& options, std::shared_ptr<fleet::Bus> bus, const std::stop_token& stop)
+      : options_(options),
+        bus_(std::move(bus)),
+        store_(options.s3, options.store),
+        stopped_(stop, [this] { stopping_.request_stop(); }) {}
 
-  void run() {
+  /// Errors: denied: the servers did not take the login any more.
+  Result<void> run() {
     std::vector<std::jthread> slots;
     for (unsigned i = 0; i < options_.jobs; ++i) slots.emplace_back([this] { slot(); });
     std::jthread heart([this](std::stop_token enough) { beat(enough); });
     for (std::jthread& one : slots) one.join();
+    if (!bus_->closed()) return {};
+    return fail(Errc::denied, "NATS does not let worker " + options_.name + " in any more: its login was taken back, or has ended.");
   }
 
  private:
@@ -183,6 +190,7 @@ class Worker {
 
   void beat(std::stop_token enough) {
     while (!enough.stop_requested()) {
+      if (bus_->closed()) stopping_.request_stop();
       if (const auto drain = bus_->is_to_drain(options_.name)) draining_ = *drain;
       const auto free = real_file_system().free_bytes(options_.limits.folder);
       (void)bus_->tell_alive(
@@ -199,7 +207,7 @@ class Worker {
     }
   }
 
-  [[nodiscard]] bool ends() const { return stop_.stop_requested(); }
+  [[nodiscard]] bool ends() const { return stopping_.stop_requested(); }
   [[nodiscard]] bool drain_is_over() { return since_stop() >= options_.drain; }
   [[nodiscard]] bool gives_up() { return since_stop() >= options_.drain + kLastWords; }
   std::chrono::steady_clock::duration since_stop() {
@@ -211,7 +219,7 @@ class Worker {
   void pause(std::chrono::milliseconds wait) {
     if (wait.count() <= 0) return;
     std::unique_lock lock(mutex_);
-    sleeping_.wait_for(lock, stop_, wait, [] { return false; });
+    sleeping_.wait_for(lock, stopping_.get_token(), wait, [] { return false; });
   }
   void say_once(const std::string& text) {
     const std::lock_guard lock(mutex_);
@@ -221,7 +229,8 @@ class Worker {
   const WorkerOptions& options_;
   const std::shared_ptr<fleet::Bus> bus_;
   const fleet::Store store_;
-  const std::stop_token stop_;
+  std::stop_source stopping_;
+  const std::stop_callback<std::function<void()>> stopped_;
   std::atomic<unsigned> running_ = 0;
   std::atomic<bool> draining_ = false;
   std::mutex mutex_;
@@ -256,9 +265,9 @@ Result<void> run_worker(WorkerOptions options, std::stop_token stop) {
   auto bus = fleet::connect_nats(options.nats);
   if (!bus) return std::unexpected(bus.error());
   log(LogLevel::info, "worker " + options.name + " takes jobs");
-  Worker(options, *bus, stop).run();
+  auto done = Worker(options, *bus, stop).run();
   log(LogLevel::info, "worker " + options.name + " has ended");
-  return {};
+  return done;
 }
 
 }  // namespace rtpx::server

@@ -23,6 +23,8 @@ int status_of(const Error& error) {
       return 503;
     case Errc::no_space:
       return 507;
+    case Errc::network:
+      return 502;
     default:
       return 500;
   }

@@ -48,6 +48,7 @@ struct Route {
 [[nodiscard]] std::span<const Route> pull_routes();
 [[nodiscard]] std::span<const Route> library_routes();
 [[nodiscard]] std::span<const Route> recording_routes();
+[[nodiscard]] std::span<const Route> film_routes();
 [[nodiscard]] std::span<const Route> decryption_routes();
 [[nodiscard]] std::span<const Route> play_routes();
 [[nodiscard]] std::span<const Route> cut_routes();

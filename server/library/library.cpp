@@ -14,6 +14,8 @@ using nlohmann::json;
 
 constexpr const char* kDeletedPrefix = ".deleted-";
 constexpr std::uint64_t kMaxResult = 64U << 20;
+constexpr const char* kResultPrefix = "result-";
+constexpr const char* kResultSuffix = ".json";
 
 bool is_plain_name(const std::string& name) {
   return !name.empty() && name.size() < 256 && name[0] != '.' && name.find('/') == name.npos &&
@@ -33,6 +35,14 @@ std::uint64_t folder_bytes(const fs::path& folder) {
   return sum;
 }
 
+/// Of a file that result_name() has named.
+std::optional<std::string> profile_of_result(std::string_view name) {
+  if (!name.starts_with(kResultPrefix) || !name.ends_with(kResultSuffix)) return std::nullopt;
+  name.remove_prefix(std::string_view(kResultPrefix).size());
+  if (name.size() <= std::string_view(kResultSuffix).size()) return std::nullopt;
+  return std::string(name.substr(0, name.size() - std::string_view(kResultSuffix).size()));
+}
+
 std::string text_of(const json& object, const char* key) {
   const auto at = object.find(key);
   return at != object.end() && at->is_string() ? at->get<std::string>() : std::string();
@@ -45,8 +55,9 @@ std::string name_in(const fs::path& output, const std::string& location) {
   return is_plain_name(name) && fs::is_regular_file(output / name, error) ? name : std::string();
 }
 
-/// What one conversion has made; a file that is there already is not told twice.
-void read_result(const fs::path& output, const std::string& name, std::vector<OutputFile>& out) {
+/// What was made for one profile; a file that is there already is not told twice.
+void read_result(const fs::path& output, const std::string& name, const std::string& profile,
+                 std::vector<OutputFile>& out) {
   const auto text = read_whole_file(real_file_system(), output / name, kMaxResult);
   if (!text) return;
   json result = json::parse(*text, nullptr, false);
@@ -58,6 +69,7 @@ void read_result(const fs::path& output, const std::string& name, std::vector<Ou
     file.id = id;
     file.name = name_in(output, text_of(value, "location"));
     if (file.name.empty() || std::ranges::find(out, file.name, &OutputFile::name) != out.end()) continue;
+    file.profile = profile;
     file.format = fs::path(file.name).extension().string().substr(1);
     if (const auto ms = value.find("duration_ms"); ms != value.end() && ms->is_number())
       file.duration_ms = ms->get<std::int64_t>();
@@ -74,15 +86,51 @@ void read_result(const fs::path& output, const std::string& name, std::vector<Ou
   }
 }
 
-/// Of the first format, then of the others, in the order of their names.
-std::vector<OutputFile> read_outputs(const fs::path& output) {
+/// The name of a profile that step_of() has read; empty: there is none.
+std::string profile_name(const StepState& conversion, std::size_t which) {
+  if (which >= conversion.outputs.size()) return {};
+  const auto profile = parse_output_profile(conversion.outputs[which].profile);
+  return profile ? profile->name : std::string();
+}
+
+/// Of the first profile, then of the others in the order in which they were asked for, then of what else there is.
+std::vector<OutputFile> read_outputs(const fs::path& output, const StepState& conversion) {
   std::vector<OutputFile> out;
-  read_result(output, "result.json", out);
-  const auto names = real_file_system().list(output);
-  if (!names) return out;
-  for (const char* format : kFormats)
-    if (std::ranges::find(*names, result_name(format), &DirectoryEntry::name) != names->end())
-      read_result(output, result_name(format), out);
+  read_result(output, kFirstResult, profile_name(conversion, 0), out);
+  std::vector<std::string> others;
+  for (std::size_t i = 1; i < conversion.outputs.size(); ++i) others.push_back(profile_name(conversion, i));
+  const auto files = real_file_system().list(output);
+  if (!files) return out;
+  const auto asked_for = static_cast<std::ptrdiff_t>(others.size());
+  for (const DirectoryEntry& file : *files)
+    if (const auto profile = profile_of_result(file.name); profile && std::ranges::find(others, *profile) == others.end())
+      others.push_back(*profile);
+  std::sort(others.begin() + asked_for, others.end());
+  for (const std::string& one : others) read_result(output, result_name(one), one, out);
+  return out;
+}
+
+/// Of a conversion. `formats` is how they were kept when each had one state with all others.
+std::vector<OutputState> outputs_in(const json& step) {
+  std::vector<OutputState> out;
+  for (const char* key : {"outputs", "formats"}) {
+    const auto all = step.find(key);
+    if (all == step.end() || !all->is_array()) continue;
+    for (const json& one : *all) {
+      OutputState output;
+      output.profile = one.is_object() ? text_of(one, "profile") : one.is_string() ? one.get<std::string>() : "";
+      if (out.size() == kMostProfiles || !parse_output_profile(output.profile)) continue;
+      const std::string state = one.is_object() ? text_of(one, "state") : text_of(step, "state");
+      if (state == "done" || state == "failed") output.state = state;
+      if (one.is_object()) {
+        output.error = text_of(one, "error");
+        if (const auto code = one.find("exit_code"); code != one.end() && code->is_number_integer())
+          output.exit_code = code->get<int>();
+      }
+      out.push_back(std::move(output));
+    }
+    if (!out.empty()) break;
+  }
   return out;
 }
 
@@ -93,9 +141,7 @@ StepState step_of(const std::string& text) {
   state.state = text_of(value, "state");
   state.error = text_of(value, "error");
   state.encrypted = text_of(value, "encrypted");
-  if (const auto formats = value.find("formats"); formats != value.end() && formats->is_array())
-    for (const json& one : *formats)
-      if (one.is_string() && is_format(one.get<std::string>())) state.formats.push_back(one.get<std::string>());
+  state.outputs = outputs_in(value);
   if (const auto code = value.find("exit_code"); code != value.end() && code->is_number_integer())
     state.exit_code = code->get<int>();
   return state;
@@ -123,12 +169,12 @@ RecordingState state_of(const RecordingEntry& entry) {
 
 }  // namespace
 
-bool is_format(std::string_view name) {
-  return std::ranges::find(kFormats, name) != std::end(kFormats);
+std::string result_name(const std::string& profile) {
+  return kResultPrefix + (profile + kResultSuffix);
 }
 
-std::string result_name(const std::string& format) {
-  return "result-" + format + ".json";
+bool is_result_name(std::string_view file) {
+  return file == kFirstResult || profile_of_result(file).has_value();
 }
 
 const char* to_string(RecordingState state) noexcept {
@@ -195,7 +241,7 @@ Result<RecordingEntry> Library::entry(const std::string& id) const {
     out.sealed = manifest.error().code == Errc::unsupported && is_sealed(*at);
   out.conversion = step_of(out.info.conversion);
   out.upload = step_of(out.info.upload);
-  out.outputs = read_outputs(*at / "output");
+  out.outputs = read_outputs(*at / "output", out.conversion);
   out.bytes = folder_bytes(*at);
   for (const OutputFile& file : out.outputs) out.duration_ms = std::max(out.duration_ms, file.duration_ms);
   out.state = state_of(out);
@@ -217,7 +263,11 @@ Result<void> Library::set(const std::string& id, std::string RecordingInfo::*ste
   if (!at) return std::unexpected(at.error());
   json value = {{"state", state.state}};
   if (!state.error.empty()) value["error"] = state.error;
-  if (!state.formats.empty()) value["formats"] = state.formats;
+  for (const OutputState& one : state.outputs) {
+    json& output = value["outputs"].emplace_back(json{{"profile", one.profile}, {"state", one.state}});
+    if (!one.error.empty()) output["error"] = one.error;
+    if (one.exit_code != 0) output["exit_code"] = one.exit_code;
+  }
   if (!state.encrypted.empty()) value["encrypted"] = state.encrypted;
   if (state.exit_code != 0) value["exit_code"] = state.exit_code;
   const auto changed = change_recording_info(real_file_system(), *at, [&](RecordingInfo& info) {

@@ -12,6 +12,7 @@
 #include "rtpx/manifest.hpp"
 #include "rtpx/result.hpp"
 #include "sealed/sealed_files.hpp"
+#include "server/library/output_profile.hpp"
 #include "storage/recording_file.hpp"
 
 namespace rtpx::server {
@@ -27,18 +28,27 @@ enum class RecordingState : std::uint8_t {
 };
 [[nodiscard]] const char* to_string(RecordingState state) noexcept;
 
-/// What `rtpx convert --format` takes.
-inline constexpr const char* kFormats[] = {"auto", "webm", "mkv", "mp4", "fmp4", "ogg", "wav", "ivf", "h264", "h265"};
-[[nodiscard]] bool is_format(std::string_view name);
-/// In output/: what was converted into this format beside the first one, which result.json tells of.
-[[nodiscard]] std::string result_name(const std::string& format);
+/// In output/: tells what was made for the first profile.
+inline constexpr const char* kFirstResult = "result.json";
+/// In output/: tells what was made for another profile, by its name.
+[[nodiscard]] std::string result_name(const std::string& profile);
+/// One of these.
+[[nodiscard]] bool is_result_name(std::string_view file);
+
+/// What became of one of the things that a recording is converted into.
+struct OutputState {
+  std::string profile;  ///< OutputProfile::text
+  std::string state = "waiting";  ///< or "done", "failed"
+  std::string error;              ///< why it failed
+  int exit_code = 0;
+};
 
 /// What recording.json keeps of a recording's conversion, and of its upload.
 struct StepState {
   std::string state;  ///< "waiting", "running", "done", "failed", "cancelled"; empty: never asked for
-  std::string error;  ///< of a conversion that is done: which further formats could not be made, and why
+  std::string error;  ///< of a conversion that is done: which of several outputs could not be made, and why
   int exit_code = 0;
-  std::vector<std::string> formats;  ///< of a conversion: which were asked for; empty: the server's own
+  std::vector<OutputState> outputs;  ///< of a conversion: those asked for, the first one first; empty: the server's own
   std::string encrypted;  ///< of a conversion: what was encrypted end to end and left out, in words; empty: nothing
 };
 
@@ -46,6 +56,7 @@ struct StepState {
 struct OutputFile {
   std::string id;    ///< `<stream>` or `<stream>_<rid>`
   std::string name;  ///< in output/
+  std::string profile;  ///< name of the OutputProfile that it was made for; empty: not known
   std::string format;  ///< its extension: "webm"
   std::int64_t duration_ms = 0;
   std::uint64_t bytes = 0;

@@ -4,6 +4,8 @@
 #include <charconv>
 
 #include "base/random_text.hpp"
+#include "base/remote_file.hpp"
+#include "rtpx/s3.hpp"
 #include "server/library/folder_state.hpp"
 #include "server/options.hpp"
 
@@ -160,8 +162,8 @@ Result<std::shared_ptr<Presentation>> Playback::open(const Which& which) {
 Result<std::shared_ptr<Presentation>> Playback::open_when(
     const Which& which, const std::function<bool(const Presentation::View&)>& is_there,
     std::chrono::milliseconds longest, const std::function<void()>& on_look) {
-  const auto folder = library_.folder(which.id);
-  if (!folder) return std::unexpected(folder.error());
+  const auto place = place_of(which.id);
+  if (!place) return std::unexpected(place.error());
   const auto found = entry_of(which);
   if (!found) return std::unexpected(found.error());
   Opened& entry = **found;
@@ -170,7 +172,7 @@ Result<std::shared_ptr<Presentation>> Playback::open_when(
   for (;;) {
     std::shared_ptr<Presentation> presentation = entry.presentation;
     if (!presentation || Clock::now() >= entry.next_look) {
-      auto looked = look(entry, *folder);
+      auto looked = look(entry, *place);
       if (!looked) return looked;
       presentation = std::move(*looked);
       if (on_look && presentation->view()->growing) on_look();
@@ -182,8 +184,24 @@ Result<std::shared_ptr<Presentation>> Playback::open_when(
   }
 }
 
-// Under the entry's lock.
-Result<std::shared_ptr<Presentation>> Playback::look(Opened& entry, const std::filesystem::path& folder) {
+Result<std::string> Playback::place_of(const std::string& id) const {
+  if (elsewhere_ && id.find('/') != id.npos) return elsewhere_(id);
+  const auto folder = library_.folder(id);
+  return folder ? Result<std::string>(folder->string()) : std::unexpected(folder.error());
+}
+
+Result<std::shared_ptr<Downloader>> Playback::downloader() {
+  const std::lock_guard lock(mutex_);
+  if (downloader_) return downloader_;
+  auto made = make_s3_downloader(S3Config{}, 0, stop_.get_token());
+  if (made) downloader_ = *made;
+  return made;
+}
+
+// Under the entry's lock. What is elsewhere does not change: where it has, reading it fails.
+Result<std::shared_ptr<Presentation>> Playback::look(Opened& entry, const std::string& place) {
+  if (is_s3_url(place)) return entry.presentation ? entry.presentation : open_anew(entry, place);
+  const std::filesystem::path folder = place;
   const auto looked = [&](std::shared_ptr<Presentation> made) {
     if (made->view()->growing) entry.next_look = Clock::now() + kLookEvery;
     return made;
@@ -195,15 +213,36 @@ Result<std::shared_ptr<Presentation>> Playback::look(Opened& entry, const std::f
     if (!entry.presentation->view()->growing) entry.state = folder_state(folder);
     return looked(entry.presentation);
   }
-  const auto output = output_folder(folder);
-  if (!output) return std::unexpected(output.error());
-  auto opened = Presentation::open(
-      folder.string(), {.temporary = *output, .stop = stop_.get_token(), .identities = identities_, .e2ee_keys = entry.keys});
-  if (!opened) return std::unexpected(opened.error());
-  const std::lock_guard lock(mutex_);  // forget_oldest() of others looks at it
-  entry.presentation = std::move(*opened);
+  auto opened = open_anew(entry, place);
+  if (!opened) return opened;
   entry.state = state;
-  return looked(entry.presentation);
+  return looked(std::move(*opened));
+}
+
+Result<std::shared_ptr<Presentation>> Playback::open_anew(Opened& entry, const std::string& place) {
+  Presentation::Options options{.temporary = library_.base_dir(),
+                                .stop = stop_.get_token(),
+                                .identities = identities_,
+                                .e2ee_keys = entry.keys};
+  if (is_s3_url(place)) {
+    auto objects = downloader();
+    if (!objects) return std::unexpected(objects.error());
+    options.downloader = std::move(*objects);
+  } else {
+    auto output = output_folder(place);
+    if (!output) return std::unexpected(output.error());
+    options.temporary = std::move(*output);
+  }
+  auto opened = Presentation::open(place, options);
+  if (!opened) return opened;
+  const std::lock_guard lock(mutex_);  // forget_oldest() of others looks at it
+  return entry.presentation = std::move(*opened);
+}
+
+void Playback::let_go(const Which& which, const std::shared_ptr<Presentation>& failed) {
+  const std::lock_guard lock(mutex_);
+  const auto known = opened_.find(key_of(which));
+  if (known != opened_.end() && !known->second->keys && known->second->presentation == failed) opened_.erase(known);
 }
 
 Result<std::shared_ptr<const std::string>> Playback::segment(const Which& which,
@@ -225,9 +264,10 @@ Result<std::shared_ptr<const std::string>> Playback::segment(const Which& which,
   } else {
     auto stream = name.part ? from->part(rendition, name.number, *name.part, name.format)
                             : from->segment(rendition, name.number, name.format);
-    if (!stream) return std::unexpected(stream.error());
-    if (!name.part && (*stream)->bytes() > kMostKept) return nullptr;
-    if (auto made = (*stream)->all(sink); !made) return std::unexpected(made.error());
+    if (stream && !name.part && (*stream)->bytes() > kMostKept) return nullptr;
+    const auto made = stream ? (*stream)->all(sink) : std::unexpected(stream.error());
+    if (!made && is_passing(made.error())) let_go(which, from);  // it may be another now
+    if (!made) return std::unexpected(made.error());
   }
   const Bytes bytes = sink.bytes();
   auto made = std::make_shared<const std::string>(reinterpret_cast<const char*>(bytes.data()), bytes.size());

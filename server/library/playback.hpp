@@ -35,13 +35,16 @@ class Playback {
  public:
   explicit Playback(const Library& library, Identities identities = {})
       : library_(library), identities_(std::move(identities)) {}
+  /// Where recordings are that others have stored: the s3:// URL of an id with a slash in it. Before other threads use this.
+  using Elsewhere = std::function<Result<std::string>(const std::string& id)>;
+  void look_elsewhere(Elsewhere elsewhere) { elsewhere_ = std::move(elsewhere); }
 
   /// What is played: a recording, as whoever has this ticket sees it (empty: nobody's).
   struct Which {
     std::string id, ticket;
   };
   /// A recording, opened when it is not yet or when its files have changed; one that is being recorded is looked at
-  /// anew. Waits for that. Errors: not_found (also: the ticket has ended), nothing_to_convert, io, cancelled.
+  /// anew. Waits for that. Errors: not_found (also: the ticket has ended), nothing_to_convert, io, cancelled; network.
   [[nodiscard]] Result<std::shared_ptr<Presentation>> open(const Which& which);
   /// The same; while the recording grows and `is_there` says no, a little later: those who wait share each look.
   [[nodiscard]] Result<std::shared_ptr<Presentation>> open_when(
@@ -89,7 +92,11 @@ class Playback {
   };
   [[nodiscard]] static std::string key_of(const Which& which) { return which.id + '\n' + which.ticket; }
   [[nodiscard]] Result<std::shared_ptr<Opened>> entry_of(const Which& which);
-  [[nodiscard]] Result<std::shared_ptr<Presentation>> look(Opened& entry, const std::filesystem::path& folder);
+  [[nodiscard]] Result<std::string> place_of(const std::string& id) const;
+  [[nodiscard]] Result<std::shared_ptr<Presentation>> look(Opened& entry, const std::string& place);
+  [[nodiscard]] Result<std::shared_ptr<Presentation>> open_anew(Opened& entry, const std::string& place);
+  [[nodiscard]] Result<std::shared_ptr<Downloader>> downloader();
+  void let_go(const Which& which, const std::shared_ptr<Presentation>& failed);
   void forget_oldest();
   void forget_old_tickets();
   void forget_segments(const std::string& key);
@@ -97,8 +104,10 @@ class Playback {
 
   const Library& library_;
   const Identities identities_;
+  Elsewhere elsewhere_;
   std::stop_source stop_;
   std::mutex mutex_;
+  std::shared_ptr<Downloader> downloader_;  // of all that is elsewhere
   std::map<std::string, std::shared_ptr<Opened>> opened_;  // by key_of()
   std::uint64_t requests_ = 0;
   std::list<Made> segments_;  // the latest first

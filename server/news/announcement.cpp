@@ -61,6 +61,7 @@ json announcement_of(App& app, const std::string& id) {
     json one = {{"id", file.id},
                 {"name", file.name},
                 {"format", file.format},
+                {"profile", file.profile},
                 {"bytes", file.bytes},
                 {"duration_ms", file.duration_ms},
                 {"location", (output / file.name).string()},

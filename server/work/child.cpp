@@ -52,8 +52,9 @@ std::vector<std::string> clean_environment(const ChildOptions& options) {
       "PATH=",         "LANG=",          "LC_",           "TZ=",          "LD_LIBRARY_PATH=",
       "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS=", "TSAN_OPTIONS="};
   constexpr std::string_view kNetwork[] = {
-      "HOME=",      "AWS_",        "SSL_CERT_",    "HTTP_PROXY=", "HTTPS_PROXY=", "NO_PROXY=",
-      "ALL_PROXY=", "http_proxy=", "https_proxy=", "no_proxy=",   "all_proxy="};
+      "HOME=",      "AWS_",        "SSL_CERT_",    "HTTP_PROXY=", "HTTPS_PROXY=",    "NO_PROXY=",
+      "ALL_PROXY=", "http_proxy=", "https_proxy=", "no_proxy=",   "all_proxy=",      "XDG_STATE_HOME=",
+      "RTPX_INDEX_KEY="};
   std::vector<std::string> out;
   for (char** at = environ; *at != nullptr; ++at) {
     const std::string_view variable = *at;

@@ -14,6 +14,7 @@ using nlohmann::json;
 
 namespace {
 
+constexpr const char* kTemporaryResult = ".result.json.tmp";
 constexpr const char* kSealedFor = "sealed: only an identity of its recipients opens it";
 
 /// What the command said of frames that only keys open: "end-to-end encrypted (LiveKit format), …".
@@ -21,6 +22,10 @@ std::string encryption_in(const std::string& said) {
   constexpr std::string_view kSentence = "end-to-end encrypted (";
   const auto from = said.find(kSentence);
   return from == said.npos ? std::string() : said.substr(from, said.find(": ", from) - from);
+}
+
+bool is_done(const OutputState& output) {
+  return output.state == "done";
 }
 
 }  // namespace
@@ -40,15 +45,15 @@ Conversions::~Conversions() {
   threads_.clear();
 }
 
-void Conversions::add(const std::string& id, bool recover_first, std::vector<std::string> formats) {
+void Conversions::add(const std::string& id, bool recover_first, std::vector<OutputState> outputs) {
   StepState waiting{"waiting"};
-  waiting.formats = formats;
+  waiting.outputs = outputs;
   {
     const std::lock_guard lock(mutex_);
     const bool known =
         active_.contains(id) || std::ranges::any_of(jobs_, [&](const Job& job) { return job.id == id; });
     if (known) return;
-    jobs_.push_back({id, recover_first, std::move(formats)});
+    jobs_.push_back({id, recover_first, std::move(outputs)});
   }
   (void)library_.set_conversion(id, waiting);
   changed_.notify_one();
@@ -112,13 +117,15 @@ void Conversions::convert(const Job& job, std::stop_token server_stop) {
   StepState state{"failed", "The recording is gone."};
   if (folder) {
     StepState running{"running"};
-    running.formats = job.formats;
+    running.outputs = job.outputs;
     (void)library_.set_conversion(job.id, running);
     state = convert_folder(job, *folder, stop);
-    state.formats = job.formats;
+    const bool begun = std::ranges::any_of(state.outputs, is_done) || state.state == "failed";
+    if (!begun || state.outputs.empty()) state.outputs = job.outputs;
     if (state.state == "cancelled" && server_stop.stop_requested()) {
-      state = {"waiting"};  // goes on at the next start
-      state.formats = job.formats;
+      StepState waiting{"waiting"};  // goes on at the next start
+      waiting.outputs = std::move(state.outputs);
+      state = std::move(waiting);
     } else if (!options_.upload_url.empty())
       (void)library_.set_upload(job.id, {"waiting"});  // before it counts as finished: nothing deletes it
     (void)library_.set_conversion(job.id, state.state == "prepared" ? StepState{"waiting"} : state);
@@ -136,21 +143,19 @@ void Conversions::convert(const Job& job, std::stop_token server_stop) {
 StepState Conversions::convert_folder(const Job& job, const fs::path& folder, std::stop_token stop) {
   const auto output = output_folder(folder);
   if (!output) return {"failed", output.error().message};
-  const fs::path temporary = *output / ".result.json.tmp", whole = fs::absolute(folder);
   std::error_code error;
-  fs::remove(temporary, error);
+  fs::remove(*output / kTemporaryResult, error);
   const ConversionLimits limits = conversion_limits(folder);
-  Share share;
   if (const auto entry = library_.entry(job.id); entry && entry->sealed)
     return {.state = "failed",
             .error = "The recording is sealed, and this server holds no identity that opens it.",
             .encrypted = kSealedFor};
   const ChildIdentity identity(options_.identities);
-  const auto run = [&](std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), program(options_));
-    identity.add_to(arguments);
-    return run_child({.command = std::move(arguments),
-                      .stdout_file = temporary,
+  const RunCommand run = [&](std::vector<std::string> words, Share share) {
+    words.insert(words.begin(), program(options_));
+    identity.add_to(words);
+    return run_child({.command = std::move(words),
+                      .stdout_file = *output / kTemporaryResult,
                       .memory_bytes = options_.conversion_memory_bytes,
                       .on_progress = [&](const std::string& line) { on_progress(job.id, line, share); },
                       .folder = *output,
@@ -160,42 +165,84 @@ StepState Conversions::convert_folder(const Job& job, const fs::path& folder, st
                      stop);
   };
   if (job.recover_first) {
-    const auto recovered = run({"recover", whole.string()});
+    const auto recovered = run({"recover", fs::absolute(folder).string()}, {});
     if (!recovered) return {"failed", recovered.error().message};
     if (recovered->cancelled) return {"cancelled"};
     if (recovered->code != 0 && recovered->code != 1)
       return {"failed", explain(*recovered, "conversion"), recovered->code};
   }
   if (is_fleet_node(options_)) return {"prepared"};
-  for (const char* format : kFormats) fs::remove(*output / result_name(format), error);
-  const std::vector<std::string>& formats = job.formats.empty() ? options_.formats : job.formats;
-  StepState state{"done"};
-  for (std::size_t i = 0; i < formats.size(); ++i) {
-    share = {static_cast<double>(i) / static_cast<double>(formats.size()),
-             static_cast<double>(i + 1) / static_cast<double>(formats.size())};
-    std::vector<std::string> arguments = {"convert", whole.string(), "-o", output->string(), "--json", "--format",
-                                          formats[i], "--pauses", options_.pauses, "--min-free",
-                                          std::to_string(options_.min_free_bytes), "--progress-fd", "3"};
-    if (i == 0)  // one picture does for all
-      arguments.insert(arguments.end(), {"--thumbnail", "--sprites", std::to_string(options_.sprites)});
-    if (options_.seal_output && is_sealed(folder)) arguments.emplace_back("--seal-output");
-    const auto exit = run(std::move(arguments));
-    if (!exit) return {"failed", exit.error().message};
-    if (exit->cancelled || (exit->code != 0 && exit->code != 1)) fs::remove(temporary, error);
-    if (exit->cancelled) return {"cancelled"};
-    if (const bool made = exit->code == 0 || exit->code == 1; !made && i == 0) {
-      state = {"failed", explain(*exit, "conversion"), exit->code};
-      state.encrypted = encryption_in(exit->stderr_tail);
-      return state;
-    } else if (!made) {  // what there is already stays
-      state.error += (state.error.empty() ? "" : " ") + formats[i] + ": " + explain(*exit, "conversion");
-      continue;
+  return make_outputs(job, folder, *output, run);
+}
+
+/// One that cannot be made leaves the others as they are.
+StepState Conversions::make_outputs(const Job& job, const fs::path& folder, const fs::path& output,
+                                    const RunCommand& run) {
+  StepState state{"running"};
+  state.outputs = job.outputs;
+  if (state.outputs.empty())
+    for (const OutputProfile& one : options_.outputs) state.outputs.push_back({.profile = one.text, .error = {}});
+  std::vector<OutputProfile> profiles;
+  std::vector<std::string> results, kept;  // names of files
+  std::vector<std::size_t> todo;
+  bool has_pictures = false;  // those of one output do for all
+  for (OutputState& one : state.outputs) {
+    auto profile = parse_output_profile(one.profile);
+    if (!profile) return {"failed", profile.error().message};
+    results.push_back(profiles.empty() ? kFirstResult : result_name(profile->name));
+    if (is_done(one) && fs::is_regular_file(output / results.back())) {
+      kept.push_back(results.back());
+      has_pictures = has_pictures || profile->has_pictures;
+    } else {
+      one = {.profile = one.profile, .error = {}};
+      todo.push_back(profiles.size());
     }
-    const std::string result = i == 0 ? "result.json" : result_name(formats[i]);
-    if (auto published = real_file_system().rename(temporary, *output / result); !published)
-      return {"failed", published.error().message};
-    state.exit_code = std::max(state.exit_code, exit->code);
-    if (state.encrypted.empty()) state.encrypted = encryption_in(exit->stderr_tail);
+    profiles.push_back(*std::move(profile));
+  }
+  std::error_code error;
+  if (const auto files = real_file_system().list(output))
+    for (const DirectoryEntry& file : *files)
+      if (is_result_name(file.name) && std::ranges::find(kept, file.name) == kept.end()) fs::remove(output / file.name, error);
+
+  for (std::size_t i = 0; i < todo.size(); ++i) {
+    const OutputProfile& profile = profiles[todo[i]];
+    OutputState& one = state.outputs[todo[i]];
+    std::vector<std::string> words = {"convert",       fs::absolute(folder).string(),
+                                      "-o",            output.string(),
+                                      "--json",        "--pauses",
+                                      options_.pauses, "--min-free",
+                                      std::to_string(options_.min_free_bytes), "--progress-fd", "3"};
+    words.insert(words.end(), profile.arguments.begin(), profile.arguments.end());
+    const bool with_pictures = profile.has_pictures && !has_pictures;
+    if (with_pictures) words.insert(words.end(), {"--thumbnail", "--sprites", std::to_string(options_.sprites)});
+    if (options_.seal_output && is_sealed(folder)) words.emplace_back("--seal-output");
+    const auto parts = static_cast<double>(todo.size());
+    const auto exit = run(std::move(words), {static_cast<double>(i) / parts, static_cast<double>(i + 1) / parts});
+    Result<void> made;
+    if (exit && exit->cancelled)
+      state.state = "cancelled";
+    else if (!exit)
+      made = std::unexpected(exit.error());
+    else if (one.exit_code = exit->code; exit->code != 0 && exit->code != 1)
+      made = fail(Errc::unsupported, explain(*exit, "conversion"));
+    else
+      made = real_file_system().rename(output / kTemporaryResult, output / results[todo[i]]);
+    if (state.state == "cancelled" || !made) fs::remove(output / kTemporaryResult, error);
+    if (state.state == "cancelled") return state;
+    one.state = made ? "done" : "failed";
+    if (!made) one.error = made.error().message;
+    has_pictures = has_pictures || (made && with_pictures);
+    if (exit && state.encrypted.empty()) state.encrypted = encryption_in(exit->stderr_tail);
+    if (i + 1 < todo.size()) (void)library_.set_conversion(job.id, state);
+  }
+  const bool any = std::ranges::any_of(state.outputs, is_done);
+  state.state = any ? "done" : "failed";
+  for (std::size_t i = 0; i < profiles.size(); ++i) {
+    const OutputState& one = state.outputs[i];
+    if (is_done(one) || !any) state.exit_code = std::max(state.exit_code, one.exit_code);
+    if (is_done(one)) continue;
+    state.error += state.error.empty() ? "" : " ";
+    state.error += (profiles.size() > 1 ? profiles[i].name + ": " : "") + one.error;
   }
   return state;
 }

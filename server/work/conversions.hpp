@@ -12,6 +12,7 @@
 
 #include "server/library/library.hpp"
 #include "server/options.hpp"
+#include "server/work/child.hpp"
 
 namespace rtpx::server {
 
@@ -36,8 +37,8 @@ class Conversions {
   ~Conversions();  ///< children under way are ended; they begin again at the next start
 
   /// Queues a recording, unless it waits or runs already. `recover_first`: it was not ended properly.
-  /// `formats`: as --format takes them; empty: the server's.
-  void add(const std::string& id, bool recover_first = false, std::vector<std::string> formats = {});
+  /// `outputs`: those that are "done" and still there stay as they are; none: all of the server's --output.
+  void add(const std::string& id, bool recover_first = false, std::vector<OutputState> outputs = {});
   /// Errors: not_found when it neither waits nor runs.
   [[nodiscard]] Result<void> cancel(const std::string& id);
   [[nodiscard]] std::optional<Running> running(const std::string& id) const;
@@ -48,7 +49,7 @@ class Conversions {
   struct Job {
     std::string id;
     bool recover_first = false;
-    std::vector<std::string> formats;
+    std::vector<OutputState> outputs;
   };
   struct Active {
     std::stop_source stop;
@@ -58,11 +59,15 @@ class Conversions {
   void run(std::stop_token stop);
   [[nodiscard]] std::optional<Job> next(std::stop_token stop);
   void convert(const Job& job, std::stop_token server_stop);
-  [[nodiscard]] StepState convert_folder(const Job& job, const std::filesystem::path& folder,
-                                         std::stop_token stop);
   struct Share {
     double from = 0, to = 1;  ///< of the whole conversion
   };
+  /// Runs `rtpx WORD…` of one conversion, with the program in front.
+  using RunCommand = std::function<Result<ChildExit>(std::vector<std::string> words, Share share)>;
+  [[nodiscard]] StepState convert_folder(const Job& job, const std::filesystem::path& folder,
+                                         std::stop_token stop);
+  [[nodiscard]] StepState make_outputs(const Job& job, const std::filesystem::path& folder,
+                                       const std::filesystem::path& output, const RunCommand& run);
   void on_progress(const std::string& id, const std::string& line, Share share);
 
   const ServeOptions& options_;

@@ -21,6 +21,8 @@ constexpr std::uint64_t kMostBytesASecond = 2'000'000;  // of a film
 constexpr std::uint64_t kSpareFilmOutput = 1ULL << 30;
 constexpr const char* kUnfinished = ".film";  // in output/: what is not yet as it shall be, as not yet sealed
 
+constexpr const char* kBesideFilm[] = {Films::kChaptersName, Films::kThumbnailName, Films::kSheetName, Films::kSpritesName};
+
 /// A folder of a film that is being made, gone with the object; so is what a server that was killed left of one.
 class UnfinishedFilm {
  public:
@@ -120,14 +122,16 @@ void Films::run(std::stop_token stop) {
   }
 }
 
-/// The film and its chapters, for those for whom the recording is sealed.
+/// The film and what lies beside it, for those for whom the recording is sealed.
 Result<void> Films::seal_film(const fs::path& recording, const fs::path& made) {
   const auto recipients = recipients_of(recording);
   if (!recipients) return std::unexpected(recipients.error());
-  for (const char* name : {kFileName, kChaptersName})
-    if (fs::is_regular_file(made / name))
-      if (auto sealed = seal_file(made / name, *recipients); !sealed) return sealed;
-  return {};
+  const auto seal = [&](const char* name) {
+    return fs::is_regular_file(made / name) ? seal_file(made / name, *recipients) : Result<void>();
+  };
+  for (const char* name : kBesideFilm)
+    if (auto sealed = seal(name); !sealed) return sealed;
+  return seal(kFileName);
 }
 
 Films::State Films::make(const Job& job, std::stop_token stop) {
@@ -156,6 +160,9 @@ Films::State Films::make(const Job& job, std::stop_token stop) {
                                    std::to_string(job.wish.width) + "x" + std::to_string(job.wish.height),
                                    "--vtt",
                                    (made / kChaptersName).string(),
+                                   "--thumbnail",
+                                   "--sprites",
+                                   std::to_string(options_.sprites),
                                    "--json",
                                    "--progress-fd",
                                    "3"};
@@ -177,11 +184,19 @@ Films::State Films::make(const Job& job, std::stop_token stop) {
   if (exit->code != 0 && exit->code != 1) return failed(explain(*exit, "film"));
   if (options_.seal_output && is_sealed(*folder))
     if (auto sealed = seal_film(*folder, made); !sealed) return failed(sealed.error().message);
-  for (const char* name : {kChaptersName, kFileName}) {
+  const auto place = [&](const char* name) {
     std::error_code error;
-    if (fs::exists(made / name, error)) fs::rename(made / name, *output / name, error);
-    if (error) return failed("The film could not be put in its place: " + error.message());
-  }
+    if (fs::exists(made / name, error))
+      fs::rename(made / name, *output / name, error);
+    else
+      fs::remove(*output / name, error);  // of the film before
+    return error;
+  };
+  std::error_code error;
+  for (const char* name : kBesideFilm)
+    if (!error) error = place(name);
+  if (!error) error = place(kFileName);
+  if (error) return failed("The film could not be put in its place: " + error.message());
   return {"done", 1, std::nullopt, ""};
 }
 

@@ -20,6 +20,9 @@ class Films {
  public:
   static constexpr const char* kFileName = "film.mp4";  ///< in output/
   static constexpr const char* kChaptersName = "film.vtt";
+  static constexpr const char* kThumbnailName = "film.mp4_thumbnail.jpg";
+  static constexpr const char* kSheetName = "film.mp4_sprites.jpg";  ///< pictures for scrubbing
+  static constexpr const char* kSpritesName = "film.mp4_sprites.vtt";
 
   struct Wish {
     std::string layout = "grid";

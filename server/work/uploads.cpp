@@ -15,6 +15,7 @@ Uploads::Uploads(const ServeOptions& options, const Library& library, OnEnded on
     : options_(options),
       library_(library),
       on_ended_(std::move(on_ended)),
+      growing_(options, library),
       thread_([this](std::stop_token stop) { run(stop); }) {}
 
 Uploads::~Uploads() {
@@ -65,6 +66,7 @@ void Uploads::run(std::stop_token stop) {
       waiting_.pop_front();
     }
     (void)library_.set_upload(id, {"running"});
+    growing_.end(id);
     const StepState state = upload(id, stop);
     (void)library_.set_upload(id, state);
     {
@@ -90,7 +92,20 @@ StepState Uploads::upload(const std::string& id, std::stop_token stop) const {
   if (!exit) return {"failed", exit.error().message};
   if (exit->cancelled) return {"waiting"};
   if (exit->code != 0) return {"failed", explain(*exit, "upload"), exit->code};
+  if (is_fleet_node(options_)) index(*folder, stop);
   return {"done"};
+}
+
+/// So that other nodes play it without reading it whole. It is a help, not a need.
+void Uploads::index(const std::filesystem::path& folder, std::stop_token stop) const {
+  const std::string id = folder.filename();
+  const auto exit = run_child({.command = {program(options_), "index", options_.upload_url + "/" + id, "--copy", folder},
+                               .stdout_file = "/dev/null",
+                               .memory_bytes = options_.conversion_memory_bytes,
+                               .network = true},
+                              stop);
+  if (exit && !exit->cancelled && exit->code != 0)
+    log(LogLevel::info, "no packet index is stored: " + explain(*exit, "index"), {.recording = id});
 }
 
 /// An upload waits for the network as long as it takes; meanwhile log and API say why.

@@ -9,6 +9,7 @@
 
 #include "server/library/library.hpp"
 #include "server/options.hpp"
+#include "server/work/growing_uploads.hpp"
 
 namespace rtpx::server {
 
@@ -27,6 +28,8 @@ class Uploads {
   Uploads(const ServeOptions& options, const Library& library, OnEnded on_ended);
   ~Uploads();  ///< the child under way is ended; it goes on at the next start
 
+  /// It is being recorded: parts of it are stored already.
+  void begin(const std::string& id) { growing_.begin(id); }
   void add(const std::string& id);
   enum class Proof : std::uint8_t {
     stored,      ///< all of it, equal in size and checksum
@@ -42,6 +45,7 @@ class Uploads {
   void run(std::stop_token stop);
   void warn_without_credentials() const;
   [[nodiscard]] StepState upload(const std::string& id, std::stop_token stop) const;
+  void index(const std::filesystem::path& folder, std::stop_token stop) const;
   void on_progress(const std::string& id, const std::string& line) const;
 
   const ServeOptions& options_;
@@ -52,6 +56,7 @@ class Uploads {
   std::deque<std::string> waiting_;
   std::string running_;  // empty: none
   Counts counts_;
+  GrowingUploads growing_;
   std::jthread thread_;
 };
 

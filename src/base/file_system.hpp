@@ -65,6 +65,7 @@ enum class OpenMode : std::uint8_t {
 struct FileInfo {
   bool is_directory = false;
   std::uint64_t size = 0;
+  std::string version = {};  ///< names the content of a service's object; empty: there is no such name
 };
 
 struct DirectoryEntry {

@@ -1,3 +1,4 @@
+#include <tuple>
 #include <utility>
 
 #include "base/json.hpp"
@@ -6,6 +7,7 @@
 #include "capi/keys.hpp"
 #include "capi/s3.hpp"
 #include "capi/waiting.hpp"
+#include "convert/moment.hpp"
 #include "report/notes.hpp"
 #include "rtpx/converter.hpp"
 #include "rtpx/inspect.hpp"
@@ -39,6 +41,11 @@ Result<void> set_choices(const rtpx_convert_options& from, ConvertOptions& out) 
   if (done) done = choose(from.on_change, "on_change", kOnChange, out.on_change);
   if (done) done = choose(from.layers, "layers", kLayers, out.layers);
   if (done) done = choose(from.audio, "audio", kAudioCodecs, out.audio);
+  constexpr std::array kCutStarts{"keyframe", "exact", "encode"};
+  constexpr std::array kKinds{"audio", "video"};
+  static_assert(static_cast<int>(MediaKind::audio) == 0 && static_cast<int>(MediaKind::video) == 1);
+  if (done) done = choose(from.cut_start, "cut_start", kCutStarts, out.cut_start);
+  if (done && from.only != nullptr) done = choose(from.only, "only", kKinds, out.only.emplace());
   if (done && from.reencode_codec != nullptr)
     done = choose(from.reencode_codec, "reencode_codec", kVideoCodecs, out.reencode.emplace().codec);
   return done;
@@ -48,6 +55,14 @@ Result<void> set_choices(const rtpx_convert_options& from, ConvertOptions& out) 
 Result<ConvertOptions> convert_options(const rtpx_convert_options& from, Waiting& waiting) {
   ConvertOptions out;
   if (auto chosen = set_choices(from, out); !chosen) return std::unexpected(std::move(chosen).error());
+  for (const auto& [text, option, moment] :
+       {std::tuple(from.from, "from", &out.from), std::tuple(from.to, "to", &out.to)}) {
+    if (text == nullptr) continue;
+    auto parsed = parse_moment(text, option);
+    if (!parsed) return std::unexpected(std::move(parsed).error());
+    *moment = *parsed;
+  }
+  out.suffix = text_or_empty(from.suffix);
   if (from.output_path != nullptr) out.output_path = from.output_path;
   if (from.download_path != nullptr) out.download_path = from.download_path;
   if (from.only_rids != nullptr) {

@@ -7,7 +7,7 @@
 namespace rtpx {
 namespace {
 
-constexpr std::uint16_t kPreSkip = 312;
+constexpr std::uint16_t kEncoderPreSkip = 312;
 constexpr std::uint32_t kMaxDuration = 5760;  // 120 ms, RFC 6716 rule R5
 
 // Samples at 48 kHz of one frame, table 2 of RFC 6716.
@@ -117,7 +117,7 @@ std::vector<std::byte> make_opus_head(const OpusLayout& layout, std::uint32_t in
   };
   write(1, 1);  // version
   write(layout.channels, 1);
-  write(kPreSkip, 2);
+  write(kEncoderPreSkip, 2);
   write(input_sample_rate, 4);
   write(0, 2);  // output gain
   write(family_1 ? 1 : 0, 1);

@@ -16,6 +16,8 @@
 #include "compose/plan.hpp"
 #include "compose/side_files.hpp"
 #include "compose/slice_file.hpp"
+#include "media/sprites.hpp"
+#include "media/thumbnail.hpp"
 #include "media/video_reader.hpp"
 #include "mux/published_file.hpp"
 #include "report/notes.hpp"
@@ -235,9 +237,7 @@ class Composition {
   /// The canvas here and its tiles on a crew, the encoder on a thread. `sink` is called on that thread.
   Result<void> paint(const PictureRange& range, std::unique_ptr<VideoEncoder> video, const VideoEncoder::Sink& sink,
                      const std::stop_token& stop) {
-    const FilmPictureOptions how{options_.fps,       threads_of(options_),
-                                 layout_.background, options_.background_image,
-                                 options_.title,     options_.names};
+    const FilmPictureOptions how = painting_of(options_, layout_, call_->started());
     auto pictures = FilmPictures::open(call_->call(), call_->sources(), plan_, how);
     if (!pictures) return std::unexpected(pictures.error());
     FilmEncoder encoder(std::move(video), sink);
@@ -320,6 +320,9 @@ class Composition {
                     {pictures.mime_type, hex(pictures.config.codec_private), static_cast<int>(target_.audio)},
                     {options_.layout_file.empty() ? options_.layout : id_of_content(options_.layout_file),
                      options_.background, id_of_content(options_.background_image), options_.title, options_.names},
+                    {layout_.logo ? id_of_content(layout_.logo->file) : "", layout_.logo ? static_cast<int>(layout_.logo->place) : 0,
+                     layout_.logo ? layout_.logo->height : 0, layout_.clock ? layout_.clock->offset : "",
+                     layout_.clock ? static_cast<int>(layout_.clock->place) : 0},
                     {options_.loudness.value_or(0), options_.solo, options_.mute, options_.pan}};
     return hex(sha256(as_bytes(dump_json(film))));
   }
@@ -447,10 +450,26 @@ class Composition {
     result_.participants = call_->call().participants.size();
     if (const auto measured = measured_loudness()) result_.measured_loudness = measured;
     result_.notes.insert(result_.notes.begin(), call_->notes().begin(), call_->notes().end());
+    make_scrub_pictures();
     if (sound != nullptr)
       for (ConvertNote& note : sound->mixer().notes()) result_.notes.push_back(std::move(note));
     result_.lost_media = std::ranges::any_of(result_.notes, tells_a_loss);
     return {};
+  }
+
+  /// Of the film that is there now. Without them it is whole, too.
+  void make_scrub_pictures() {
+    const std::string name = options_.output.string();
+    const auto tell = [&](const Result<void>& made, const char* what, std::initializer_list<const char*> ends) {
+      if (!made) result_.notes.push_back({ConvertNote::Severity::info, "", std::string("no ") + what + ": " + made.error().message});
+      for (const char* end : ends)
+        if (made) result_.side_files.emplace_back(name + end);
+    };
+    if (options_.thumbnail)
+      tell(write_thumbnail(options_.output, name + "_thumbnail.jpg", *options_.thumbnail), "thumbnail", {"_thumbnail.jpg"});
+    if (options_.sprites > 0)
+      tell(write_sprites(options_.output, name + "_sprites.jpg", name + "_sprites.vtt", options_.sprites, options_.stop), "sprites",
+           {"_sprites.jpg", "_sprites.vtt"});
   }
 
   Result<void> write_text(const std::filesystem::path& path, const std::string& text) {

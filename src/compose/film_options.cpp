@@ -5,6 +5,8 @@
 #include <sstream>
 #include <thread>
 
+#include "compose/overlays.hpp"
+#include "media/sprites.hpp"
 #include "mux/muxer.hpp"
 
 namespace rtpx::film {
@@ -43,7 +45,11 @@ Result<Layout> layout_of(const ComposeOptions& options) {
   std::ostringstream text;
   text << file.rdbuf();
   if (!file) return fail(Errc::io, "cannot read the layout " + name);
-  return parse_layout(text.str(), name);
+  auto layout = parse_layout(text.str(), name);
+  // Absolute: a file here, whatever it is called.
+  if (layout && layout->logo)
+    layout->logo->file = std::filesystem::absolute(options.layout_file).parent_path() / layout->logo->file;
+  return layout;
 }
 
 }  // namespace
@@ -61,6 +67,8 @@ Result<Target> target_of(const ComposeOptions& options) {
                     ".ogg, .opus, .m4a or .wav");
   Target target = found->target;
   if (options.audio_only) target.video.reset();
+  if (!target.video && (options.thumbnail || options.sprites > 0))
+    return fail(Errc::invalid_argument, "sound alone has neither a thumbnail nor sprites");
   if (target.video && options.codec) target.video = options.codec;
   if (options.audio_codec && target.format != Format::wav) target.audio = *options.audio_codec;
   if (target.video && !format_holds(target.format, mime_type_of(*target.video)))
@@ -88,9 +96,26 @@ int threads_of(const ComposeOptions& options) {
   return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 16U));
 }
 
+FilmPictureOptions painting_of(const ComposeOptions& options, const Layout& layout, std::optional<UtcTime> started) {
+  FilmPictureOptions out;
+  out.fps = options.fps;
+  out.threads = threads_of(options);
+  out.background = layout.background;
+  out.background_image = options.background_image;
+  out.title = options.title;
+  out.names = options.names;
+  out.logo = layout.logo;
+  out.clock = layout.clock;
+  out.started = started;
+  return out;
+}
+
 Result<Layout> read_layout(const ComposeOptions& options) {
   auto layout = layout_of(options);
-  if (!layout || options.background.empty()) return layout;
+  if (!layout) return layout;
+  if (options.logo) layout->logo = options.logo;
+  if (options.clock) layout->clock = options.clock;
+  if (options.background.empty()) return layout;
   const auto colour = parse_colour(options.background);
   if (!colour) return std::unexpected(colour.error());
   layout->background = *colour;
@@ -113,6 +138,17 @@ Result<void> check(const ComposeOptions& options) {
   if (options.loudness && !(*options.loudness >= -70 && *options.loudness <= 0))
     return fail(Errc::invalid_argument,
                 "a loudness is -70 to 0 LUFS; -16 is usual on the web, -23 in broadcasts");
+  if (options.sprites < 0 || options.sprites > kMostSprites)
+    return fail(Errc::invalid_argument, "the number of sprites must be 0 to " + std::to_string(kMostSprites));
+  if (options.thumbnail)
+    for (const int side : {options.thumbnail->width, options.thumbnail->height})
+      if (side != -1 && (side < 1 || side > 16'384))
+        return fail(Errc::invalid_argument, "a side of a thumbnail must be -1 or 1 to 16384");
+  if (options.logo && !(options.logo->height >= 0.02 && options.logo->height <= 1))
+    return fail(Errc::invalid_argument, "a logo's height is a share of the picture's: 0.02 to 1");
+  if (options.logo && options.logo->file.empty()) return fail(Errc::invalid_argument, "a logo names no file");
+  if (options.clock)
+    if (const auto offset = parse_clock_offset(options.clock->offset); !offset) return std::unexpected(offset.error());
   for (const auto& [who, to] : options.pan)
     if (!(to >= -1 && to <= 1))
       return fail(Errc::invalid_argument, "the place of " + who + " is not within -1 (left) and 1 (right)");

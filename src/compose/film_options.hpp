@@ -3,6 +3,7 @@
 #include <optional>
 #include <vector>
 
+#include "compose/film_pictures.hpp"
 #include "compose/layout.hpp"
 #include "compose/mixer.hpp"
 #include "media/reencode.hpp"
@@ -23,7 +24,10 @@ struct Target {
 /// What the encoder of pictures is asked for.
 [[nodiscard]] Reencode encoding_of(const ComposeOptions& options, VideoCodec codec);
 [[nodiscard]] int threads_of(const ComposeOptions& options);
-/// With the background asked for. Errors: invalid_argument, malformed, not_found, io.
+/// What the canvas is to be. `started`: the film's zero, where it is known.
+[[nodiscard]] FilmPictureOptions painting_of(const ComposeOptions& options, const Layout& layout,
+                                             std::optional<UtcTime> started);
+/// With the background, logo and clock asked for. Errors: invalid_argument, malformed, not_found, io.
 [[nodiscard]] Result<Layout> read_layout(const ComposeOptions& options);
 /// Whether all numbers are in range. Errors: invalid_argument, naming the option.
 [[nodiscard]] Result<void> check(const ComposeOptions& options);

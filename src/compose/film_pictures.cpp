@@ -42,8 +42,8 @@ Result<std::unique_ptr<FilmPictures>> FilmPictures::open(const Call& call,
                                                          const FilmPictureOptions& options) {
   std::unique_ptr<FilmPictures> film(new FilmPictures(call, sources, plan, options));
   film->background_colour_ = yuv_of(options.background);
-  if (!options.title.empty()) film->title_ = draw_title(options.title, plan.width, plan.height);
   if (auto opened = film->open_background(); !opened) return std::unexpected(opened.error());
+  if (auto opened = film->open_overlays(); !opened) return std::unexpected(opened.error());
   if (auto opened = film->open_tracks(); !opened) return std::unexpected(opened.error());
   return film;
 }
@@ -86,6 +86,23 @@ Result<void> FilmPictures::open_background() {
                 options_.background_image.string() + " holds no picture that can be decoded");
   TileScaler scaler;
   return scaler.scale(**image, {}, Fit::cover, false, background_colour_, *background_);
+}
+
+Result<void> FilmPictures::open_overlays() {
+  if (!options_.title.empty()) title_ = draw_title(options_.title, plan_.width, plan_.height);
+  if (options_.logo) {
+    auto logo = read_logo(*options_.logo, plan_.width, plan_.height);
+    if (!logo) return std::unexpected(logo.error());
+    logo_ = std::move(*logo);
+  }
+  if (!options_.clock) return {};
+  const auto offset = parse_clock_offset(options_.clock->offset);
+  if (!offset) return std::unexpected(offset.error());
+  if (options_.started)
+    clock_.emplace(*options_.clock, *offset, *options_.started, plan_.width, plan_.height);
+  else
+    notes_.push_back({ConvertNote::Severity::info, "", "the recording does not say what time it was: the film has no clock"});
+  return {};
 }
 
 // Tiles that are as they were keep their pictures.
@@ -201,6 +218,8 @@ Result<libav::Frame> FilmPictures::canvas(std::int64_t time_ns) {
                        painted_[0].tile.height == plan_.height;
   if (!covered) copy_onto(*made, *background_, 0, 0);
   for (const Painted& painted : painted_) copy_onto(*made, *painted.picture, painted.tile.x, painted.tile.y);
+  if (!logo_.empty()) blend(*made, logo_);
+  if (clock_) blend(*made, clock_->overlay());
   if (!title_.empty() && time_ns < kTitleNs) blend(*made, title_);
   made->color_range = AVCOL_RANGE_MPEG;
   made->colorspace = AVCOL_SPC_SMPTE170M;
@@ -241,7 +260,8 @@ Result<void> FilmPictures::run(const PictureRange& range, const Sink& sink, cons
     const auto advanced = advance_all(now);
     if (!advanced) return std::unexpected(advanced.error());
     const bool title = !title_.empty() && now < kTitleNs;
-    changed = changed || *advanced || title != titled_;
+    const bool ticks = clock_ && clock_->advance(now);
+    changed = changed || *advanced || ticks || title != titled_;
     titled_ = title;
     if (changed || begin || now - handed_on_ns_ >= kLongestShownNs || i == last) {
       auto picture = canvas(now);

@@ -12,6 +12,7 @@
 #include "compose/call.hpp"
 #include "compose/crew.hpp"
 #include "compose/open_call.hpp"
+#include "compose/overlays.hpp"
 #include "compose/paint.hpp"
 #include "compose/picture_track.hpp"
 #include "compose/plan.hpp"
@@ -26,6 +27,9 @@ struct FilmPictureOptions {
   std::filesystem::path background_image;  ///< empty: none
   std::string title;                       ///< for the first five seconds; empty: none
   bool names = true;
+  std::optional<FilmLogo> logo;
+  std::optional<FilmClock> clock;
+  std::optional<UtcTime> started;  ///< the film's zero; unset: not known, and there is no clock
   int begin_every_s = 5;  ///< so often a player can begin
   int every = 1;          ///< only every so many-th picture is painted; may change between two runs
 };
@@ -51,7 +55,8 @@ class FilmPictures {
   /// not written. An error ends the film.
   using Sink = std::function<Result<void>(libav::Frame canvas, std::int64_t time_ns, bool begin)>;
 
-  /// All must outlive the object. Errors: io, not_found and malformed (of the background image).
+  /// All must outlive the object. Errors: io, not_found, malformed and unsupported (of the background image
+  /// and the logo).
   [[nodiscard]] static Result<std::unique_ptr<FilmPictures>> open(
       const Call& call, const std::vector<ParticipantSources>& sources, const Plan& plan,
       const FilmPictureOptions& options);
@@ -97,6 +102,7 @@ class FilmPictures {
 
   [[nodiscard]] Result<void> open_tracks();
   [[nodiscard]] Result<void> open_background();
+  [[nodiscard]] Result<void> open_overlays();
   [[nodiscard]] Result<void> begin_scene(const Scene& scene);
   void paint_initials(Painted& painted);
   void advance(Painted& painted, std::int64_t time_ns);
@@ -116,7 +122,8 @@ class FilmPictures {
   std::vector<ConvertNote> notes_;
   std::vector<Painted> painted_;
   libav::Frame background_;
-  Overlay title_;
+  Overlay title_, logo_;
+  std::optional<ClockOverlay> clock_;
   Yuv background_colour_;
   std::vector<libav::Frame> spare_;  // canvases that the encoder may still read
   std::int64_t next_ = 0;            // the next picture's number

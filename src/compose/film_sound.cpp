@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "base/file_name.hpp"
+#include "mux/flac_writer.hpp"
 
 namespace rtpx::film {
 namespace {
@@ -25,7 +26,7 @@ AudioCodec codec_of_stem(StemFormat format) {
 const char* extension_of_stem(StemFormat format) {
   switch (format) {
     case StemFormat::flac:
-      return ".oga";
+      return ".flac";
     case StemFormat::opus:
       return ".opus";
     case StemFormat::wav:
@@ -78,8 +79,9 @@ Result<void> FilmSound::open_stems(const Stems& stems, const Call& call) {
     MuxHints hints;
     hints.duration_ns = call.duration_ns;
     hints.title = one.name;
-    auto muxer = open_muxer(stems.format == StemFormat::wav ? Format::wav : Format::ogg, stem.composed.file,
-                            {track}, hints);
+    auto muxer = stems.format == StemFormat::flac
+                     ? FlacWriter::open(stem.composed.file, track, hints)
+                     : open_muxer(stems.format == StemFormat::wav ? Format::wav : Format::ogg, stem.composed.file, {track}, hints);
     if (!muxer) return std::unexpected(muxer.error());
     stem.muxer = std::move(*muxer);
     stems_.push_back(std::move(stem));

@@ -47,6 +47,8 @@ Result<void> check_following(const ComposeOptions& options) {
       {!options.chapters_file.empty(), "file of chapters"},
       {!options.speech_file.empty(), "file of who spoke"},
       {!options.timeline_file.empty() || !options.timeline_media.empty(), "timeline"},
+      {options.thumbnail.has_value(), "thumbnail"},
+      {options.sprites != 0, "sprites"},
       {options.audio_only, "sound alone"},
       {options.codec.value_or(VideoCodec::h264) != VideoCodec::h264, "codec of the picture but H.264"},
       {options.audio_codec.value_or(AudioCodec::aac) != AudioCodec::aac, "codec of the sound but AAC"}};
@@ -154,8 +156,8 @@ class Follower {
                                         options_.fps);
         !written)
       return written;
-    painting_ = {options_.fps,   threads_of(options_), layout_.background, options_.background_image,
-                 options_.title, options_.names,       static_cast<int>(kLiveSegmentNs / 1'000'000'000)};
+    painting_ = painting_of(options_, layout_, started);
+    painting_.begin_every_s = static_cast<int>(kLiveSegmentNs / 1'000'000'000);
     plan_ = Plan{options_.width, options_.height, {}};
     auto canvas = FilmPictures::open(call_.call(), call_.sources(), plan_, painting_);
     if (!canvas) return std::unexpected(canvas.error());
@@ -213,7 +215,7 @@ class Follower {
     }
     if (auto mixed = mix(to_ns); !mixed) return mixed;
     call_.know_until(to_ns, over);
-    plan_ = plan_scenes(call_.call(), layout_, options_.width, options_.height);
+    plan_ = plan_scenes(call_.call(), layout_, options_.width, options_.height, at_ns_);
     PictureRange range{next_picture_, next_picture_};
     while (time_of_picture(range.to, options_.fps) < to_ns) ++range.to;
     next_picture_ = range.to;

@@ -106,6 +106,27 @@ int even_up(int value) {
   return (value + 1) & ~1;
 }
 
+/// White on a dark box, which fits a canvas of this size.
+Overlay draw_line(const std::string& line, double size, double darkness, int width, int height) {
+  const int padding = static_cast<int>(size * 0.5);
+  int text_width = 0, text_height = 0;
+  {
+    const Drawing measure(2, 2);
+    const auto text = text_of(measure.cairo(), line, size, width - 4 * padding);
+    pango_layout_get_pixel_size(text.get(), &text_width, &text_height);
+  }
+  const int box_width = std::min(even_up(text_width + 2 * padding), width & ~1);
+  const int box_height = std::min(even_up(text_height + padding), height & ~1);
+  const Drawing drawing(box_width, box_height);
+  drawing.colour({0, 0, 0}, darkness);
+  drawing.rounded(0, 0, box_width, box_height, size * 0.3);
+  cairo_fill(drawing.cairo());
+  drawing.colour({0xFF, 0xFF, 0xFF});
+  cairo_move_to(drawing.cairo(), padding, padding / 2.0);
+  pango_cairo_show_layout(drawing.cairo(), text_of(drawing.cairo(), line, size, width - 4 * padding).get());
+  return drawing.overlay();
+}
+
 }  // namespace
 
 Overlay draw_label(const std::string& raw, bool muted, int width, int height) {
@@ -191,28 +212,15 @@ Overlay draw_initials(const std::string& name, const std::string& id, int width,
 }
 
 Overlay draw_title(const std::string& raw, int width, int height) {
-  const std::string title = printable_name(raw);
   const double size = std::clamp(height * 0.06, 12.0, 90.0);
-  const int padding = static_cast<int>(size * 0.5);
-  int text_width = 0, text_height = 0;
-  {
-    const Drawing measure(2, 2);
-    const auto text = text_of(measure.cairo(), title, size, width - 4 * padding);
-    pango_layout_get_pixel_size(text.get(), &text_width, &text_height);
-  }
-  const int box_width = std::min(even_up(text_width + 2 * padding), width & ~1);
-  const int box_height = std::min(even_up(text_height + padding), height & ~1);
-  const Drawing drawing(box_width, box_height);
-  drawing.colour({0, 0, 0}, 0.6);
-  drawing.rounded(0, 0, box_width, box_height, size * 0.3);
-  cairo_fill(drawing.cairo());
-  drawing.colour({0xFF, 0xFF, 0xFF});
-  cairo_move_to(drawing.cairo(), padding, padding / 2.0);
-  pango_cairo_show_layout(drawing.cairo(), text_of(drawing.cairo(), title, size, width - 4 * padding).get());
-  Overlay out = drawing.overlay();
-  out.x = ((width - box_width) / 2) & ~1;
-  out.y = std::min(padding & ~1, (height - box_height) & ~1);
+  Overlay out = draw_line(printable_name(raw), size, 0.6, width, height);
+  out.x = ((width - out.width) / 2) & ~1;
+  out.y = std::min(static_cast<int>(size * 0.5) & ~1, (height - out.height) & ~1);
   return out;
+}
+
+Overlay draw_clock(const std::string& time, int width, int height) {
+  return draw_line(time, std::clamp(height * 0.035, 11.0, 60.0), 0.5, width, height);
 }
 
 }  // namespace rtpx::film

@@ -18,6 +18,9 @@ namespace rtpx::film {
 /// A line at the top of a canvas.
 [[nodiscard]] Overlay draw_title(const std::string& title, int width, int height);
 
+/// A small line for a canvas of this size, in the upper left corner.
+[[nodiscard]] Overlay draw_clock(const std::string& time, int width, int height);
+
 /// The first letters of the first and the last word, with what belongs to them (marks, joiners).
 [[nodiscard]] std::string initials_of(const std::string& name);
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "rtpx/composer.hpp"
 #include "rtpx/result.hpp"
 
 namespace rtpx::film {
@@ -57,6 +58,8 @@ struct Layout {
   double spacing = 0;  ///< between tiles, a share of the canvas' height
   Colour background{16, 20, 28};
   std::vector<Variant> variants;
+  std::optional<FilmLogo> logo;
+  std::optional<FilmClock> clock;
   bool operator==(const Layout&) const = default;
 };
 

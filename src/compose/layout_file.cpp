@@ -4,6 +4,7 @@
 
 #include "base/json.hpp"
 #include "compose/layout.hpp"
+#include "compose/overlays.hpp"
 
 namespace rtpx::film {
 namespace {
@@ -155,13 +156,51 @@ Result<Variant> read_variant(const Json& value, const std::string& where) {
   return variant;
 }
 
+Result<void> read_place(const Fields& fields, FilmPlace& out) {
+  constexpr std::pair<const char*, FilmPlace> kKnown[] = {
+      {"top-left", FilmPlace::top_left},       {"top", FilmPlace::top},       {"top-right", FilmPlace::top_right},
+      {"bottom-left", FilmPlace::bottom_left}, {"bottom", FilmPlace::bottom}, {"bottom-right", FilmPlace::bottom_right}};
+  if (fields.find("place") == nullptr) return {};
+  std::string place;
+  if (auto read = fields.text("place", place); !read) return read;
+  for (const auto& [name, value] : kKnown)
+    if (place == name) {
+      out = value;
+      return {};
+    }
+  return fields.error("has a place that is none of top-left, top, top-right, bottom-left, bottom, bottom-right");
+}
+
+Result<FilmLogo> read_logo_object(const Json& value, const std::string& where) {
+  const Fields fields(value, where);
+  if (auto known = fields.check({"file", "place", "height"}); !known) return std::unexpected(known.error());
+  FilmLogo logo;
+  std::string file;
+  if (auto read = fields.text("file", file); !read) return std::unexpected(read.error());
+  if (file.empty() || file.find('\0') != file.npos) return fields.error("names no file");
+  logo.file = file;
+  if (auto read = read_place(fields, logo.place); !read) return std::unexpected(read.error());
+  if (auto read = fields.number("height", 0.02, 1, logo.height); !read) return std::unexpected(read.error());
+  return logo;
+}
+
+Result<FilmClock> read_clock_object(const Json& value, const std::string& where) {
+  const Fields fields(value, where);
+  if (auto known = fields.check({"place", "offset"}); !known) return std::unexpected(known.error());
+  FilmClock clock;
+  if (auto read = read_place(fields, clock.place); !read) return std::unexpected(read.error());
+  if (auto read = fields.text("offset", clock.offset); !read) return std::unexpected(read.error());
+  if (const auto offset = parse_clock_offset(clock.offset); !offset) return fields.error("has an offset that is none: " + offset.error().message);
+  return clock;
+}
+
 }  // namespace
 
 Result<Layout> parse_layout(std::string_view text, const std::string& what) {
   const auto json = parse_json(text, what);
   if (!json) return std::unexpected(json.error());
   const Fields fields(*json, what);
-  if (auto known = fields.check({"$schema", "name", "spacing", "background", "variants"}); !known)
+  if (auto known = fields.check({"$schema", "name", "spacing", "background", "logo", "clock", "variants"}); !known)
     return std::unexpected(known.error());
   Layout layout;
   layout.name = "own";
@@ -174,6 +213,16 @@ Result<Layout> parse_layout(std::string_view text, const std::string& what) {
     const auto parsed = parse_colour(colour);
     if (!parsed) return fields.error("has the background " + parsed.error().message);
     layout.background = *parsed;
+  }
+  if (const Json* logo = fields.find("logo")) {
+    auto read = read_logo_object(*logo, what + ": logo");
+    if (!read) return std::unexpected(read.error());
+    layout.logo = std::move(*read);
+  }
+  if (const Json* clock = fields.find("clock")) {
+    auto read = read_clock_object(*clock, what + ": clock");
+    if (!read) return std::unexpected(read.error());
+    layout.clock = std::move(*read);
   }
   const Json* variants = fields.find("variants");
   if (variants == nullptr || !variants->is_array() || variants->empty() || variants->size() > kMostVariants)

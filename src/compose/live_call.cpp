@@ -10,7 +10,7 @@ namespace {
 constexpr std::int64_t kLiveSecondNs = 1'000'000'000;
 constexpr std::int64_t kGoneAfterNs = 10 * kLiveSecondNs;     // without any media: somebody has left
 constexpr std::int64_t kLiveCameraOffNs = 3 * kLiveSecondNs;  // without a picture
-constexpr std::size_t kMostLivePeople = 100, kMostLiveSpans = 2'000;
+constexpr std::size_t kMostLivePeople = 100;
 
 }  // namespace
 
@@ -26,8 +26,7 @@ std::size_t LiveCall::participant_of(const ReaderTrack& track) {
   if (name.empty()) name = is_machine_made(id) ? "Participant " + std::to_string(at->second + 1) : id;
   call_.participants.push_back({id, name, {INT64_MAX, 0}, {}, false, {}, {}});
   sources_.emplace_back();
-  levels_.emplace_back();
-  levels_.back().steps.reserve(4'096);
+  speech_.add_person();
   heard_.push_back({INT64_MAX, INT64_MIN});
   return at->second;
 }
@@ -69,7 +68,7 @@ void LiveCall::saw(std::size_t participant, int picture, std::int64_t time_ns) {
   const bool goes_on = !facts.shown.empty() && (facts.screen || time_ns <= facts.shown.back().to_ns);
   if (goes_on)
     facts.shown.back().to_ns = std::max(facts.shown.back().to_ns, until_ns);
-  else if (facts.shown.size() < kMostLiveSpans)
+  else
     facts.shown.push_back({time_ns, until_ns});
 }
 
@@ -78,12 +77,13 @@ void LiveCall::heard(std::size_t participant, std::int64_t time_ns) {
 }
 
 void LiveCall::measured(std::size_t participant, std::int64_t time_ns, double dbov) {
-  levels_[participant].add(time_ns, static_cast<std::uint8_t>(std::clamp(-dbov, 0.0, 127.0)), false);
+  speech_.add(participant, time_ns, static_cast<std::uint8_t>(std::clamp(-dbov, 0.0, 127.0)));
 }
 
 void LiveCall::know_until(std::int64_t now_ns, bool over) {
   call_.duration_ns = now_ns;
-  Speech speech = find_speech(levels_);
+  speech_.know_until(now_ns);
+  Speech speech = speech_.speech();
   call_.turns = std::move(speech.turns);
   for (std::size_t i = 0; i < call_.participants.size(); ++i) {
     Participant& one = call_.participants[i];
@@ -91,8 +91,13 @@ void LiveCall::know_until(std::int64_t now_ns, bool over) {
     if (one.there.from_ns > one.there.to_ns) one.there = {0, 0};
     if (!over) one.there.to_ns += kGoneAfterNs;
     one.there.from_ns = std::max<std::int64_t>(one.there.from_ns, 0);
-    for (PictureFacts& picture : one.pictures)
+    for (PictureFacts& picture : one.pictures) {
+      const auto gone = std::ranges::find_if(picture.shown, [&](const Span& span) {
+        return span.to_ns > now_ns - LiveSpeech::kRememberedNs;
+      });
+      picture.shown.erase(picture.shown.begin(), gone);
       if (picture.screen && !picture.shown.empty()) picture.shown.back().to_ns = one.there.to_ns;
+    }
     one.speaking = std::move(speech.speaking[i]);
     one.muted = std::move(speech.muted[i]);
   }

@@ -7,14 +7,14 @@
 #include <vector>
 
 #include "compose/call.hpp"
+#include "compose/live_speech.hpp"
 #include "compose/open_call.hpp"
-#include "compose/speech.hpp"
 #include "rtpx/reader.hpp"
 
 namespace rtpx::film {
 
 /// Who is in a call that goes on, as far as is known by now: participants and pictures are added, and none changes its
-/// index. Times are the film's.
+/// index. What lies further back than LiveSpeech::kRememberedNs is forgotten, but for who spoke last. Times are the film's.
 class LiveCall {
  public:
   /// `recording`: its folder, whose manifest tells whose a track is.
@@ -46,7 +46,7 @@ class LiveCall {
   const std::filesystem::path recording_;
   Call call_;
   std::vector<ParticipantSources> sources_;
-  std::vector<Levels> levels_;
+  LiveSpeech speech_;
   std::vector<Span> heard_;  // first and last media of each participant
   std::set<std::string> known_;
   std::map<std::string, std::size_t> ids_;

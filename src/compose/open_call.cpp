@@ -144,7 +144,8 @@ Result<std::unique_ptr<OpenCall>> OpenCall::open(const std::vector<std::string>&
 
 Result<void> OpenCall::scan(const std::string& name, const OpenCallOptions& options,
                             const std::function<void(double)>& progress) {
-  auto found = find_recording(name, options.download_path, options.downloader.get(), Outside::refused, options.identities);
+  auto found = find_recording(name, options.download_path, options.downloader.get(), Outside::refused, options.identities,
+                              Reading::whole);
   if (!found) return std::unexpected(found.error());
   Opened& opened = opened_.emplace_back();
   opened.name = name;
@@ -153,8 +154,8 @@ Result<void> OpenCall::scan(const std::string& name, const OpenCallOptions& opti
   auto scanned = scan_recording(opened.recording, *opened.spill, options.stop, progress);
   if (!scanned) return std::unexpected(scanned.error());
   opened.scanned = std::move(*scanned);
-  note(reception_notes(opened.recording.folder));
-  for (const TrackScan& track : opened.scanned.tracks) note(notes_of(track));
+  note(reception_notes(*opened.recording.source, opened.recording.folder));
+  for (const TrackScan& track : opened.scanned.tracks) note(notes_of(track, opened.scanned.zero_receive_ms));
   return {};
 }
 

@@ -40,9 +40,9 @@ class Director {
     collect_events();
   }
 
-  Plan plan() {
+  Plan plan(std::int64_t from_ns) {
     Plan out{width_, height_, {}};
-    const std::vector<std::int64_t> times = changes();
+    const std::vector<std::int64_t> times = changes(from_ns);
     for (std::size_t i = 0; i + 1 < times.size(); ++i) {
       Scene scene{{times[i], times[i + 1]}, tiles_at(times[i]), {}};
       if (!out.scenes.empty() && out.scenes.back().tiles == scene.tiles) {
@@ -56,10 +56,10 @@ class Director {
   }
 
  private:
-  [[nodiscard]] std::vector<std::int64_t> changes() const {
-    std::vector<std::int64_t> times{0, call_.duration_ns};
+  [[nodiscard]] std::vector<std::int64_t> changes(std::int64_t from_ns) const {
+    std::vector<std::int64_t> times{from_ns, call_.duration_ns};
     for (const Event& event : events_) times.push_back(event.time_ns);
-    std::erase_if(times, [&](std::int64_t time) { return time < 0 || time > call_.duration_ns; });
+    std::erase_if(times, [&](std::int64_t time) { return time < from_ns || time > call_.duration_ns; });
     std::ranges::sort(times);
     times.erase(std::unique(times.begin(), times.end()), times.end());
     return times;
@@ -327,8 +327,8 @@ bool holds(const Spans& spans, std::int64_t time_ns) noexcept {
   return after != spans.begin() && std::prev(after)->holds(time_ns);
 }
 
-Plan plan_scenes(const Call& call, const Layout& layout, int width, int height) {
-  return Director(call, layout, width, height).plan();
+Plan plan_scenes(const Call& call, const Layout& layout, int width, int height, std::int64_t from_ns) {
+  return Director(call, layout, width, height).plan(from_ns);
 }
 
 std::string serialize_plan(const Plan& plan, const Call& call, const Layout& layout) {

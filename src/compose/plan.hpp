@@ -29,11 +29,12 @@ struct Scene {
 
 struct Plan {
   int width = 0, height = 0;  ///< both even
-  std::vector<Scene> scenes;  ///< one after the other, without a gap, from 0 to the call's end
+  std::vector<Scene> scenes;  ///< one after the other, without a gap, to the call's end
 };
 
-/// Who is where when: a pure function. `width` and `height` are even and at least 160 and 90.
-[[nodiscard]] Plan plan_scenes(const Call& call, const Layout& layout, int width, int height);
+/// Who is where when: a pure function. `width` and `height` are even and at least 160 and 90. `from_ns`: where the plan
+/// begins, of a call whose beginning is of no use any more.
+[[nodiscard]] Plan plan_scenes(const Call& call, const Layout& layout, int width, int height, std::int64_t from_ns = 0);
 
 /// The plan for people and programs (docs/json.md), one line.
 [[nodiscard]] std::string serialize_plan(const Plan& plan, const Call& call, const Layout& layout);

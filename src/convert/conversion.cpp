@@ -3,9 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include "base/data_extents.hpp"
+#include "base/remote_file.hpp"
 #include "convert/finishing.hpp"
 #include "convert/publish.hpp"
 #include "mux/published_file.hpp"
@@ -20,6 +22,12 @@ namespace {
 constexpr double kScanShare = 0.4;   // of the whole, in time
 constexpr std::uint64_t kSpareOutput = 1ULL << 30;  // beside 4 times what was recorded
 constexpr double kStageShare = 0.1;  // of a re-encoded output
+constexpr std::size_t kLongestSuffix = 40;
+
+bool is_suffix(std::string_view text) {
+  return text.size() <= kLongestSuffix &&
+         std::ranges::all_of(text, [](unsigned char c) { return c < 0x80 && (std::isalnum(c) != 0 || c == '-' || c == '_' || c == '+'); });
+}
 
 /// As Matroska's registry of tags names them, and the user's own.
 std::vector<std::pair<std::string, std::string>> tags_of(const RecordingFacts& facts) {
@@ -45,10 +53,15 @@ std::string stream_key(const PlannedOutput& output) {
 /// Holes do not count: they cost whoever made the recording nothing.
 std::uint64_t bytes_recorded(const Recording& recording) {
   constexpr std::uint64_t kMost = UINT64_MAX / 16;
+  const auto bytes_of = [&](const std::filesystem::path& file) -> std::uint64_t {
+    if (!is_s3_url(file)) return DataExtents(file).bytes();
+    const auto there = recording.source->stat(file);
+    return there && *there ? (*there)->size : 0;
+  };
   std::uint64_t sum = 0;
   for (const TrackFiles& track : recording.tracks)
     for (const auto& files : {track.rtp, track.rtcp})
-      for (const auto& file : files) sum = std::min(kMost, sum + std::min(kMost, DataExtents(file).bytes()));
+      for (const auto& file : files) sum = std::min(kMost, sum + std::min(kMost, bytes_of(file)));
   return sum;
 }
 
@@ -67,6 +80,9 @@ Conversion::Conversion(Recording recording, const ConvertOptions& options, std::
 
 Result<ConvertResult> Conversion::run() {
   if (auto checked = check_finishing(options_); !checked) return std::unexpected(checked.error());
+  if (!is_suffix(options_.suffix))
+    return fail(Errc::invalid_argument, "\"" + options_.suffix + "\" cannot end a file's name: at most " +
+                                            std::to_string(kLongestSuffix) + " letters, digits and - _ +");
   std::error_code failed;
   const bool made = std::filesystem::create_directories(options_.output_path, failed);
   if (failed)
@@ -95,9 +111,9 @@ Result<ConvertResult> Conversion::convert_all() {
   if (const auto owner = recording_owner(recording_.folder))
     note({{ConvertNote::Severity::info, "",
            recording_.name + " belongs to " + *owner + ": only what was written until now is converted"}});
-  note(reception_notes(recording_.folder));
+  note(reception_notes(*recording_.source, recording_.folder));
   for (const TrackScan& track : scanned.tracks) {
-    note(notes_of(track));
+    note(notes_of(track, scanned.zero_receive_ms));
     const bool placed =
         std::ranges::any_of(scanned.layers, [&](const PlacedLayer& layer) { return layer.track == &track; });
     if (!placed) left_out_.push_back(report_unusable(track, scanned.zero_receive_ms));

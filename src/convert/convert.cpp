@@ -17,7 +17,7 @@ Result<ConvertResult> convert(const std::string& recording, const ConvertOptions
 Result<ConvertResult> convert_streams(const std::string& recording, const ConvertOptions& options,
                                       std::vector<std::string> streams) try {
   auto found = find_recording(recording, options.download_path, options.downloader.get(), outside_of(options),
-                              options.identities);
+                              options.identities, options.from || options.to ? Reading::parts : Reading::whole);
   if (!found) return std::unexpected(found.error());
   return Conversion(std::move(*found), options, std::move(streams)).run();
 } catch (const std::exception& failure) {

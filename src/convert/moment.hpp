@@ -4,6 +4,10 @@
 
 namespace rtpx {
 
+/// A time as people write it: "83.2", "1:23.2", "1:02:03" from the recording's first media, or ISO 8601 on
+/// the wall clock. Errors: invalid_argument, naming the option.
+[[nodiscard]] Result<Moment> parse_moment(const std::string& text, const std::string& option);
+
 /// Where a moment lies on the timeline of a recording whose zero was at `started`. Errors: invalid_argument
 /// (a time on the wall clock, and nobody knows when the recording was made).
 [[nodiscard]] inline Result<std::int64_t> timeline_ns(const Moment& moment,

@@ -27,6 +27,7 @@ std::string stream_or_track_of(const PlacedLayer& layer) {
 }
 
 bool wanted(const PlacedLayer& layer, const ConvertOptions& options, const std::vector<std::string>& streams) {
+  if (options.only && layer.track->files.track.kind != *options.only) return false;
   if (!streams.empty() && std::ranges::find(streams, stream_or_track_of(layer)) == streams.end()) return false;
   if (!options.only_rids || layer.track->files.track.kind == MediaKind::audio) return true;
   return std::ranges::find(*options.only_rids, rid_of(*layer.track, layer.layer->rid_index)) !=
@@ -73,8 +74,8 @@ std::vector<PlannedTrack> video_tracks(const std::vector<const PlacedLayer*>& la
   return tracks;
 }
 
-PlannedOutput join(const std::vector<Group>& groups, bool best) {
-  PlannedOutput output{"recording", "recording", std::nullopt, {}};
+PlannedOutput join(const std::vector<Group>& groups, bool best, const std::string& suffix) {
+  PlannedOutput output{"recording", "recording" + suffix, std::nullopt, {}};
   for (const Group& group : groups) {
     for (PlannedTrack& track : video_tracks(group.video, best)) {
       track.name = name_of(*track.layers.front(), track.layers.size() == 1);
@@ -92,7 +93,7 @@ std::vector<PlannedOutput> plan_outputs(const std::vector<PlacedLayer>& layers,
                                         const std::vector<std::string>& streams) {
   const bool best = options.layers == Layers::best;
   const std::vector<Group> groups = group_layers(layers, options, streams);
-  if (options.join && !groups.empty()) return {join(groups, best)};
+  if (options.join && !groups.empty()) return {join(groups, best, options.suffix)};
   std::vector<PlannedOutput> outputs;
   OutputNames names;
   for (const Group& group : groups) {
@@ -101,7 +102,7 @@ std::vector<PlannedOutput> plan_outputs(const std::vector<PlacedLayer>& layers,
     const auto add = [&](const PlacedLayer& first, const std::optional<std::string>& rid,
                          std::vector<PlannedTrack> tracks) {
       auto name = names.make(group.stream, first.track->files.track_id, rid);
-      outputs.push_back({std::move(name.id), std::move(name.stem), group.stream, std::move(tracks)});
+      outputs.push_back({std::move(name.id), name.stem + options.suffix, group.stream, std::move(tracks)});
     };
     for (PlannedTrack& video : video_tracks(group.video, best)) {
       const PlacedLayer& first = *video.layers.front();

@@ -92,6 +92,8 @@ class Bus {
   [[nodiscard]] virtual Result<Rules> rules() = 0;
   [[nodiscard]] virtual Result<std::map<JobClass, Backlog>> backlog() = 0;
   [[nodiscard]] virtual bool connected() const = 0;
+  /// The connection is closed for good: the servers do not take the login any more.
+  [[nodiscard]] virtual bool closed() const = 0;
 };
 
 }  // namespace rtpx::fleet

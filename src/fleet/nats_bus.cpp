@@ -284,6 +284,7 @@ class NatsBus final : public Bus {
   bool connected() const override {
     return natsConnection_Status(connection_->connection) == NATS_CONN_STATUS_CONNECTED;
   }
+  bool closed() const override { return natsConnection_IsClosed(connection_->connection); }
 
  private:
   struct Last {

@@ -4,19 +4,20 @@
 
 namespace rtpx::fleet {
 
-/// How the servers are reached. Secrets stand in files or in the environment, never in an argument.
+/// How the servers are reached. Secrets stand in files or in the environment, never in an argument; no message has one.
 struct NatsOptions {
-  std::string url;                   ///< "nats://host:4222", several with commas; "tls://…" wants TLS
+  std::string url;                   ///< "nats://host:4222", several with commas; "tls://…" wants TLS; "user:password@host"
   std::string name;                  ///< of this client, as the servers show it
   std::string creds_file;            ///< JWT and seed; empty: none
   std::string nkey, nkey_seed_file;  ///< public key, and the file of its seed; both or none
   std::string ca_file, cert_file, key_file;  ///< PEM; empty: the system's, and no client certificate
-  bool wait_for_servers = false;             ///< connect when they come; else their absence is an error
+  bool wait_for_servers = false;  ///< connect when they come; else their absence is an error. A refusal is one anyway
   /// What the servers complain of later (missing permissions, mostly) and when they go and come back.
   std::function<void(const std::string& text)> on_message;
 };
 
-/// The bus of libnats and JetStream. Errors: network, denied, invalid_argument.
+/// The bus of libnats and JetStream. Errors: network (away), denied (they refuse the login, or are not to be trusted),
+/// invalid_argument (a file or URL).
 [[nodiscard]] Result<std::shared_ptr<Bus>> connect_nats(const NatsOptions& options);
 
 /// What `rtpx fleet init` makes.

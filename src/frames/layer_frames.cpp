@@ -19,12 +19,6 @@ constexpr std::int64_t kStepNs = 1'000'000;
 constexpr std::size_t kConfigsKept = 16;
 constexpr std::size_t kMostPlaceBytes = 64U << 10;
 
-std::optional<std::uint8_t> extension_id(const ManifestTrack& track, const char* uri) {
-  const auto found = track.header_extensions.find(uri);
-  if (found == track.header_extensions.end()) return std::nullopt;
-  return found->second;
-}
-
 std::string size_of(const StreamConfig& config) {
   return std::to_string(config.width) + "x" + std::to_string(config.height);
 }

@@ -9,13 +9,13 @@
 namespace rtpx {
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
-constexpr std::int64_t kGapNs =
+constexpr std::int64_t kTranscoderSecond = 1'000'000'000;
+constexpr std::int64_t kSoundGapNs =
     10'000'000;  // from here on a difference is a gap (or an overlap), below it drift
 constexpr std::int64_t kDriftNs = 2'000'000;      // from here on drift is worked off, within a second
 constexpr std::int64_t kConcealNs = 100'000'000;  // the longest concealment; then silence
 constexpr std::int64_t kJumpNs = 200'000'000;     // gaps that stay, where gaps are kept
-constexpr std::int64_t kLongestFillNs = 24 * 3'600 * kSecond;
+constexpr std::int64_t kLongestFillNs = 24 * 3'600 * kTranscoderSecond;
 
 class Transcoder final : public AudioTranscoder {
  public:
@@ -35,10 +35,10 @@ class Transcoder final : public AudioTranscoder {
 
  private:
   [[nodiscard]] std::int64_t samples_of(std::int64_t ns) const noexcept {
-    return ns / kSecond * rate_ + ns % kSecond * rate_ / kSecond;
+    return ns / kTranscoderSecond * rate_ + ns % kTranscoderSecond * rate_ / kTranscoderSecond;
   }
   [[nodiscard]] std::int64_t ns_of(std::int64_t samples) const noexcept {
-    return samples / rate_ * kSecond + samples % rate_ * kSecond / rate_;
+    return samples / rate_ * kTranscoderSecond + samples % rate_ * kTranscoderSecond / rate_;
   }
   void begin_at(std::int64_t time_ns);
   Result<void> bridge(const AudioPacket& packet, std::int64_t missing, const Sink& sink);
@@ -162,7 +162,7 @@ Result<void> Transcoder::push(const AudioPacket& packet, const Sink& sink) {
     if (auto padded = encoder_->pad(sink); !padded) return padded;
     begin_at(time_ns);
     difference = 0;
-  } else if (difference >= samples_of(kGapNs)) {
+  } else if (difference >= samples_of(kSoundGapNs)) {
     if (auto bridged = bridge(packet, difference, sink); !bridged) return bridged;
     difference = 0;
   }
@@ -179,7 +179,7 @@ Result<void> Transcoder::push(const AudioPacket& packet, const Sink& sink) {
                    samples_.begin() + static_cast<std::ptrdiff_t>(cut * decoder_->channels()));
     skip_ -= cut;
   }
-  if (difference <= -samples_of(kGapNs)) {  // what is there already
+  if (difference <= -samples_of(kSoundGapNs)) {  // what is there already
     const auto cut = std::min(samples_.size(), static_cast<std::size_t>(-difference * decoder_->channels()));
     samples_.erase(samples_.begin(), samples_.begin() + static_cast<std::ptrdiff_t>(cut));
   } else {

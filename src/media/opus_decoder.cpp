@@ -10,7 +10,7 @@ namespace rtpx {
 namespace {
 
 constexpr int kLongestPacket = 5'760;    // 120 ms
-constexpr std::uint16_t kPreSkip = 312;  // libopus' look-ahead
+constexpr std::uint16_t kDecoderPreSkip = 312;  // libopus' look-ahead
 constexpr int kStep = 120;               // 2.5 ms: libopus conceals whole steps
 
 const unsigned char* octets(Bytes bytes) {
@@ -21,7 +21,7 @@ const unsigned char* octets(Bytes bytes) {
 
 Result<std::unique_ptr<AudioDecoder>> OpusAudioDecoder::make(const StreamConfig& config) {
   int channels = config.channels == 1 ? 1 : 2, streams = 1, coupled = channels - 1;
-  std::uint16_t pre_skip = kPreSkip;
+  std::uint16_t pre_skip = kDecoderPreSkip;
   std::array<unsigned char, 255> mapping{0, 1};
   const Bytes head = config.codec_private;
   if (head.size() >= 19 && std::memcmp(head.data(), "OpusHead", 8) == 0) {  // RFC 7845 section 5.1

@@ -19,7 +19,7 @@ using namespace matroska;
 
 constexpr std::int64_t kMillisecond = 1'000'000;  // TimestampScale; WebM asks for it
 constexpr std::int64_t kClusterMs = 5'000;        // WebM container guidelines
-constexpr std::int64_t kHoleNs = 200'000'000, kLongestWaitNs = 500'000'000;
+constexpr std::int64_t kMatroskaHoleNs = 200'000'000, kLongestWaitNs = 500'000'000;
 constexpr std::size_t kMostAudioWaiting = 8U << 20;  // bytes
 constexpr std::int64_t kVideoCueMs = 500, kAudioCueMs = 2'500;
 constexpr std::uint64_t kMostCuePoints = 100'000;
@@ -316,7 +316,7 @@ std::optional<std::int64_t> MatroskaWriter::told_duration(const Waiting& waiting
   if (!waiting.next_ns)
     return std::max(sample.duration_ns > 0 ? sample.duration_ns : track.end.last_length_ns(), kMillisecond);
   const std::int64_t step = *waiting.next_ns - sample.time_ns;
-  return step > kHoleNs ? std::optional(step) : std::nullopt;
+  return step > kMatroskaHoleNs ? std::optional(step) : std::nullopt;
 }
 
 Result<void> MatroskaWriter::close_duration(Track& track, std::int64_t next_ns) {

@@ -11,8 +11,8 @@
 namespace rtpx {
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
-constexpr std::int64_t kGapNs = 5'000'000;  // from here on a gap is none of rounding
+constexpr std::int64_t kOggSecond = 1'000'000'000;
+constexpr std::int64_t kOggGapNs = 5'000'000;  // from here on a gap is none of rounding
 constexpr std::size_t kMostSegments = 255;  // of a page
 constexpr std::uint32_t kSerial = 1;
 constexpr unsigned kContinued = 1, kFirst = 2, kLast = 4;
@@ -137,7 +137,7 @@ Result<void> OggWriter::write_page(unsigned flags) {
 }
 
 std::int64_t OggWriter::granule(std::int64_t ns) const {
-  return ns / kSecond * rate_ + (ns % kSecond * rate_ + kSecond / 2) / kSecond;
+  return ns / kOggSecond * rate_ + (ns % kOggSecond * rate_ + kOggSecond / 2) / kOggSecond;
 }
 
 Result<void> OggWriter::write(const Sample& sample) {
@@ -145,8 +145,8 @@ Result<void> OggWriter::write(const Sample& sample) {
     return fail(Errc::invalid_argument, out_->path().string() + ": a packet before the start");
   if (zero_ns_ < 0) zero_ns_ = page_began_ns_ = end_ns_ = sample.time_ns;
   // The packet's end tells a page's time, and the lengths of its packets that of its beginning.
-  const bool gap = sample.time_ns - end_ns_ > kGapNs;
-  if (!lacing_.empty() && (gap || sample.time_ns - page_began_ns_ >= kSecond ||
+  const bool gap = sample.time_ns - end_ns_ > kOggGapNs;
+  if (!lacing_.empty() && (gap || sample.time_ns - page_began_ns_ >= kOggSecond ||
                            lacing_.size() + sample.data.size() / 255 + 1 > kMostSegments)) {
     if (auto written = write_page(0); !written) return written;
   }

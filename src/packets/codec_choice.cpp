@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/ascii.hpp"
+#include "base/remote_file.hpp"
 #include "codec/depacketizer.hpp"
 #include "codec/telephone_event.hpp"
 #include "packets/limits.hpp"
@@ -170,6 +171,7 @@ Result<std::vector<Codec>> recognise_types(const TrackFiles& files, const std::s
   std::map<std::uint8_t, NamelessType> found;
   for (int seen = 0, count = 1; seen < kPacketsToLookAt; ++count) {
     const auto record = (*reader)->next();
+    if (!record && is_passing(record.error())) return std::unexpected(record.error());
     if (!record || !*record) break;
     if (count % kPacketsPerLook == 0 && stop.stop_requested()) return fail(Errc::cancelled, "cancelled");
     auto packet = parse_rtp((*record)->packet);

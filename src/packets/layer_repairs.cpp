@@ -11,7 +11,7 @@ namespace rtpx {
 namespace {
 
 constexpr std::int64_t kEarlyNumbers = 3'000;  // that what is given back may be ahead of its line
-constexpr std::int64_t kEarlyMs = 1'000;
+constexpr std::int64_t kRepairEarlyMs = 1'000;
 constexpr std::size_t kMostEarly = 4'096;
 constexpr std::size_t kMostRepairsWaiting = 64;
 
@@ -70,7 +70,7 @@ Segment* LayerScanner::line_of(const Waiting& packet, SequenceTracker::Place& pl
     // What repairs comes after its packet was sent: one of the future is of another line.
     const std::int64_t step_ms =
         (place.timestamp - segment.line.highest_timestamp()) * 1000 / segment.clock_rate;
-    if (ahead && step_ms > receive_ms_ - segment.line.last_receive_ms() + kEarlyMs) continue;
+    if (ahead && step_ms > receive_ms_ - segment.line.last_receive_ms() + kRepairEarlyMs) continue;
     if (ahead && back == 1 && older_line_wants(packet.ssrc, packet.sequence, packet.timestamp, place))
       continue;
     return &segment;

@@ -84,6 +84,7 @@ Result<void> LayerScanner::push(const RtpPacket& packet, std::uint64_t offset, s
       media.role == PayloadRole::ulpfec && (out_.segments.empty() || packet.ssrc != current().ssrc);
   if (only_repairs(media.role) || separate_fec) {
     ++out_.repair_packets;
+    if (out_.segments.empty()) note_repair_alone(packet);
   } else {
     if (media.role == PayloadRole::unknown) note_unknown(media.payload_type);
     judge(describe(packet, media, offset, receive_ms));
@@ -100,6 +101,14 @@ Result<void> LayerScanner::push(const RtpPacket& packet, std::uint64_t offset, s
 void LayerScanner::note_unknown(std::uint8_t payload_type) {
   ++out_.unknown_packets;
   UnknownType& type = out_.unknown_types[payload_type];
+  if (type.packets++ == 0) type.first_receive_ms = receive_ms_;
+  type.last_receive_ms = receive_ms_;
+}
+
+void LayerScanner::note_repair_alone(const RtpPacket& packet) {
+  const std::size_t nothing = context_.types->role(packet.payload_type) == PayloadRole::rtx ? 2 : 0;  // RFC 4588 section 4
+  if (packet.payload.size() <= nothing) return;
+  UnknownType& type = out_.repairs_alone[packet.payload_type];
   if (type.packets++ == 0) type.first_receive_ms = receive_ms_;
   type.last_receive_ms = receive_ms_;
 }
@@ -213,15 +222,16 @@ bool LayerScanner::offer(std::size_t index, const Arrival& arrival) {
     ++out_.duplicates;
     return true;
   }
-  if (!newest && long_over(segment, arrival)) return false;
+  if (!newest && (long_over(segment, arrival) || (place.fit == Fit::duplicate && spoken_over(arrival)))) return false;
   if (place.fit == Fit::ahead && newest &&
       (older_line_wants(arrival.ssrc, arrival.sequence, arrival.timestamp, place) || leaps(arrival, place)))
     return false;
   if (place.fit == Fit::duplicate && segment.line.differs(place.sequence, arrival.content)) return false;
   const std::int64_t behind_ms =
       (segment.line.highest_timestamp() - place.timestamp) * 1000 / segment.clock_rate;
-  if (place.fit != Fit::ahead && newest && arrival.media && behind_ms > kFarBehindMs &&
-      !segment.filled.contains(place.sequence)) {
+  const bool copied_sound = context_.kind == MediaKind::audio && place.fit == Fit::duplicate;
+  if (place.fit != Fit::ahead && newest && arrival.media &&
+      behind_ms > (copied_sound ? kCopyBehindMs : kFarBehindMs) && !segment.filled.contains(place.sequence)) {
     hold(arrival, place);
     return true;
   }
@@ -325,6 +335,14 @@ bool LayerScanner::long_over(const Segment& segment, const Arrival& arrival) con
   if (current().ssrc != arrival.ssrc || current().clock_rate != segment.clock_rate) return false;
   return current().line.fit(arrival.sequence, arrival.timestamp, arrival.receive_ms).fit !=
          SequenceTracker::Fit::foreign;
+}
+
+// The newest line has used this number for something else: what is like an older line's is no copy of it, which would
+// have come before.
+bool LayerScanner::spoken_over(const Arrival& arrival) const {
+  if (arrival.ssrc != current().ssrc || arrival.clock_rate != current().clock_rate) return false;
+  const auto place = current().line.fit(arrival.sequence, arrival.timestamp, arrival.receive_ms);
+  return place.fit == SequenceTracker::Fit::duplicate && current().line.differs(place.sequence, arrival.content);
 }
 
 // A long loss, or time that went on without the clock on the wall: the next packets show whether it is so.

@@ -80,7 +80,7 @@ struct Segment {
   std::size_t next_report = 0;                          ///< of those not yet given to the clock
 };
 
-/// Packets of a payload type that nobody has told of.
+/// Packets of a payload type that is no media as far as anybody has told.
 struct UnknownType {
   std::uint64_t packets = 0;
   std::int64_t first_receive_ms = 0, last_receive_ms = 0;
@@ -115,6 +115,8 @@ struct LayerScan {
   std::vector<DigitSpan> digits;
   std::vector<EncryptedSpan> encrypted;  ///< by segment and time
   PerSecond bits_per_second, lost_per_second;
+  /// What came for repair, by payload type, before any media did; probes without content left out.
+  std::map<std::uint8_t, UnknownType> repairs_alone;
 
   [[nodiscard]] std::uint64_t missing() const noexcept;  ///< numbers still missing, over all segments
 };
@@ -195,6 +197,7 @@ class LayerScanner {
   [[nodiscard]] Arrival describe(const RtpPacket& packet, const MediaPayload& media, std::uint64_t offset,
                                  std::int64_t receive_ms) const;
   void note_unknown(std::uint8_t payload_type);
+  void note_repair_alone(const RtpPacket& packet);
   void note_event(const RtpPacket& packet, const MediaPayload& media);
   void judge(const Arrival& arrival);
   void note_number(const Arrival& arrival);
@@ -209,6 +212,7 @@ class LayerScanner {
   [[nodiscard]] bool older_line_wants(std::uint32_t ssrc, std::uint16_t sequence, std::uint32_t timestamp,
                                       const SequenceTracker::Place& place) const;
   [[nodiscard]] bool long_over(const Segment& segment, const Arrival& arrival) const;
+  [[nodiscard]] bool spoken_over(const Arrival& arrival) const;
   [[nodiscard]] bool leaps(const Arrival& arrival, const SequenceTracker::Place& place) const;
   void note_quiet(const Segment& segment, const Arrival& arrival, const SequenceTracker::Place& place);
 

@@ -12,6 +12,7 @@ inline constexpr std::size_t kMostCandidates = 256;
 inline constexpr int kHeldLife = 10;  ///< packets of the line until what is far behind is late
 inline constexpr std::int64_t kFarBehindMs =
     1'000;  ///< what is behind the line by more waits for what comes next
+inline constexpr std::int64_t kCopyBehindMs = 200;  ///< the same for copies of sound
 inline constexpr std::int64_t kTailNumbers = 100;  ///< a loss of more is looked at twice
 inline constexpr std::int64_t kSilentMs =
     1'000;  ///< a source that has not been heard for so long has stopped

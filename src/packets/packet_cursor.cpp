@@ -4,6 +4,8 @@
 #include <iterator>
 #include <limits>
 
+#include "base/remote_file.hpp"
+
 namespace rtpx {
 namespace {
 
@@ -23,6 +25,13 @@ PacketCursor::PacketCursor(const TrackScan& track, const LayerScan& layer, const
     : track_(track), layer_(layer), spill_(spill), reader_(std::move(reader)), at_(layer.line) {}
 
 Result<const OrderedPacket*> PacketCursor::next() {
+  if (failed_) return std::unexpected(*failed_);
+  const auto found = find_next();
+  if (failed_) return std::unexpected(*failed_);
+  return found;
+}
+
+Result<const OrderedPacket*> PacketCursor::find_next() {
   if (layer_.segments.empty()) return nullptr;
   while (true) {
     if (!at_.holds && !at_.at_end && !read_line()) at_.at_end = true;
@@ -50,15 +59,15 @@ bool PacketCursor::read_line() {
   while (true) {
     const auto record = reader_->next();
     if (!record) {
-      lose(reader_->place().offset, record.error().message);
+      lose(reader_->place().offset, record.error());
       return false;
     }
     if (const auto lost = new_damage()) {
-      lose(*lost, "the disk does not give it");
+      lose(*lost, {Errc::io, "the disk does not give it"});
       return false;
     }
     if (!*record) {
-      if (at_.line.any_left()) lose(reader_->place().offset, "it has become shorter");
+      if (at_.line.any_left()) lose(reader_->place().offset, {Errc::io, "it has become shorter"});
       return false;
     }
     at_.position = (*record)->offset;
@@ -72,6 +81,7 @@ bool PacketCursor::read_line() {
     const std::uint64_t number = at_.records++;
     if (!at_.line.next()) continue;
     held_.packet = *packet;
+    (void)track_.rtx_media.restore(held_.packet, *track_.types, held_bytes_);
     at_.holds = true;
     at_.receive_ms = (*record)->header.receive_time_ms;
     at_.held_opens_next =
@@ -102,11 +112,12 @@ bool PacketCursor::was_damaged(std::uint64_t offset) const {
 }
 
 // The first is told; of what the scan could not read either, the scan has told.
-void PacketCursor::lose(std::uint64_t offset, const std::string& why) {
+void PacketCursor::lose(std::uint64_t offset, const Error& why) {
+  if (is_passing(why)) failed_ = why;
   if (!unreadable_.empty() || !track_.read_error.empty()) return;
   const RecordReader::FilePlace place = reader_->file_place(offset);
   unreadable_ = place.file.string() + " could be read at offset " + std::to_string(place.offset) +
-                " before and cannot now: " + why + "; convert it again";
+                " before and cannot now: " + why.message + "; convert it again";
 }
 
 void PacketCursor::begin_segment(std::size_t index) {
@@ -151,17 +162,18 @@ Result<const OrderedPacket*> PacketCursor::emit_patch() {
   } else {
     const auto record = reader_->read_at(patch.where);
     if (!record) {
-      lose(patch.where, record.error().message);
+      lose(patch.where, record.error());
       return nullptr;
     }
     bytes = record->packet;
   }
   const auto packet = parse_rtp(bytes);
   if (!packet) {
-    if ((patch.where & Patch::kSpilled) == 0) lose(patch.where, "what is there has changed");
+    if ((patch.where & Patch::kSpilled) == 0) lose(patch.where, {Errc::io, "what is there has changed"});
     return nullptr;
   }
   patch_.packet = *packet;
+  (void)track_.rtx_media.restore(patch_.packet, *track_.types, patch_bytes_);
   return emit(patch_, patch.sequence, patch.timestamp);
 }
 
@@ -185,12 +197,15 @@ void PacketCursor::go_to(const Place& place) {
       std::ranges::lower_bound(ranges, at_.line_sequence, {}, &NumberRanges::Range::last) - ranges.begin());
   at_.other = at_.line_sequence - 1;
   last_was_line_ = false;
+  failed_.reset();
   reader_->go_to(place.reader_);
   damage_seen_ = std::min(damage_seen_, reader_->damage().size());
   const auto record = reader_->read_at(at_.position);
   const auto packet = record ? parse_rtp(record->packet) : std::nullopt;
   at_.holds = packet.has_value();
-  if (!packet) return lose(at_.position, record ? "what is there has changed" : record.error().message);
+  if (!packet) return lose(at_.position, record ? Error{Errc::io, "what is there has changed"} : record.error());
+  held_.packet = *packet;
+  if (track_.rtx_media.restore(held_.packet, *track_.types, held_bytes_)) return;
   held_bytes_.assign(record->packet.begin(), record->packet.end());
   held_.packet = *parse_rtp(held_bytes_);
 }

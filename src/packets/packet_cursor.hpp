@@ -80,7 +80,8 @@ class PacketCursor {
   [[nodiscard]] std::optional<std::uint64_t> new_damage();
   /// The scan passed over this offset.
   [[nodiscard]] bool was_damaged(std::uint64_t offset) const;
-  void lose(std::uint64_t offset, const std::string& why);
+  void lose(std::uint64_t offset, const Error& why);
+  [[nodiscard]] Result<const OrderedPacket*> find_next();
 
   const TrackScan& track_;
   const LayerScan& layer_;
@@ -90,9 +91,10 @@ class PacketCursor {
   PacketCursorState at_;
   OrderedPacket held_;           // next of the main line: patches may go before it
   bool last_was_line_ = false;   // what next() answered last
-  std::vector<std::byte> held_bytes_, spill_buffer_;
+  std::vector<std::byte> held_bytes_, patch_bytes_, spill_buffer_;
   OrderedPacket patch_;
   std::string unreadable_;
+  std::optional<Error> failed_;  // for now
 };
 
 class PacketCursor::Place {

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/decoded_file.hpp"
+#include "base/remote_file.hpp"
 #include "packets/index_key.hpp"
 #include "packets/scan_archive.hpp"
 #include "rtpx/version.hpp"
@@ -20,7 +21,7 @@ namespace {
 constexpr std::string_view kIndexMagic = "RTPXPKT\n";
 constexpr std::size_t kPacketIndexHead = 24, kMac = 32, kBodyAt = kPacketIndexHead + kMac;
 /// Goes up whenever the body has another form, or the scan finds something else in the same packets.
-constexpr std::uint32_t kIndexFormat = 1;
+constexpr std::uint32_t kIndexFormat = 2;
 constexpr std::uint64_t kMostIndexBytes = 256U << 20;
 
 constexpr std::chrono::nanoseconds kTick = std::chrono::milliseconds(50);  // of the system's file times, at most
@@ -43,7 +44,16 @@ bool is_authentic(const IndexKey& key, Bytes bytes, std::size_t size) {
   return CRYPTO_memcmp(mac_of(key, bytes.first(size)).data(), bytes.data() + size, kMac) == 0;
 }
 
+/// An object, by what its service calls its content. It is not opened: that would take requests.
+bool add_object(ArchiveWriter& out, const TrackFiles& track, const std::filesystem::path& file) {
+  const auto object = track.source->stat(file);
+  if (!object || !*object || (*object)->version.empty()) return false;
+  out(file.filename().string(), (*object)->size, (*object)->version);
+  return true;
+}
+
 bool add_file(ArchiveWriter& out, IndexedState& state, const TrackFiles& track, const std::filesystem::path& file) {
+  if (is_s3_url(file)) return add_object(out, track, file);
   const auto opened = track.source->open(file, OpenMode::read);
   struct stat now {};
   if (!opened || !as_stored(**opened) || ::stat(file.c_str(), &now) != 0 || !S_ISREG(now.st_mode)) return false;
@@ -59,10 +69,11 @@ bool add_file(ArchiveWriter& out, IndexedState& state, const TrackFiles& track, 
 std::optional<std::vector<std::byte>> read_body(const Recording& recording) {
   const std::filesystem::path path = recording.folder / kPacketIndexName;
   std::error_code failed;
-  if (!std::filesystem::is_regular_file(std::filesystem::symlink_status(path, failed))) return std::nullopt;
+  if (!is_s3_url(path) && !std::filesystem::is_regular_file(std::filesystem::symlink_status(path, failed)))
+    return std::nullopt;
   const auto key = read_index_key();
   if (!key) return std::nullopt;
-  const auto file = real_file_system().open(path, OpenMode::read);
+  const auto file = (is_s3_url(path) ? *recording.source : real_file_system()).open(path, OpenMode::read);
   const auto size = file ? (*file)->size() : Result<std::uint64_t>(0);
   if (!size || *size < kBodyAt + kMac || *size > kMostIndexBytes) return std::nullopt;
   // No memory is taken on a stranger's word.
@@ -194,7 +205,8 @@ Result<void> write_packet_index(const Recording& recording, const IndexedState& 
   const auto mac = mac_of(*key, bytes);
   bytes.insert(bytes.end(), mac.begin(), mac.end());
   if (indexed_state(recording) != state) return not_made("it has changed meanwhile");
-  return write_file_atomically(real_file_system(), recording.folder / kPacketIndexName, bytes);
+  const std::filesystem::path path = recording.folder / kPacketIndexName;
+  return write_file_atomically(is_s3_url(path) ? *recording.source : real_file_system(), path, bytes);
 }
 
 }  // namespace rtpx

@@ -24,7 +24,7 @@ struct IndexedState {
   bool coarse = false;                 ///< the disk notes times of change in seconds
   bool operator==(const IndexedState&) const = default;
 };
-/// nullopt: a file cannot be looked at, or is sealed.
+/// nullopt: a file cannot be looked at, or one on this machine is sealed.
 [[nodiscard]] std::optional<IndexedState> indexed_state(const Recording& recording);
 /// For how long yet a change could go unnoticed, since the disk would note it at the same time.
 [[nodiscard]] std::chrono::nanoseconds unsettled_for(const IndexedState& state);

@@ -3,16 +3,13 @@
 #include <system_error>
 #include <utility>
 
+#include "base/remote_file.hpp"
 #include "rtpx/recover.hpp"
 #include "sealed/sealed_files.hpp"
 #include "storage/recording_file.hpp"
 
 namespace rtpx {
 namespace {
-
-bool remote(std::string_view location) {
-  return location.starts_with("s3://");
-}
 
 std::string last_component(std::string_view url) {
   const std::size_t slash = url.find_last_of('/');
@@ -35,28 +32,41 @@ Result<std::filesystem::path> fetch(const std::string& url, const std::filesyste
   return file;
 }
 
+/// Of a recording's own URL, or of its manifest's; without a slash at the end.
+std::string remote_folder_of(std::string url) {
+  if (url.ends_with(".json")) url.resize(url.find_last_of('/'));
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
 /// Resolves the locations of one track.
 class Finder {
  public:
-  /// `remote_folder`: the URL that the manifest was fetched from; empty: it is a local one.
+  /// `remote_folder`: the URL that the manifest comes from; empty: it is a local one. `objects`: through which remote
+  /// files are read where they lie; null: they are fetched.
   Finder(const std::filesystem::path& folder, std::string remote_folder,
-         const std::filesystem::path& download_path, Downloader* downloader, Outside outside)
+         const std::filesystem::path& download_path, Downloader* downloader, Outside outside,
+         std::shared_ptr<FileSystem> objects)
       : folder_(folder),
         remote_folder_(std::move(remote_folder)),
         download_path_(download_path),
         downloader_(downloader),
-        outside_(outside) {}
+        outside_(outside),
+        objects_(std::move(objects)) {}
 
   Result<std::filesystem::path> find(const std::string& location) const {
-    if (remote(location)) {
+    const std::string name = last_component(location);
+    if (is_s3_url(location)) {
       // What was downloaded as a whole, or stored and kept, lies beside its manifest.
-      const std::string name = last_component(location);
       if (remote_folder_.empty() && !name.empty() && look_below(folder_, name) == Below::file) return folder_ / name;
-      return fetch(location, download_path_, downloader_);
+      // Of a recording that was copied to another place, too.
+      if (!remote_folder_.empty() && objects_)
+        if (auto beside = bring(remote_folder_ + "/" + name)) return beside;
+      return bring(location);
     }
     if (remote_folder_.empty()) return resolve_location(location, folder_, outside_);
     // A manifest from elsewhere names files beside it, and none of this machine.
-    return fetch(remote_folder_ + "/" + last_component(location), download_path_, downloader_);
+    return bring(remote_folder_ + "/" + name);
   }
 
   TrackFiles files_of(const std::string& id, const ManifestTrack& track) const {
@@ -74,11 +84,20 @@ class Finder {
   }
 
  private:
+  Result<std::filesystem::path> bring(const std::string& url) const {
+    if (!objects_) return fetch(url, download_path_, downloader_);
+    const auto there = objects_->stat(url);
+    if (!there) return std::unexpected(there.error());
+    if (!*there) return fail(Errc::not_found, "There is no " + url);
+    return std::filesystem::path(url);
+  }
+
   const std::filesystem::path& folder_;
   std::string remote_folder_;
   const std::filesystem::path& download_path_;
   Downloader* downloader_;
   Outside outside_;
+  std::shared_ptr<FileSystem> objects_;
 };
 
 Recording find_with(const Finder& finder, const Manifest& manifest, const std::filesystem::path& folder,
@@ -105,20 +124,22 @@ Recording find_with(const Finder& finder, const Manifest& manifest, const std::f
 Recording find_files(const Manifest& manifest, const std::filesystem::path& folder,
                      const std::filesystem::path& download_path, Downloader* downloader, Outside outside,
                      const Identities& identities) {
-  return find_with(Finder(folder, {}, download_path, downloader, outside), manifest, folder,
+  return find_with(Finder(folder, {}, download_path, downloader, outside, nullptr), manifest, folder,
                    sealed::reading_files(identities));
 }
 
 Result<Recording> find_recording(const std::string& recording, const std::filesystem::path& download_path,
-                                 Downloader* downloader, Outside outside, const Identities& identities) {
-  const auto source = sealed::reading_files(identities);
+                                 Downloader* downloader, Outside outside, const Identities& identities,
+                                 Reading reading) {
+  std::shared_ptr<FileSystem> objects;
+  if (downloader != nullptr && reading == Reading::parts) objects = downloader->objects();
+  const auto source = sealed::reading_files(identities, objects);
   std::filesystem::path place = recording;
   std::string remote_folder;
-  if (remote(recording)) {
-    const bool names_it = recording.ends_with(".json");
-    remote_folder = names_it ? recording.substr(0, recording.find_last_of('/')) : recording;
-    auto manifest_file =
-        fetch(names_it ? recording : recording + "/manifest.json", download_path, downloader);
+  if (is_s3_url(recording)) {
+    remote_folder = remote_folder_of(recording);
+    const std::string url = recording.ends_with(".json") ? recording : remote_folder + "/manifest.json";
+    auto manifest_file = objects ? Result<std::filesystem::path>(url) : fetch(url, download_path, downloader);
     if (!manifest_file) return std::unexpected(manifest_file.error());
     place = *manifest_file;
   }
@@ -128,11 +149,12 @@ Result<Recording> find_recording(const std::string& recording, const std::filesy
     if (auto rebuilt = rebuild_manifest(place, {}, identities); rebuilt && !rebuilt->empty()) manifest = std::move(*rebuilt);
   if (!manifest) return std::unexpected(manifest.error());
   std::error_code ignored;
-  const bool is_folder = std::filesystem::is_directory(place, ignored);
+  const bool is_folder = !is_s3_url(place) && std::filesystem::is_directory(place, ignored);
   const std::filesystem::path folder = is_folder ? place : place.parent_path();
-  if (!remote_folder.empty())  // its people and marks; it may have none
+  if (!remote_folder.empty() && !objects)  // its people and marks; it may have none
     (void)fetch(remote_folder + "/" + kRecordingFileName, download_path, downloader);
-  Recording found = find_with(Finder(folder, remote_folder, download_path, downloader, outside), *manifest, folder, source);
+  Recording found = find_with(Finder(folder, remote_folder, download_path, downloader, outside, objects), *manifest,
+                              folder, source);
   found.name = recording;
   return found;
 }

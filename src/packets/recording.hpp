@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,10 +28,16 @@ struct TrackFiles {
   std::shared_ptr<FileSystem> source;
 };
 
-/// A recording on this machine.
+/// The id that the track's packets have a header extension under; nullopt: it was not negotiated.
+[[nodiscard]] inline std::optional<std::uint8_t> extension_id(const ManifestTrack& track, const char* uri) {
+  const auto found = track.header_extensions.find(uri);
+  return found == track.header_extensions.end() ? std::nullopt : std::optional(found->second);
+}
+
+/// A recording, on this machine or as objects of a service.
 struct Recording {
   std::string name;  ///< as asked for
-  std::filesystem::path folder;
+  std::filesystem::path folder;  ///< or its URL
   std::shared_ptr<FileSystem> source;  ///< through which it is read
   std::vector<TrackFiles> tracks;
   std::string title;        ///< what people call it; may be empty
@@ -37,13 +45,19 @@ struct Recording {
   bool cut_pauses = false;  ///< pauses of the whole recording take no time on the timeline
 };
 
-/// Finds a recording's files, sealed ones to be opened with `identities`, fetching remote ones into `download_path`. A track without its file is no
-/// error. Errors: those of read_manifest(); network, denied and others of the downloader for the manifest
-/// itself.
+/// What of a recording will be read.
+enum class Reading : std::uint8_t {
+  parts,  ///< some of it, or all of it again and again: of remote files what is read is fetched, where the downloader can
+  whole,  ///< all of it, more than once and in order: remote files are fetched first
+};
+
+/// Finds a recording's files, sealed ones to be opened with `identities`; remote ones are read where they lie, or fetched
+/// into `download_path`. A track without its file is no error. Errors: those of read_manifest(); network, denied and
+/// others of the downloader for the manifest itself.
 [[nodiscard]] Result<Recording> find_recording(const std::string& recording,
                                                const std::filesystem::path& download_path,
                                                Downloader* downloader, Outside outside = Outside::refused,
-                                               const Identities& identities = {});
+                                               const Identities& identities = {}, Reading reading = Reading::parts);
 [[nodiscard]] Recording find_files(const Manifest& manifest, const std::filesystem::path& folder,
                                    const std::filesystem::path& download_path, Downloader* downloader,
                                    Outside outside = Outside::refused, const Identities& identities = {});

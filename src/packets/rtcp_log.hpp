@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,12 @@ struct ReportArrival {
   std::uint32_t rtp_timestamp = 0;
 };
 
+/// An RTP time of a source, and when a packet with it arrived.
+struct RtpTimeSeen {
+  std::int64_t receive_ms = 0;
+  std::uint32_t rtp_timestamp = 0;
+};
+
 /// What all RTCP of one participant says of its sources. A source's reports may have been stored beside
 /// another track of the same transport.
 class RtcpLog {
@@ -31,18 +38,25 @@ class RtcpLog {
 
   /// Why the RTCP of a track could not be read to its end; empty: it could.
   [[nodiscard]] std::string read_error(const std::string& track_id) const;
+  /// Why nothing can be told of it now; nullopt: something can.
+  [[nodiscard]] const std::optional<Error>& failure() const noexcept { return failure_; }
 
-  /// By arrival, repeated ones left out. It stays where it is, and grows with read_on().
+  /// By arrival, repeated ones left out. It stays where it is; what read_on() finds comes behind what is there.
   [[nodiscard]] const std::vector<ReportArrival>& reports(std::uint32_t ssrc) const { return reports_[ssrc]; }
   [[nodiscard]] std::string cname(std::uint32_t ssrc) const;
+  /// The source whose reports told these RTP times (by arrival) when they were seen; nullopt: none, or more than one.
+  [[nodiscard]] std::optional<std::uint32_t> source_like(std::span<const RtpTimeSeen> seen,
+                                                         std::uint32_t clock_rate) const;
 
  private:
-  [[nodiscard]] Result<void> read(const TrackFiles& track);
+  using Reports = std::map<std::uint32_t, std::vector<ReportArrival>>;  // by SSRC
+  [[nodiscard]] Result<void> read(const TrackFiles& track, Reports& found);
 
   const std::optional<std::string> participant_;
+  std::optional<Error> failure_;
   std::map<std::string, std::string> read_errors_;           // by track
   std::map<std::string, RecordReader::Place> places_;        // by track: behind its last whole record
-  mutable std::map<std::uint32_t, std::vector<ReportArrival>> reports_;
+  mutable Reports reports_;
   std::map<std::uint32_t, std::string> names_;
 };
 

@@ -97,19 +97,19 @@ void archive(Archive& with, LayerScan& value) {
   auto& [rid_index, line, segments, keyframe_bound, largest, parameter_sets_change, markers_within_pictures, packets,
          bytes, repair_packets, unknown_packets, malformed_packets, duplicates, reordered, parallel_packets, by_source,
          first_media_type, unknown_types, media_types, first_receive_ms, last_receive_ms, quiet, digits, encrypted,
-         bits_per_second, lost_per_second] = value;
+         bits_per_second, lost_per_second, repairs_alone] = value;
   with(rid_index, line, segments, keyframe_bound, largest, parameter_sets_change, markers_within_pictures, packets,
        bytes, repair_packets, unknown_packets, malformed_packets, duplicates, reordered, parallel_packets, by_source,
        first_media_type, unknown_types, media_types, first_receive_ms, last_receive_ms, quiet, digits, encrypted,
-       bits_per_second, lost_per_second);
+       bits_per_second, lost_per_second, repairs_alone);
 }
 
 // Its files are those that were found now, and its types follow from its codecs.
 template <class Archive>
 void archive(Archive& with, TrackScan& value) {
-  auto& [files, codecs, types, routes, found_codecs, layers, rid_names, refused, read_error, rtcp_error, damaged_bytes,
+  auto& [files, codecs, types, routes, rtx_media, found_codecs, layers, rid_names, refused, read_error, rtcp_error, damaged_bytes,
          torn_bytes, damage, not_rtp, unknown_rid_packets, file_bytes, lineage] = value;
-  with(codecs, routes, found_codecs, layers, rid_names, refused, read_error, rtcp_error, damaged_bytes, torn_bytes,
+  with(codecs, routes, rtx_media, found_codecs, layers, rid_names, refused, read_error, rtcp_error, damaged_bytes, torn_bytes,
        damage, not_rtp, unknown_rid_packets, file_bytes);
   if constexpr (Archive::kReads)
     if (refused.empty()) types = std::make_unique<PayloadTypes>(codecs.codecs);

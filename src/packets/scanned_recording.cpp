@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "packets/packet_index.hpp"
 
@@ -10,11 +11,9 @@ namespace {
 
 std::uint64_t bytes_of(const TrackFiles& files) {
   std::uint64_t bytes = 0;
-  for (const auto& file : files.rtp) {
-    std::error_code failed;
-    const auto size = std::filesystem::file_size(file, failed);
-    if (!failed) bytes += size;
-  }
+  FileSystem& source = files.source ? *files.source : real_file_system();
+  for (const auto& file : files.rtp)
+    if (const auto there = source.stat(file); there && *there) bytes += (*there)->size;
   return bytes;
 }
 
@@ -61,6 +60,15 @@ std::int64_t cut_before(const std::vector<Pause>& cuts, const Segment& segment) 
   return sum * 1'000'000;
 }
 
+/// Of any packet.
+std::int64_t first_arrival(const std::vector<TrackScan>& tracks) {
+  std::optional<std::int64_t> first;
+  for (const TrackScan& track : tracks)
+    for (const auto& [rid, layer] : track.layers)
+      first = std::min(first.value_or(layer->first_receive_ms), layer->first_receive_ms);
+  return first.value_or(0);
+}
+
 void place_layers(ScannedRecording& scanned) {
   std::vector<SegmentInput> inputs;
   for (const TrackScan& track : scanned.tracks) {
@@ -75,7 +83,10 @@ void place_layers(ScannedRecording& scanned) {
       scanned.layers.push_back({&track, layer.get(), {}});
     }
   }
-  if (inputs.empty()) return;
+  if (inputs.empty()) {
+    scanned.zero_receive_ms = static_cast<double>(first_arrival(scanned.tracks));
+    return;
+  }
   Timeline timeline = place_segments(inputs);
   scanned.zero_receive_ms = timeline.zero_receive_ms;
   auto map = timeline.maps.begin();

@@ -4,6 +4,7 @@
 #include <ranges>
 #include <set>
 
+#include "base/remote_file.hpp"
 #include "packets/limits.hpp"
 #include "packets/media_payload.hpp"
 #include "repair/rtx.hpp"
@@ -18,11 +19,6 @@ constexpr std::size_t kMostSources = 256;
 constexpr std::uint64_t kFewPackets = 20;  // a source with fewer proves nothing
 constexpr std::int64_t kAtOnceMs = 1'000;
 
-std::optional<std::uint8_t> extension_id(const ManifestTrack& track, const char* uri) {
-  const auto found = track.header_extensions.find(uri);
-  return found == track.header_extensions.end() ? std::nullopt : std::optional(found->second);
-}
-
 /// For each SSRC of `asked`, how many of its packets repeat one of which media SSRC.
 using Votes = std::map<std::uint32_t, std::map<std::uint32_t, std::uint64_t>>;
 Result<Votes> retransmission_votes(const TrackFiles& files, const PayloadTypes& types,
@@ -34,6 +30,7 @@ Result<Votes> retransmission_votes(const TrackFiles& files, const PayloadTypes& 
   Votes votes;
   for (int count = 1;; ++count) {
     const auto record = (*reader)->next();
+    if (!record && is_passing(record.error())) return std::unexpected(record.error());
     if (!record || !*record) return votes;
     if (count % kPacketsPerLook == 0 && stop.stop_requested()) return fail(Errc::cancelled, "cancelled");
     const auto packet = parse_rtp((*record)->packet);

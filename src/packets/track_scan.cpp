@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "base/remote_file.hpp"
 #include "packets/limits.hpp"
 #include "rtp/packet.hpp"
 #include "storage/record_reader.hpp"
@@ -11,7 +12,8 @@
 namespace rtpx {
 namespace {
 
-constexpr std::uint64_t kFewestOfAType = 3;  // packets
+constexpr std::uint64_t kFewestOfAType = 3;   // packets
+constexpr std::uint64_t kFewestRestored = 20;  // retransmissions that are a layer beside others
 
 /// Feeds one track's records to a scanner for each rid index.
 class TrackScanner {
@@ -24,7 +26,7 @@ class TrackScanner {
   }
 
   Result<void> push(const Record& record) {
-    const auto packet = parse_rtp(record.packet);
+    auto packet = parse_rtp(record.packet);
     if (!packet) {
       ++scan_.not_rtp;
       return {};
@@ -35,12 +37,36 @@ class TrackScanner {
     const std::uint8_t rid = scan_.routes.rid_of(recorded, packet->ssrc);
     if (!scanners_[rid]) open(rid);
     if (!known_[rid]) ++scan_.unknown_rid_packets;
+    if (scan_.types->role(packet->payload_type) == PayloadRole::rtx) {
+      if (scan_.rtx_media.restore(*packet, *scan_.types, buffer_))
+        restored_.insert(rid);
+      else if (scan_.layers.at(rid)->segments.empty())
+        rtx_[rid].push(*packet, *scan_.types, record.header.receive_time_ms);
+    }
     return scanners_[rid]->push(*packet, record.offset, record.header.receive_time_ms);
   }
 
   void finish() {
     for (auto& scanner : scanners_)
       if (scanner) scanner->finish();
+    for (const std::uint8_t rid : restored_) {
+      LayerScan& layer = *scan_.layers.at(rid);
+      layer.by_source[static_cast<std::size_t>(RepairSource::rtx)] += layer.packets;
+    }
+  }
+
+  /// Retransmissions with content of a layer of which nothing else came.
+  [[nodiscard]] std::uint64_t rtx_alone(std::uint8_t rid) const {
+    const auto found = rtx_.find(rid);
+    return found != rtx_.end() && scan_.layers.at(rid)->segments.empty() ? found->second.packets() : 0;
+  }
+  /// Those of them that stand for the media.
+  [[nodiscard]] RtxMedia rtx_media(const RtcpLog& rtcp) const {
+    RtxMedia out;
+    const bool others = std::ranges::any_of(scan_.layers, [](const auto& l) { return !l.second->segments.empty(); });
+    for (const auto& [rid, watch] : rtx_)
+      if (rtx_alone(rid) >= (others ? kFewestRestored : 1)) watch.settle(rtcp, out);
+    return out;
   }
 
   /// By rid index, what is known of each by now.
@@ -62,6 +88,9 @@ class TrackScanner {
 
   TrackScan& scan_;
   RidWatch* watch_;
+  std::map<std::uint8_t, RtxWatch> rtx_;  // by rid index
+  std::set<std::uint8_t> restored_;       // rid indexes whose media are retransmissions
+  std::vector<std::byte> buffer_;         // of a packet that is restored
   LayerContext context_;
   std::unique_ptr<LayerScanner> scanners_[256];
   bool known_[256] = {};
@@ -71,6 +100,7 @@ Result<void> read_records(TrackScan& scan, RecordReader& reader, TrackScanner& s
                           const ScanControl& control) {
   for (std::uint64_t count = 1;; ++count) {
     auto record = reader.next();
+    if (!record && is_passing(record.error())) return std::unexpected(record.error());
     if (!record) {
       scan.read_error = record.error().message;
       return {};
@@ -84,10 +114,12 @@ Result<void> read_records(TrackScan& scan, RecordReader& reader, TrackScanner& s
   }
 }
 
-/// One pass over the track's records; what an earlier pass found is forgotten.
+/// One pass over the track's records; what an earlier pass found is forgotten. `watch` and `rtx_media`: what it is to
+/// find, or null.
 Result<void> pass_over(TrackScan& scan, const RtcpLog& rtcp, SpillFile& spill, const ScanControl& control,
-                       RidWatch* watch) {
+                       RidWatch* watch, RtxMedia* rtx_media) {
   auto reader = RecordReader::open(scan.files.rtp, RecordReader::Content::rtp, {}, scan.files.source);
+  if (!reader && is_passing(reader.error())) return std::unexpected(reader.error());
   if (!reader) {
     scan.refused = reader.error().message;
     return {};
@@ -99,6 +131,7 @@ Result<void> pass_over(TrackScan& scan, const RtcpLog& rtcp, SpillFile& spill, c
   TrackScanner scanner(scan, rtcp, spill, watch);
   if (auto done = read_records(scan, **reader, scanner, control); !done) return done;
   scanner.finish();
+  if (rtx_media != nullptr) *rtx_media = scanner.rtx_media(rtcp);
   scan.damage = (*reader)->damage();
   for (const DamagedRange& range : scan.damage)
     (range.tail ? scan.torn_bytes : scan.damaged_bytes) += range.length;
@@ -122,6 +155,7 @@ Result<TrackScan> scan_track(TrackFiles files, const RtcpLog& rtcp, SpillFile& s
                              const ScanControl& control) {
   TrackScan scan;
   scan.files = std::move(files);
+  if (rtcp.failure()) return std::unexpected(*rtcp.failure());
   scan.rtcp_error = rtcp.read_error(scan.files.track_id);
   for (const auto& [name, index] : scan.files.track.rid_map)
     if (name) scan.rid_names[index] = *name;
@@ -130,6 +164,7 @@ Result<TrackScan> scan_track(TrackFiles files, const RtcpLog& rtcp, SpillFile& s
     return scan;
   }
   auto codecs = choose_codecs(scan.files);
+  if (!codecs && is_passing(codecs.error())) return std::unexpected(codecs.error());
   if (!codecs) {
     scan.refused = codecs.error().message;
     return scan;
@@ -138,15 +173,18 @@ Result<TrackScan> scan_track(TrackFiles files, const RtcpLog& rtcp, SpillFile& s
   scan.types = std::make_unique<PayloadTypes>(scan.codecs.codecs);
 
   RidWatch watch(scan.files.track);
-  if (auto done = pass_over(scan, rtcp, spill, control, &watch); !done) return std::unexpected(done.error());
+  RtxMedia rtx_media;
+  if (auto done = pass_over(scan, rtcp, spill, control, &watch, &rtx_media); !done)
+    return std::unexpected(done.error());
   if (!scan.refused.empty()) return scan;
   // What the first pass shows may make another one necessary.
   const ScanControl again{control.stop, {}};
-  bool changed = false;
+  bool changed = !rtx_media.empty();
+  scan.rtx_media = std::move(rtx_media);
   if (const auto types = unknown_types(scan); !types.empty()) {
     auto found = recognise_types(scan.files, types, scan.codecs.codecs, control.stop);
     if (!found) return std::unexpected(found.error());
-    changed = !found->empty();
+    changed = changed || !found->empty();
     scan.codecs.codecs.insert(scan.codecs.codecs.end(), found->begin(), found->end());
     scan.found_codecs = std::move(*found);
     scan.types = std::make_unique<PayloadTypes>(scan.codecs.codecs);
@@ -158,7 +196,7 @@ Result<TrackScan> scan_track(TrackFiles files, const RtcpLog& rtcp, SpillFile& s
     scan.routes = std::move(*routes);
   }
   if (changed)
-    if (auto done = pass_over(scan, rtcp, spill, again, nullptr); !done) return std::unexpected(done.error());
+    if (auto done = pass_over(scan, rtcp, spill, again, nullptr, nullptr); !done) return std::unexpected(done.error());
   return scan;
 }
 
@@ -217,6 +255,11 @@ struct GrowingTrack::State {
     scan.damage = std::move(damage);
     scan.file_bytes = reader.size();
     return {};
+  }
+
+  /// What the whole track has to be looked at for.
+  [[nodiscard]] bool takes_another_pass(const RtcpLog& rtcp) const {
+    return !unknown_types(scan).empty() || watch.contradicts() || !scanner.rtx_media(rtcp).empty();
   }
 
   [[nodiscard]] TrackScan so_far(TrackFiles files, const RtcpLog& rtcp) const {
@@ -278,7 +321,7 @@ Result<std::optional<TrackScan>> GrowingTrack::look(TrackFiles files, const Rtcp
     if (read.error().code == Errc::cancelled) return std::unexpected(read.error());
     return std::nullopt;
   }
-  if (!unknown_types(state_->scan).empty() || state_->watch.contradicts()) return std::nullopt;
+  if (state_->takes_another_pass(rtcp)) return std::nullopt;
   return state_->so_far(std::move(files), rtcp);
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <iterator>
 
+#include "base/remote_file.hpp"
 #include "mux/segment_writer.hpp"
 #include "play/play_archive.hpp"
 #include "report/notes.hpp"
@@ -105,15 +106,17 @@ Result<void> Presentation::refresh() {
 Result<std::shared_ptr<const OpenedRecording>> Presentation::look() {
   std::error_code ignored;
   const std::filesystem::path place = recording_;
+  const bool remote = is_s3_url(place);  // it is there when it has ended
   const std::filesystem::path folder =
-      std::filesystem::is_directory(place, ignored) ? place : place.parent_path();
+      remote || std::filesystem::is_directory(place, ignored) ? place : place.parent_path();
   // Whether somebody writes is asked first: what ends meanwhile is looked at once more.
-  const bool growing = is_being_recorded(folder);
-  const std::uint64_t bytes = bytes_in_folder(folder);
+  const bool growing = !remote && is_being_recorded(folder);
+  const std::uint64_t bytes = remote ? 0 : bytes_in_folder(folder);
   const auto before = view();
   if (before && growing && bytes == folder_bytes_) return nullptr;
   OpenedRecording::Options opening;
   opening.download_path = opening.spill_folder = options_.temporary;
+  opening.downloader = options_.downloader.get();
   opening.stop = options_.stop;
   opening.identities = options_.identities;
   if (!growing)
@@ -265,7 +268,8 @@ void Presentation::show(std::shared_ptr<const OpenedRecording> opened) {
       program.started = *started + std::chrono::microseconds(program.start_ns / 1000);
   }
   if (!growing_) {
-    for (const TrackScan& track : opened->scanned().tracks) std::ranges::move(notes_of(track), std::back_inserter(made->notes));
+    for (const TrackScan& track : opened->scanned().tracks)
+      std::ranges::move(notes_of(track, opened->scanned().zero_receive_ms), std::back_inserter(made->notes));
     for (const auto& layer : layers_) std::ranges::copy(layer->notes, std::back_inserter(made->notes));
   }
   std::ranges::stable_sort(made->programs, std::greater{}, [](const Program& program) {

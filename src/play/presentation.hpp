@@ -31,9 +31,10 @@ class Presentation : public std::enable_shared_from_this<Presentation> {
     Identities identities;            ///< open a sealed recording
     std::chrono::milliseconds look_every{200};  ///< refresh() looks no more often; 0: whenever it is called
     std::shared_ptr<const E2eeKeys> e2ee_keys;  ///< open frames that were encrypted end to end; null: left out
+    std::shared_ptr<Downloader> downloader;     ///< for s3:// URLs
   };
 
-  /// Scans the recording (a folder, or a manifest.json) and goes over its frames once. Errors: those of
+  /// Scans the recording (a folder, a manifest.json, or with a downloader an s3:// URL) and goes over its frames once. Errors: those of
   /// OpenedRecording::open(); nothing_to_convert where nothing of it can be played; cancelled, io, no_space.
   [[nodiscard]] static Result<std::shared_ptr<Presentation>> open(const std::string& recording,
                                                                   const Options& options);

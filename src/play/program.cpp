@@ -9,10 +9,10 @@
 namespace rtpx {
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
-constexpr std::int64_t kHoleNs = 250'000'000;        // players pass over shorter ones
+constexpr std::int64_t kProgramSecond = 1'000'000'000;
+constexpr std::int64_t kPlaylistHoleNs = 250'000'000;        // players pass over shorter ones
 constexpr std::int64_t kSilentHoleNs = 20'000'000;   // shorter than a packet of silence
-constexpr std::int64_t kLongestFillerNs = 10 * kSecond;
+constexpr std::int64_t kLongestFillerNs = 10 * kProgramSecond;
 
 bool playable(const OutputTrack& init) {
   return segments_hold(Format::fmp4, init.mime_type) || segments_hold(Format::webm, init.mime_type);
@@ -44,7 +44,7 @@ void align_start(Rendition& rendition, std::int64_t start_ns) {
   const std::uint32_t init = segments.front().init;
   // Some players take the first frame for the beginning: a picture begins there (SegmentStream), sound is filled.
   const bool silence = rendition.kind == MediaKind::audio && has_filler(rendition, init);
-  if (segments.front().start_ns - start_ns < (silence ? kSilentHoleNs : kHoleNs)) {
+  if (segments.front().start_ns - start_ns < (silence ? kSilentHoleNs : kPlaylistHoleNs)) {
     segments.front().start_ns = start_ns;
     return;
   }
@@ -58,12 +58,12 @@ void align_start(Rendition& rendition, std::int64_t start_ns) {
 void align_end(Rendition& rendition, std::int64_t end_ns, std::int64_t on_until_ns) {
   auto& segments = rendition.list.segments;
   PlayedSegment& last = segments.back();
-  if (end_ns - last.end_ns < kHoleNs) {
+  if (end_ns - last.end_ns < kPlaylistHoleNs) {
     last.end_ns = std::max(last.end_ns, end_ns);
     return;
   }
   const bool picture = rendition.kind == MediaKind::video;
-  if (picture && on_until_ns <= last.end_ns + kSecond) {
+  if (picture && on_until_ns <= last.end_ns + kProgramSecond) {
     last.end_ns = end_ns;
     return;
   }
@@ -113,7 +113,7 @@ std::vector<std::int64_t> common_changes(const std::vector<const std::vector<std
   std::vector<std::int64_t> out;
   std::set<std::size_t> changed;
   for (const auto& [at, rendition] : all) {
-    const bool apart = out.empty() || at - out.back() > kSecond || changed.contains(rendition);
+    const bool apart = out.empty() || at - out.back() > kProgramSecond || changed.contains(rendition);
     if (apart && (out.empty() || at > out.back())) {
       out.push_back(at);
       changed.clear();

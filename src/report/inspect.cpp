@@ -24,11 +24,11 @@ Result<RecordingReport> inspect(const Recording& recording, const InspectOptions
   const auto take = [&](std::vector<ConvertNote> notes) {
     report.notes.insert(report.notes.end(), notes.begin(), notes.end());
   };
-  take(reception_notes(recording.folder));
+  take(reception_notes(*recording.source, recording.folder));
   LayerFrameOptions frame_options;
   frame_options.e2ee_keys = options.e2ee_keys;
   for (const TrackScan& track : scanned->tracks) {
-    take(notes_of(track));
+    take(notes_of(track, scanned->zero_receive_ms));
     bool any = false;
     for (const PlacedLayer& layer : scanned->layers) {
       if (layer.track != &track) continue;
@@ -50,7 +50,8 @@ Result<RecordingReport> inspect(const Recording& recording, const InspectOptions
 
 Result<RecordingReport> inspect_recording(const std::string& recording, const InspectOptions& options) try {
   auto found = find_recording(recording, options.download_path, options.downloader.get(),
-                              options.allow_outside ? Outside::allowed : Outside::refused, options.identities);
+                              options.allow_outside ? Outside::allowed : Outside::refused, options.identities,
+                              Reading::whole);
   if (!found) return std::unexpected(found.error());
   return inspect(*found, options);
 } catch (const std::exception& failure) {

@@ -37,9 +37,9 @@ constexpr std::array kReasons = {
 
 }  // namespace
 
-std::vector<ConvertNote> reception_notes(const std::filesystem::path& folder) {
+std::vector<ConvertNote> reception_notes(FileSystem& files, const std::filesystem::path& folder) {
   std::vector<ConvertNote> out;
-  const auto info = read_recording_info(real_file_system(), folder);
+  const auto info = read_recording_info(files, folder);
   if (!info || info->reception.empty()) return out;
   const auto reception = nlohmann::json::parse(info->reception, nullptr, false);
   if (!reception.is_object()) return out;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 
 #include "codec/depacketizer.hpp"
 #include "e2ee/key_indexes.hpp"
@@ -16,7 +17,7 @@ constexpr std::uint64_t kInsteadOfMedia = 10;  // packets in a row
 constexpr const char* kNoMedia = "it holds no media packets";
 constexpr const char* kOnlyEvents = "it holds no media packets, only telephone events";
 constexpr double kDigitTellsMs = 40;  // by which arrival and RTP time may differ
-constexpr double kEarlyMs = 1'000;    // between the ends of layers
+constexpr double kEndsEarlyMs = 1'000;    // between the ends of layers
 
 double ms_of(std::int64_t ns) {
   return static_cast<double>(ns) / 1e6;
@@ -150,7 +151,7 @@ class LayerReporter {
   // A simulcast layer that was switched off, while others went on.
   void early_end() {
     const double missing_ms = ms_of(placed_.track_end_ns) - out_.end_ms;
-    if (missing_ms <= kEarlyMs) return;
+    if (missing_ms <= kEndsEarlyMs) return;
     out_.gaps.push_back({ReportGap::Kind::pause, out_.end_ms, missing_ms, 0});
     if (out_.kind == MediaKind::video)
       early_freeze_ = ReportGap{ReportGap::Kind::pause, out_.end_ms, missing_ms, 0};
@@ -313,6 +314,19 @@ std::string packets(std::uint64_t count) {
   return std::to_string(count) + (count == 1 ? " packet" : " packets");
 }
 
+/// What came for the repair of a layer of which there are no media.
+std::vector<ReportLeftOut> repairs_alone(const TrackScan& track, const LayerScan& layer, double zero_receive_ms) {
+  std::vector<ReportLeftOut> out;
+  if (!layer.segments.empty()) return out;
+  for (const auto& [type, came] : layer.repairs_alone) {
+    const Codec* codec = track.types->codec(type);
+    out.push_back({type, codec != nullptr ? codec->mime_type : "", came.packets,
+                   static_cast<double>(came.first_receive_ms) - zero_receive_ms,
+                   static_cast<double>(came.last_receive_ms) - zero_receive_ms});
+  }
+  return out;
+}
+
 }  // namespace
 
 TrackReport report_layer(const PlacedLayer& placed, const FrameLog& log) {
@@ -337,6 +351,7 @@ TrackReport report_unusable(const TrackScan& track, double zero_receive_ms) {
     report.unknown_packets += layer->unknown_packets;
     for (const DigitSpan& span : layer->digits)
       report.digits.push_back(digit_of(span, static_cast<double>(span.receive_ms) - zero_receive_ms));
+    for (ReportLeftOut& out : repairs_alone(track, *layer, zero_receive_ms)) report.left_out.push_back(std::move(out));
   }
   report.malformed_packets = track.not_rtp;
   if (report.refused.empty() && track.codecs.doubt.empty())
@@ -411,7 +426,7 @@ std::vector<ConvertNote> notes_of(const TrackReport& report) {
   return notes;
 }
 
-std::vector<ConvertNote> notes_of(const TrackScan& track) {
+std::vector<ConvertNote> notes_of(const TrackScan& track, double zero_receive_ms) {
   std::vector<ConvertNote> notes;
   const std::string& id = track.files.track_id;
   const auto add = [&](ConvertNote::Severity severity, std::string message) {
@@ -444,18 +459,28 @@ std::vector<ConvertNote> notes_of(const TrackScan& track) {
                             " recorded under the rid of another layer and put right" +
                             (track.routes.guessed ? ", in the order in which they came: none says its rid"
                                                   : ", as the packets say"));
+  if (!track.rtx_media.empty())
+    add(Severity::info, "no packet of its media has come as it was first sent: they are taken from retransmissions (RTX)");
   std::uint64_t media = 0, unknown = 0;
   std::size_t digits = 0;
+  std::vector<ReportLeftOut> repairs;
   for (const auto& [rid, layer] : track.layers) {
     media += layer->packets;
     unknown += layer->unknown_packets;
     digits += layer->digits.size();
+    std::ranges::move(repairs_alone(track, *layer, zero_receive_ms), std::back_inserter(repairs));
   }
   for (const auto& [name, index] : track.files.track.rid_map) {
     const auto layer = track.layers.find(index);
     if (name && media > 0 && (layer == track.layers.end() || layer->second->packets == 0))
       add(Severity::info, "rid " + *name + " has no packets");
   }
+  for (const ReportLeftOut& out : repairs)
+    if (track.refused.empty() && media == 0)
+      add(Severity::skipped, packets(out.packets) + " of payload type " + std::to_string(out.payload_type) + " (" +
+                                 out.codec + ") repair media of which nothing has come, from " +
+                                 clock_time(out.start_ms) + " to " + clock_time(out.end_ms) +
+                                 ": nothing can be made of them alone");
   if (track.refused.empty() && media == 0 && unknown == 0 && track.not_rtp == 0)
     add(Severity::info, digits > 0 ? kOnlyEvents : kNoMedia);
   else if (track.refused.empty() && media == 0)

@@ -14,7 +14,7 @@ namespace rtpx {
 
 /// What a person should know of a layer, in plain language.
 [[nodiscard]] std::vector<ConvertNote> notes_of(const TrackReport& report);
-/// What a person should know of a track's file.
-[[nodiscard]] std::vector<ConvertNote> notes_of(const TrackScan& track);
+/// What a person should know of a track's file. `zero_receive_ms`: as above.
+[[nodiscard]] std::vector<ConvertNote> notes_of(const TrackScan& track, double zero_receive_ms);
 
 }  // namespace rtpx

@@ -382,6 +382,9 @@ Result<void> Client::get(const S3Url& object, std::uint64_t from, std::uint64_t 
     if (refused) return fail(Errc::cancelled, "The download of " + object.text() + " was stopped.");
     if (answer && answer->status == 412)
       return fail(Errc::malformed, object.text() + " changed while it was downloaded. Start again.");
+    if (answer && answer->status == 200 && from + before > 0)
+      return fail(Errc::unsupported, config_.endpoint + " does not answer with a part of " + object.text() +
+                                         ": it knows no ranges. Download it whole.");
     if (answer && answer->status / 100 == 2 && done > before) {
       context.budget.succeeded();
       continue;

@@ -8,6 +8,7 @@
 
 #include "base/file_system.hpp"
 #include "base/json.hpp"
+#include "s3/object_files.hpp"
 
 namespace rtpx {
 namespace s3 {
@@ -206,7 +207,10 @@ namespace {
 class S3Downloader final : public Downloader {
  public:
   S3Downloader(const S3Config& config, std::uint64_t max_bytes, std::stop_token stop)
-      : client_(config), allowance_(max_bytes), stop_(std::move(stop)) {}
+      : client_(std::make_shared<Client>(config)),
+        cache_(std::make_shared<RangeCache>(client_, stop)),
+        allowance_(max_bytes),
+        stop_(std::move(stop)) {}
 
   Result<void> download(const std::string& url, const fs::path& file) override {
     const auto object = parse_s3_url(url);
@@ -214,13 +218,17 @@ class S3Downloader final : public Downloader {
     if (allowance_.limited() && allowance_.left() == 0)
       return fail(Errc::no_space, "Nothing is left of the bytes that may be downloaded, for " + url + ".");
     RetryBudget budget(kDownloadPatience);
-    auto got = download_object(client_, *object, file, allowance_, {budget, stop_}, {});
+    auto got = download_object(*client_, *object, file, allowance_, {budget, stop_}, {});
     if (!got) return std::unexpected(got.error());
     return {};
   }
+  std::shared_ptr<FileSystem> objects() override {
+    return std::make_shared<ObjectFiles>(client_, cache_, stop_);
+  }
 
  private:
-  Client client_;
+  const std::shared_ptr<Client> client_;
+  const std::shared_ptr<RangeCache> cache_;
   Allowance allowance_;
   std::stop_token stop_;
 };

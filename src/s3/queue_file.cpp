@@ -277,6 +277,7 @@ Result<std::vector<std::string>> files_of_recording(const fs::path& folder) {
   if (!entries) return std::unexpected(entries.error());
   for (const auto& entry : *entries) {
     if (entry.is_directory || entry.name.starts_with('.') || entry.name == "manifest.json") continue;
+    if (entry.name == "packets.rtpxp") continue;  // it speaks of the files here; what is stored gets one of its own
     if (const auto size = regular_size(folder / entry.name); !size) return std::unexpected(size.error());
     out.push_back(entry.name);
   }

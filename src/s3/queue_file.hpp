@@ -96,7 +96,7 @@ struct TaskState {
 /// Recordings with a queue: `folder` itself or folders in it. They need not be there any more.
 [[nodiscard]] std::vector<std::filesystem::path> folders_with_queues(const std::filesystem::path& folder);
 
-/// Everything of a recording but its manifest, which goes last, and what is hidden. Errors: io, where one of
+/// Everything of a recording but its manifest, which goes last, its packet index, and what is hidden. Errors: io, where one of
 /// them is no regular file; those of the file system.
 [[nodiscard]] Result<std::vector<std::string>> files_of_recording(const std::filesystem::path& folder);
 

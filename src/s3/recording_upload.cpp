@@ -9,6 +9,7 @@
 #include "s3/gather.hpp"
 #include "s3/names.hpp"
 #include "s3/progress_meter.hpp"
+#include "s3/recording_growth.hpp"
 #include "s3/task_run.hpp"
 
 namespace rtpx {
@@ -86,10 +87,7 @@ void append(S3TransferReport& to, S3TransferReport from) {
 }
 
 /// The queue of a recording that is not there any more: what the service still holds of it is aborted.
-Result<S3TransferReport> clear_queue(Client& client, const fs::path& folder,
-                                     const S3TransferOptions& options) {
-  RetryBudget budget(options.retry_for, options.on_waiting);
-  const CallContext context{budget, options.stop};
+Result<S3TransferReport> clear_queue(Client& client, const fs::path& folder, CallContext context) {
   S3TransferReport report;
   std::optional<Error> error;
   for (const ObjectState& state : load_object_states(folder)) {
@@ -120,6 +118,16 @@ Error waits_elsewhere(const fs::path& folder, const TaskState& task, const std::
 }
 
 }  // namespace
+
+Result<void> s3::abort_deleted(Client& client, const fs::path& base_folder, CallContext context) {
+  for (const fs::path& recording : folders_with_queues(recording_folder(base_folder))) {
+    if (fs::is_directory(recording)) continue;
+    const auto lock = QueueLock::take(recording);
+    if (!lock) continue;
+    if (auto cleared = clear_queue(client, recording, context); !cleared) return std::unexpected(cleared.error());
+  }
+  return {};
+}
 
 Result<S3TransferReport> upload_recording(const fs::path& given, const S3Url& prefix,
                                           const S3TransferOptions& options) {
@@ -183,7 +191,8 @@ Result<S3TransferReport> resume_uploads(const fs::path& given, const S3TransferO
     if (!lock && lock.error().code == Errc::already_exists) continue;  // not left, but under way
     if (!lock) return std::unexpected(lock.error());
     if (!fs::is_directory(recording)) {
-      take(clear_queue(client, recording, options));
+      RetryBudget budget(options.retry_for, options.on_waiting);
+      take(clear_queue(client, recording, {budget, options.stop}));
       continue;
     }
     for (const TaskState& task : unfinished_tasks(recording)) {

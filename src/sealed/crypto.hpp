@@ -9,7 +9,7 @@
 namespace rtpx::sealed {
 
 // All cryptography of sealed files: libsodium's, and OpenSSL's AES-256-GCM, which is several times as fast where the CPU
-// has AES.
+// has AES. Here: keys; block_cipher.hpp: blocks.
 
 inline constexpr std::size_t kTagBytes = 16;  ///< of Poly1305, and of GCM
 inline constexpr std::size_t kFileIdBytes = 16;
@@ -18,6 +18,12 @@ inline constexpr std::size_t kBoxBytes = 96;  ///< a file's key and id in a seal
 using FileId = std::array<std::byte, kFileIdBytes>;
 using Tag = std::array<std::byte, kTagBytes>;
 using Box = std::array<std::byte, kBoxBytes>;
+
+/// Bytes as the C libraries take them.
+[[nodiscard]] inline const unsigned char* raw(const std::byte* bytes) noexcept {
+  return reinterpret_cast<const unsigned char*>(bytes);
+}
+[[nodiscard]] inline unsigned char* raw(std::byte* bytes) noexcept { return reinterpret_cast<unsigned char*>(bytes); }
 
 /// What seals the blocks of a file. Values are in files: never change them.
 enum class Cipher : std::uint16_t { xchacha20_poly1305 = 1, aes_256_gcm = 2 };
@@ -41,15 +47,6 @@ class FileKey {
 [[nodiscard]] Result<void> prepare();
 void fill_random(std::span<std::byte> to) noexcept;
 void wipe(std::span<std::byte> bytes) noexcept;
-
-/// Encrypts `plain` into `to`, which has its size and may be the same memory: by XChaCha20-Poly1305 (IETF), nonce `seal`
-/// as 8 big-endian bytes and 16 zeros, or by AES-256-GCM, nonce `seal` as 8 big-endian bytes and 4 zeros. A `seal` must
-/// not come twice with one key. False: there is no memory.
-[[nodiscard]] bool encrypt(const FileKey& key, std::uint64_t seal, Bytes associated, Bytes plain, std::byte* to,
-                           Tag& tag) noexcept;
-/// Decrypts in place or elsewhere; false: it is not what was sealed, and `to` is zeroed.
-[[nodiscard]] bool decrypt(const FileKey& key, std::uint64_t seal, Bytes associated, Bytes sealed, const Tag& tag,
-                           std::byte* to) noexcept;
 
 /// crypto_box_seal() of the key and the file's id for one recipient. Errors: invalid_argument: the recipient's key is
 /// none (of small order).

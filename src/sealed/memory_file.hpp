@@ -9,7 +9,7 @@
 namespace rtpx::sealed {
 
 /// A file in memory.
-class MemoryFile final : public DecodedFile {
+class MemoryFile : public DecodedFile {
  public:
   explicit MemoryFile(std::string content = {}) : content_(std::move(content)) {}
 

@@ -182,7 +182,7 @@ std::unique_ptr<File> SealedFiles::sealing_file(std::unique_ptr<File> file, cons
                                                 std::shared_ptr<Sealing> sealing) {
   // The file may outlive this.
   auto forget_key = [growing = growing_, sealing] {
-    sealing->key.wipe();
+    sealing->forget_key();
     const std::lock_guard lock(growing->mutex);
     std::erase_if(growing->files, [&](const auto& one) { return one.second == sealing; });
   };
@@ -302,12 +302,24 @@ std::shared_ptr<FileSystem> reading_files(const Identities& identities) {
   return std::make_shared<SealedFiles>(real_file_system(), std::vector<Recipient>(), identities);
 }
 
+std::shared_ptr<FileSystem> reading_files(const Identities& identities, std::shared_ptr<FileSystem> files) {
+  if (!files) return reading_files(identities);
+  struct Kept {
+    Kept(std::shared_ptr<FileSystem> below, const Identities& with)
+        : files(std::move(below)), opened(*files, {}, with) {}
+    const std::shared_ptr<FileSystem> files;
+    SealedFiles opened;
+  };
+  auto kept = std::make_shared<Kept>(std::move(files), identities);
+  return {kept, &kept->opened};
+}
+
 Result<std::string> seal_bytes(Bytes plain, std::span<const Recipient> recipients) {
   auto sealing = begin_sealing(recipients);
   if (!sealing) return std::unexpected(sealing.error());
   auto memory = std::make_unique<MemoryFile>();
   const MemoryFile& content = *memory;
-  SealingFile file(std::move(memory), "sealed bytes", *sealing, [key = *sealing] { key->key.wipe(); });
+  SealingFile file(std::move(memory), "sealed bytes", *sealing, [growing = *sealing] { growing->forget_key(); });
   if (auto done = write_all(file, plain); !done) return std::unexpected(done.error());
   if (auto done = file.complete(); !done) return std::unexpected(done.error());
   return content.content();

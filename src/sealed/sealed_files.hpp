@@ -78,6 +78,8 @@ class SealedFiles final : public FileSystem {
 
 /// What reads recordings: the operating system's files, and sealed ones with these identities.
 [[nodiscard]] std::shared_ptr<FileSystem> reading_files(const Identities& identities);
+/// The same of other files; null: the operating system's.
+[[nodiscard]] std::shared_ptr<FileSystem> reading_files(const Identities& identities, std::shared_ptr<FileSystem> files);
 
 /// The header of a sealed file, from its beginning or, where that is damaged, its end; nullopt: it is not sealed.
 /// Errors: malformed, unsupported, naming the file; io.

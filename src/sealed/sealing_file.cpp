@@ -3,50 +3,39 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstring>
 
-#include "base/crc32c.hpp"
 #include "sealed/unsealed_file.hpp"
 
 namespace rtpx::sealed {
 namespace {
 
-constexpr std::uint64_t kMostAtOnce = 1U << 20;  // plain bytes of one writev(); the rest comes with the next
+/// Plain bytes of one writev(); the rest comes with the next. What is sealed of them is still in the second cache when
+/// the disk takes it.
+constexpr std::uint64_t kMostAtOnce = 256U << 10;
 
 std::int64_t now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
       .count();
 }
 
-/// Reads some parts as one stretch of bytes.
+/// Some parts as one stretch of bytes.
 class Stretch {
  public:
   explicit Stretch(std::span<const Bytes> parts) : parts_(parts) {}
 
-  /// The next `length` bytes: where they are, when one part holds them all, else copied to `to`.
-  Bytes take(std::size_t length, std::byte* to) {
-    skip_empty();
-    if (const Bytes part = parts_[part_].subspan(at_); part.size() >= length) {
-      at_ += length;
-      return part.first(length);
-    }
-    for (std::size_t filled = 0; filled < length;) {
-      skip_empty();
-      const Bytes part = parts_[part_].subspan(at_, std::min(parts_[part_].size() - at_, length - filled));
-      std::memcpy(to + filled, part.data(), part.size());
-      filled += part.size();
-      at_ += part.size();
-    }
-    return {to, length};
-  }
-
- private:
-  void skip_empty() {
+  /// The next bytes that lie together, at most `length`; there are some.
+  Bytes take(std::size_t length) {
     while (at_ == parts_[part_].size()) {
       ++part_;
       at_ = 0;
     }
+    const Bytes rest = parts_[part_].subspan(at_);
+    const Bytes out = rest.first(std::min(length, rest.size()));
+    at_ += out.size();
+    return out;
   }
+
+ private:
   std::span<const Bytes> parts_;
   std::size_t part_ = 0, at_ = 0;
 };
@@ -57,20 +46,24 @@ std::vector<std::byte>& scratch() {
   return bytes;
 }
 
-/// Seals `content` into `to`, behind its header. False: there is no memory.
-bool seal(Sealing& sealing, std::uint64_t offset, Bytes content, bool end, std::byte* to) {
+/// Seals the next `length` bytes of `content` into `to`, behind the block's header. False: there is no memory.
+bool seal(Sealing& sealing, std::uint64_t offset, Stretch& content, std::size_t length, bool end, std::byte* to) {
   BlockHeader header;
   header.file = mark_of(sealing.header.id);
   header.number = sealing.number;
   header.offset = offset;
   header.seal = sealing.seal++;
   header.time_ms = now_ms();
-  header.length = static_cast<std::uint32_t>(content.size());
+  header.length = static_cast<std::uint32_t>(length);
   header.end = end;
-  std::byte* sealed = to + BlockHeader::kBytes;
-  if (!encrypt(sealing.key, header.seal, associated_data(sealing.header.id, header), content, sealed, header.tag))
-    return false;
-  header.crc = crc32c(Bytes(sealed, content.size()));
+  const Associated associated = associated_data(sealing.header.id, header);
+  if (!sealing.sealer.begin(header.seal, associated, to + BlockHeader::kBytes)) return false;
+  for (std::size_t done = 0; done < length;) {
+    const Bytes piece = content.take(length - done);
+    if (!sealing.sealer.add(piece)) return false;
+    done += piece.size();
+  }
+  if (!sealing.sealer.end(header.tag, header.crc)) return false;
   serialize(header, to);
   return true;
 }
@@ -108,29 +101,30 @@ Result<std::size_t> SealingFile::writev(std::span<const Bytes> parts) {
   total = std::min(total, kMostAtOnce);
   if (total == 0) return 0;
 
-  const std::vector<std::byte> head = s.header_written ? std::vector<std::byte>() : serialize(s.header);
+  const std::size_t head = s.header_written ? 0 : s.header.bytes();
   const std::size_t blocks = (total + BlockHeader::kMostContent - 1) / BlockHeader::kMostContent;
+  const std::size_t most = head + total + blocks * BlockHeader::kBytes;
   std::vector<std::byte>& out = scratch();
-  if (out.size() < total + blocks * BlockHeader::kBytes) out.resize(total + blocks * BlockHeader::kBytes);
+  if (out.size() < most) out.resize(most);
+  if (head > 0) std::ranges::copy(serialize(s.header), out.begin());
   Stretch stretch(parts);
-  std::byte* to = out.data();
+  std::byte* to = out.data() + head;
   std::array<std::uint64_t, kMostAtOnce / BlockHeader::kMostContent> ends;  // of each block, from the write's start
   const std::uint64_t plain = s.plain.load(), first_number = s.number;
   for (std::size_t i = 0; i < blocks; ++i) {
     const std::uint64_t done = i * BlockHeader::kMostContent;
     const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(BlockHeader::kMostContent, total - done));
-    if (!seal(s, plain + done, stretch.take(length, to + BlockHeader::kBytes), false, to)) {
+    if (!seal(s, plain + done, stretch, length, false, to)) {
       s.number = first_number;
       return no_memory();
     }
     ++s.number;
     to += BlockHeader::kBytes + length;
-    ends[i] = head.size() + static_cast<std::uint64_t>(to - out.data());
+    ends[i] = static_cast<std::uint64_t>(to - out.data());
   }
 
-  const Bytes bytes[] = {head, Bytes(out.data(), to)};
   std::uint64_t written = 0;
-  const auto result = write_all(*file_, bytes, written);
+  const auto result = append(Bytes(out.data(), to), written);
   const auto whole = static_cast<std::size_t>(
       std::ranges::upper_bound(ends.begin(), ends.begin() + static_cast<std::ptrdiff_t>(blocks), written) - ends.begin());
   s.number = first_number + whole;
@@ -145,6 +139,16 @@ Result<std::size_t> SealingFile::writev(std::span<const Bytes> parts) {
     if (whole == 0) return std::unexpected(result.error());
   }
   return static_cast<std::size_t>(s.plain.load() - plain);
+}
+
+Result<void> SealingFile::append(Bytes bytes, std::uint64_t& written) {
+  while (!bytes.empty()) {
+    const auto count = file_->writev({&bytes, 1});
+    if (!count) return std::unexpected(count.error());
+    written += *count;
+    bytes = bytes.subspan(*count);
+  }
+  return {};
 }
 
 Result<void> SealingFile::cut_torn_block() {
@@ -199,15 +203,15 @@ Result<void> SealingFile::end_at(std::uint64_t size) {
     result = cut_torn_block();
     if (result) {
       std::vector<std::byte> bytes(BlockHeader::kBytes);
-      if (!seal(s, size, {}, true, bytes.data())) return no_memory();
+      Stretch nothing({});
+      if (!seal(s, size, nothing, 0, true, bytes.data())) return no_memory();
       const std::vector<std::byte> head = serialize(s.header);
       bytes.insert(bytes.end(), head.begin(), head.end());
       bytes.resize(bytes.size() + 4);
       store_be(bytes.data() + bytes.size() - 4, static_cast<std::uint32_t>(head.size()));
       bytes.insert(bytes.end(), as_bytes(kEndMagic).begin(), as_bytes(kEndMagic).end());
-      const Bytes parts[] = {bytes};
       std::uint64_t written = 0;
-      result = write_all(*file_, parts, written);
+      result = append(bytes, written);
       if (written >= BlockHeader::kBytes) {  // the end stands, if without the header's copy
         s.plain.store(size);
         s.stored.fetch_add(written);

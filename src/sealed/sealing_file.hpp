@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/decoded_file.hpp"
+#include "sealed/block_cipher.hpp"
 #include "sealed/format.hpp"
 
 namespace rtpx::sealed {
@@ -13,7 +14,14 @@ namespace rtpx::sealed {
 /// What goes on from one opening of a file that is being sealed to the next: its key lives here and nowhere else, until
 /// the file is complete.
 struct Sealing {
+  /// Nothing of the key is left behind.
+  void forget_key() noexcept {
+    sealer.wipe();
+    key.wipe();
+  }
+
   FileKey key;
+  BlockSealer sealer{key};
   FileHeader header;  ///< in the file with the first block
   std::uint64_t number = 0, seal = 0;  ///< of the next block
   bool header_written = false, ended = false;
@@ -50,6 +58,8 @@ class SealingFile final : public DecodedFile {
   Result<void> complete() override;
 
  private:
+  /// Appends the bytes; `written` grows by what reached the file, also when an error is answered.
+  [[nodiscard]] Result<void> append(Bytes bytes, std::uint64_t& written);
   [[nodiscard]] Result<void> cut_torn_block();
   [[nodiscard]] Result<void> end_at(std::uint64_t size);
   [[nodiscard]] Unexpected<Error> no_memory() const;

@@ -51,8 +51,8 @@ Result<void> UnsealedContent::open(const PlacedBlock& block, std::span<std::byte
   sealed_.resize(block.header.length);
   const auto got = file_.pread(sealed_, block.at + BlockHeader::kBytes);
   if (!got) return std::unexpected(got.error());
-  if (*got == sealed_.size() && decrypt(key_, block.header.seal, associated_data(id_, block.header), sealed_,
-                                        block.header.tag, to.data()))
+  if (*got == sealed_.size() && opener_.open(block.header.seal, associated_data(id_, block.header), sealed_,
+                                             block.header.tag, to.data()))
     return {};
   const bool as_written = *got == sealed_.size() && crc32c(sealed_) == block.header.crc;
   return fail(Errc::io, "Cannot read " + path_.string() + ": block " + std::to_string(block.header.number) + " at byte " +
@@ -62,11 +62,12 @@ Result<void> UnsealedContent::open(const PlacedBlock& block, std::span<std::byte
 
 void authenticate(const File& file, const FileId& id, const FileKey& key, BlockMap& map) {
   std::vector<std::byte> content;
+  BlockOpener opener(key);
   map.keep_genuine([&](const PlacedBlock& block) {
     content.resize(block.header.length);
     const auto got = file.pread(content, block.at + BlockHeader::kBytes);
     return got && *got == content.size() &&
-           decrypt(key, block.header.seal, associated_data(id, block.header), content, block.header.tag, content.data());
+           opener.open(block.header.seal, associated_data(id, block.header), content, block.header.tag, content.data());
   });
   wipe(content);
 }

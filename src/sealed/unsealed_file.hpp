@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/decoded_file.hpp"
+#include "sealed/block_cipher.hpp"
 #include "sealed/block_map.hpp"
 
 namespace rtpx::sealed {
@@ -13,7 +14,7 @@ class UnsealedContent {
  public:
   UnsealedContent(const File& file, const std::filesystem::path& path, const FileId& id, const FileKey& key,
                   const BlockMap& map)
-      : file_(file), path_(path), id_(id), key_(key), map_(map) {}
+      : file_(file), path_(path), id_(id), opener_(key), map_(map) {}
   ~UnsealedContent();
   UnsealedContent(const UnsealedContent&) = delete;
   UnsealedContent& operator=(const UnsealedContent&) = delete;
@@ -30,7 +31,7 @@ class UnsealedContent {
   const File& file_;
   const std::filesystem::path& path_;
   const FileId& id_;
-  const FileKey& key_;
+  BlockOpener opener_;
   const BlockMap& map_;
   std::vector<std::byte> sealed_, plain_;
   const PlacedBlock* held_ = nullptr;  // of plain_, or of error_

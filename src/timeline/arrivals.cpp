@@ -17,7 +17,7 @@ constexpr double kSurelyPaused = 500e6;    // even where a lonely packet ends th
 constexpr double kMostLate = 2e9;          // by which a packet that was sent again comes late
 constexpr std::int64_t kPacedMs = 1000;    // after so long what was held up has come
 constexpr std::int64_t kShortestMs = 500;  // of a level that ends with a leap
-constexpr std::uint32_t kFewest = 5;       // packets that may tell of a shorter pause
+constexpr std::uint32_t kFewestPackets = 5;       // packets that may tell of a shorter pause
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 struct Point {
@@ -88,7 +88,7 @@ class JumpFinder {
       // So few packets might all have been late.
       const double least = least_ + 8 * late_ / std::max(1U, found.packets);
       if (std::abs(moved) < kSurelyPaused && !found.event &&
-          (found.packets < kFewest || std::abs(moved) < least))
+          (found.packets < kFewestPackets || std::abs(moved) < least))
         continue;
       if (!jumps.empty() && !found.event && moved > 0 && jumps.back().moved > 0 &&
           x - jumps.back().settled < kOneStep) {

@@ -13,7 +13,7 @@ constexpr double kExpectedNoise = 3e6;  // ns
 constexpr double kSlideByReports = 32e6;   // ns: half of it is the greatest error on the way
 constexpr double kSlideByArrivals = 64e6;  // ns
 constexpr double kSlide = 0.01;            // 0.2 ms in a 20 ms packet
-constexpr double kGreatSlide = 0.05;       // for more than 100 ms that no silence places
+constexpr double kGreatSlide = 0.05;       // for more than 100 ms that no silence places, and near a segment's ends
 constexpr double kGreatStep = 100e6;
 
 }  // namespace rtpx::timeline

@@ -38,8 +38,11 @@ SteppedCurve join(const std::vector<Run>& runs, double end, double most_slid) {
     const bool slides = !leaps && (!next.placed || std::abs(moved) <= most_slid);
     double to = next.x_before, next_from = next.x_before;
     if (slides) {
-      const double half = std::abs(moved) / (std::abs(moved) > kGreatStep ? kGreatSlide : kSlide) / 2;
+      // As long before the step as behind it, so that half of it is the greatest error on the way.
       const double next_end = i + 2 < runs.size() ? runs[i + 2].x_before : end;
+      const double shortest = std::abs(moved) / kGreatSlide / 2, longest = std::abs(moved) / kSlide / 2;
+      const double room = std::min(next.x - from, next_end - next.x);
+      const double half = std::abs(moved) > kGreatStep ? shortest : std::clamp(room, shortest, longest);
       to = next.x - half;
       next_from = std::min(next.x + half, std::max(next.x, next_end));
     } else if (leaps) {

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -389,6 +390,69 @@ static void convert_call(const char* recording, const char* output) {
   expect_error(&error, RTPX_ERROR_UNSUPPORTED);
 }
 
+static long long duration_ms(const char* result) {
+  long long out = -1;
+  const char* at = strstr(result, "\"duration_ms\":");
+  CHECK(at != NULL && sscanf(at, "\"duration_ms\":%lld", &out) == 1);
+  return out;
+}
+
+/* Ten seconds from the fifth on: all of it, with pictures encoded up to a keyframe, and its sound alone. */
+static void convert_parts(const char* recording, const char* output) {
+  rtpx_convert_options options;
+  rtpx_convert_options_init(&options, sizeof options);
+  options.output_path = output;
+  options.from = "5";
+  options.to = "0:15";
+  options.cut_start = "encode";
+  options.suffix = "+part";
+  rtpx_error* error = NULL;
+  char* result = rtpx_convert(recording, &options, &error);
+  check_no_error(error);
+  CHECK(strstr(result, "+part.webm\"") != NULL);
+  const long long part = duration_ms(result);
+  CHECK(part > 9800 && part < 10200);
+  look_at_pictures(result);
+  rtpx_free(result);
+
+  options.only = "audio";
+  options.format = "ogg";
+  options.cut_start = NULL;
+  options.suffix = NULL;
+  result = rtpx_convert(recording, &options, &error);
+  check_no_error(error);
+  CHECK(strstr(result, ".ogg\"") != NULL && strstr(result, "+part") == NULL);
+  const long long sound = duration_ms(result);
+  CHECK(sound > 9800 && sound < 10200);
+  rtpx_free(result);
+
+  /* A program that was compiled against a header without cuts converts all of it, whatever lies behind its structure. */
+  options.only = NULL;
+  options.format = NULL;
+  options.from = options.to = (const char*)1;
+  options.size = offsetof(rtpx_convert_options, from);
+  result = rtpx_convert(recording, &options, &error);
+  check_no_error(error);
+  CHECK(duration_ms(result) > 25000);
+  rtpx_free(result);
+
+  const struct {
+    const char *from, *to, *cut_start, *only, *suffix;
+  } wrong[] = {{"soon", NULL, NULL, NULL, NULL},   {"15", "5", NULL, NULL, NULL},      {"1:00:00", NULL, NULL, NULL, NULL},
+               {"5", NULL, "roughly", NULL, NULL}, {NULL, NULL, NULL, "smell", NULL}, {NULL, NULL, NULL, NULL, "../x"}};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; ++i) {
+    rtpx_convert_options_init(&options, sizeof options);
+    options.output_path = output;
+    options.from = wrong[i].from;
+    options.to = wrong[i].to;
+    options.cut_start = wrong[i].cut_start;
+    options.only = wrong[i].only;
+    options.suffix = wrong[i].suffix;
+    CHECK(rtpx_convert(recording, &options, &error) == NULL);
+    expect_error(&error, RTPX_ERROR_INVALID_ARGUMENT);
+  }
+}
+
 static void refuse_bad_buckets(void) {
   rtpx_s3_options options = RTPX_S3_OPTIONS_INIT;
   options.bucket_name = "No";
@@ -421,6 +485,8 @@ int main(int argc, char** argv) {
   hear_events_by_callback(path);
   snprintf(path, sizeof path, "%s/videos", argv[1]);
   convert_call(argv[2], path);
+  snprintf(path, sizeof path, "%s/parts", argv[1]);
+  convert_parts(argv[2], path);
   read_call(argv[2]);
   seal_call(argv[2], argv[1]);
   compose_call(argv[2], argv[1]);

@@ -75,9 +75,17 @@ TEST(SideFiles, OfAFilmAreThereAndFfprobeReadsItsChapters) {
     options.speech_file = folder / "speech.json";
     options.timeline_file = folder / "film.otio";
     options.timeline_media = folder / "media";
+    options.thumbnail = Thumbnails{160, -1};
+    options.sprites = 4;
     const auto result = compose({call.path().string()}, options);
     ASSERT_TRUE(result) << result.error().message;
-    EXPECT_EQ(result->side_files.size(), 5U);
+    EXPECT_EQ(result->side_files.size(), 8U);
+    const auto size_of = [&](const char* end) {
+      return run("ffprobe -v error -show_entries stream=width,height -of csv=p=0 '" + options.output.string() + end + "'").text;
+    };
+    EXPECT_EQ(size_of("_thumbnail.jpg"), "160,90\n");
+    EXPECT_EQ(size_of("_sprites.jpg"), "320,180\n");  // two by two
+    EXPECT_EQ(std::ranges::count(read_file(options.output.string() + "_sprites.vtt"), '#'), 4);
     const json probed =
         json::parse(run("ffprobe -v error -show_chapters -of json '" + options.output.string() + "'").text);
     ASSERT_EQ(probed["chapters"].size(), 3U);

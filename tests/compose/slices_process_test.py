@@ -10,7 +10,7 @@ import time
 import unittest
 
 RTPX, RECORDING = sys.argv[1], sys.argv[2]
-SIZE = ("--size", "160x90", "--fps", "5")
+SIZE = ("--size", "160x90", "--fps", "5", "--clock", "+02:00")
 
 
 def packets(film, stream):

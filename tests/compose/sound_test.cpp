@@ -130,6 +130,28 @@ TEST(ComposedSound, StemsOfOtherFormatsBeginAtZeroToo) {
   }
 }
 
+TEST(ComposedSound, StemsInFlacAreFilesOfTheirOwnThatHoldWhatThoseInWavHold) {
+  const TempDir folder;
+  const MadeCall call = two_voices(folder);
+  ComposeOptions options = into(folder / "mix.wav");
+  options.stems = Stems{folder / "stems", StemFormat::flac};
+  composed(call.path(), options);
+  options.stems->format = StemFormat::wav;
+  composed(call.path(), options);
+  for (const std::string name : {"Ann", "Bob"}) {
+    const auto flac = folder / "stems" / (name + ".flac");
+    const auto wanted = heard(folder / "stems" / (name + ".wav")), got = heard(flac);
+    EXPECT_EQ(got.size(), wanted.size());
+    double worst = 0;
+    for (std::size_t i = 0; i < std::min(got.size(), wanted.size()); ++i) worst = std::max(worst, double{std::abs(got[i] - wanted[i])});
+    EXPECT_LE(worst, 1.0 / 32'768) << name;
+    // STREAMINFO says how long it is: what stands in front of the frames, not how many of them there are.
+    const std::string told = run("ffprobe -v error -show_entries format=format_name:stream=duration_ts:format_tags=TITLE -of csv '" + flac.string() + "'").text;
+    EXPECT_NE(told.find("stream," + std::to_string(got.size() / 2)), std::string::npos) << told;
+    EXPECT_NE(told.find("flac," + name), std::string::npos) << told;
+  }
+}
+
 TEST(ComposedSound, JoinsAndLeavesDoNotClick) {
   const TempDir folder;
   MadeCall call(folder / "call");

@@ -1,5 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
+
+#include "compose/live_speech.hpp"
 #include "compose/speech.hpp"
 
 using namespace rtpx::film;
@@ -85,6 +89,64 @@ TEST(Speech, TimesBeyondADayAreLeftOut) {
   levels.add(-5, 20, true);
   EXPECT_TRUE(levels.steps.empty());
   EXPECT_TRUE(find_speech({levels}).turns.empty());
+}
+
+/// Four people's levels by step: talk, coughs, pauses, noise, silence and nothing at all, by chance.
+std::vector<std::vector<std::uint8_t>> random_talk(unsigned seed, std::size_t steps) {
+  std::mt19937 random(seed);
+  const auto chance = [&](int most) { return static_cast<std::size_t>(random() % static_cast<unsigned>(most)); };
+  std::vector<std::vector<std::uint8_t>> out(4);
+  for (auto& levels : out)
+    while (levels.size() < steps) {
+      constexpr std::uint8_t kKinds[] = {20, 30, 45, 52, 80, Levels::kSilence, Levels::kNothing};
+      const std::uint8_t level = kKinds[chance(7)];
+      const std::size_t length = chance(2) == 0 ? 1 + chance(20) : 1 + chance(120);
+      for (std::size_t i = 0; i < length && levels.size() < steps; ++i)
+        levels.push_back(level < 60 ? static_cast<std::uint8_t>(level + chance(10)) : level);
+    }
+  return out;
+}
+
+TEST(LiveSpeech, SaysWhatIsSaidOfAllThatIsKnownAndKeepsLittle) {
+  constexpr std::size_t kSteps = 4'000, kLook = 10, kComes = 700;  // the last one comes then
+  for (unsigned seed = 1; seed <= 20; ++seed) {
+    const auto talk = random_talk(seed, kSteps);
+    LiveSpeech live;
+    for (int i = 0; i < 3; ++i) live.add_person();
+    std::vector<Levels> all(4);
+    for (std::size_t known = kLook; known <= kSteps; known += kLook) {
+      if (known - kLook == kComes) live.add_person();
+      for (std::size_t who = 0; who < 4; ++who) {
+        all[who].steps.resize(known, Levels::kNothing);
+        for (std::size_t step = known - kLook; step < known; ++step) {
+          if ((who == 3 && step < kComes) || talk[who][step] == Levels::kNothing) continue;
+          live.add(who, static_cast<std::int64_t>(step) * Levels::kStepNs + 1, talk[who][step]);
+          all[who].steps[step] = talk[who][step];
+        }
+      }
+      const std::int64_t now_ns = static_cast<std::int64_t>(known) * Levels::kStepNs;
+      live.know_until(now_ns);
+      ASSERT_LE(live.kept_steps(), 260U);
+      if (known % 70 != 0) continue;
+      const std::int64_t before_ns = now_ns - LiveSpeech::kRememberedNs;
+      const Speech got = live.speech(), whole = find_speech(all);
+      for (std::size_t who = 0; who < got.speaking.size(); ++who)
+        for (const auto& [mine, wanted] : {std::pair(got.speaking[who], whole.speaking[who]), std::pair(got.muted[who], whole.muted[who])}) {
+          Spans late = wanted;
+          std::erase_if(late, [&](const Span& span) { return span.to_ns <= before_ns; });
+          ASSERT_EQ(mine, late) << "seed " << seed << ", " << known << " steps, person " << who;
+        }
+      std::vector<Turn> wanted;
+      for (std::size_t i = 0; i < whole.turns.size(); ++i) {
+        bool is_last = true;
+        for (std::size_t later = i + 1; later < whole.turns.size(); ++later) is_last = is_last && whole.turns[later].who != whole.turns[i].who;
+        if (is_last || whole.turns[i].from_ns >= before_ns) wanted.push_back(whole.turns[i]);
+      }
+      std::vector<Turn> turns = got.turns;  // of somebody whose newest turn may still go, the one before is known, too
+      std::erase_if(turns, [&](const Turn& turn) { return std::ranges::find(wanted, turn) == wanted.end() && turn.from_ns < before_ns; });
+      ASSERT_EQ(turns, wanted) << "seed " << seed << ", " << known << " steps";
+    }
+  }
 }
 
 }  // namespace

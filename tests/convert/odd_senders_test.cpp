@@ -298,5 +298,75 @@ INSTANTIATE_TEST_SUITE_P(, OddCameras,
                          testing::Values(Camera{"TwoPicturesOfATime", 2, true}, Camera{"NoMarkers", 1, false}),
                          [](const auto& tested) { return tested.param.name; });
 
+// Nothing can be made of what repairs media that are not there, and nobody must take that for a track without media.
+TEST(OddSenders, RepairOfMediaOfWhichNothingCameIsNamedWithItsSpan) {
+  const Codec kFlexFec{.payload_type = 115, .mime_type = "video/flexfec-03", .clock_rate = 90'000};
+  const Codec kRtx{.payload_type = 97, .mime_type = "video/rtx", .clock_rate = 90'000, .sdp_fmtp_line = "97 apt=96"};
+  const OpusSource opus(2);
+  OddSource sound, fec, probes;
+  for (std::size_t i = 0; i < opus.size(); ++i, sound.time += opus.ticks) sound.send(111, opus.payload(i));
+  for (int i = 0; i < 30; ++i, fec.time += 3'000, probes.time += 3'000) {
+    fec.send(115, std::string(100, 'f'));
+    probes.pad_to = 200;
+    probes.send(97, "");
+  }
+  for (const bool repair : {true, false}) {
+    const TempDir folder;
+    PacketRecording recording(folder / "call");
+    recording.add("sound", MediaKind::audio, {kOpusCodec}, sound.packets);
+    recording.add("picture", MediaKind::video, {kVp8Codec, kRtx, kFlexFec}, repair ? fec.packets : probes.packets);
+    ConvertOptions options;
+    options.output_path = folder / "files";
+    const auto result = convert(recording.path().string(), options);
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_EQ(result->lost_media, repair) << serialize_result(*result);
+    const auto report = report_of(result->files.begin()->second);
+    const auto picture = std::ranges::find(report["tracks"], "picture", [](const auto& track) { return track["track_id"]; });
+    ASSERT_NE(picture, report["tracks"].end()) << report;
+    ASSERT_EQ(picture->contains("left_out"), repair) << *picture;
+    if (!repair) continue;
+    EXPECT_EQ((*picture)["left_out"][0]["codec"], "video/flexfec-03");
+    EXPECT_EQ((*picture)["left_out"][0]["packets"], 30);
+    EXPECT_NEAR((*picture)["left_out"][0]["end_ms"].get<double>(), 967, 2);
+    EXPECT_TRUE(std::ranges::any_of(result->notes, [](const ConvertNote& note) {
+      return note.message.contains("(video/flexfec-03) repair media of which nothing has come, from 0:00:00.000 to 0:00:00.96");
+    })) << report;
+  }
+}
+
+// As a server passes on that answers from its memory of packets only (RFC 4588).
+TEST(OddSenders, MediaThatComeAsRetransmissionsOnlyAreConvertedAndTheirLossesCounted) {
+  const Codec kRtx{.payload_type = 97, .mime_type = "video/rtx", .clock_rate = 90'000, .sdp_fmtp_line = "97 apt=96"};
+  const EncodedStream vp8 = encode_video({});
+  OddSource rtx;
+  std::uint16_t number = 65'530;
+  std::size_t missing = 0;
+  const std::uint32_t first = rtx.time;
+  for (const EncodedPacket& packet : vp8.packets) {
+    rtx.time = first + static_cast<std::uint32_t>(packet.time_ns * 9 / 100'000);
+    const std::string content(as_text(packet.data));
+    for (std::size_t at = 0; at < content.size(); at += 1'000, ++number) {
+      const std::string osn{static_cast<char>(number >> 8), static_cast<char>(number)};
+      const std::string payload = osn + std::string(1, at == 0 ? '\x10' : '\0') + content.substr(at, 1'000);
+      const bool last = at + 1'000 >= content.size();
+      if (number == 12) {  // never came
+        ++missing;
+        continue;
+      }
+      rtx.send(97, payload, last);
+      if (number % 7 == 0) rtx.send(97, payload, last);  // asked for twice
+    }
+  }
+  const TempDir folder;
+  const ConvertedFile file = converted_source(folder, MediaKind::video, {kVp8Codec, kRtx}, rtx, {}, true);
+  const auto report = report_of(file);
+  const auto& track = report["tracks"][0];
+  EXPECT_EQ(track["lost"]["after_repair"], missing) << track;
+  EXPECT_EQ(track["lost"]["by_rtx"], track["packets"]);
+  EXPECT_GT(track["packets"].get<int>(), 20);
+  EXPECT_GT(track["duplicates"].get<int>(), 2);
+  EXPECT_NEAR(track["end_ms"].get<double>(), 2'000, 70);
+}
+
 }  // namespace
 }  // namespace rtpx::test

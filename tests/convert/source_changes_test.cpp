@@ -79,5 +79,60 @@ TEST(SourceChanges, TheFirstPacketOfASourceThatBeginsAnewIsKept) {
   EXPECT_NEAR(track.end_ms, 5'980, 1);
 }
 
+/// Twenty milliseconds of PCMU; the same for each number but for one in nine, which tells when it was sent.
+std::string hardly_changing_sound(std::uint32_t number, std::uint32_t sent) {
+  std::string packet;
+  add_number(packet, 0x8000, 2);
+  add_number(packet, 7 + number, 2);
+  add_number(packet, 160 * number, 4);
+  add_number(packet, 0x11, 4);
+  return packet + std::string(160, sent % 9 == 4 ? static_cast<char>(sent) : '\xFF');
+}
+
+TrackReport inspect_sound(const std::vector<std::string>& packets, const std::vector<std::int64_t>& arrivals_ms) {
+  const test::TempDir folder;
+  test::PacketRecording recording(folder / "call");
+  recording.add("phone", MediaKind::audio,
+                {{.payload_type = 0, .mime_type = "audio/PCMU", .clock_rate = 8000, .channels = 1}}, packets,
+                {}, arrivals_ms);
+  const auto report = inspect_recording((folder / "call").string());
+  EXPECT_TRUE(report) << (report ? "" : report.error().message);
+  return report ? report->tracks.at(0) : TrackReport();
+}
+
+// Twice within a second, so that the numbers are hardly behind when they come for the third time.
+TEST(SourceChanges, ASourceThatBeginsAnewTwiceWithinASecondLosesNothing) {
+  for (const std::uint32_t between : {25U, 35U, 48U}) {
+    SCOPED_TRACE(between);
+    std::vector<std::string> packets;
+    std::vector<std::int64_t> arrivals_ms;
+    for (std::uint32_t i = 0; i < 400; ++i) {
+      const std::uint32_t number = i < 200 ? i : i < 200 + between ? i - 200 : i - 200 - between;
+      packets.push_back(hardly_changing_sound(number, i));
+      arrivals_ms.push_back(20 * i);
+    }
+    const TrackReport track = inspect_sound(packets, arrivals_ms);
+    EXPECT_EQ(track.packets, 400U);
+    EXPECT_EQ(track.frames, 400U);
+    EXPECT_EQ(track.malformed_packets + track.duplicates + track.lost.after_repair, 0U);
+    EXPECT_EQ(track.segments.size(), 3U);
+    EXPECT_NEAR(track.end_ms, 7'980, 1);
+  }
+}
+
+// On a way that is half a second longer, up to the end, where only copies come.
+TEST(SourceChanges, CopiesOnALongerWayBeginNothing) {
+  std::vector<std::string> packets;
+  std::vector<std::int64_t> arrivals_ms;
+  for (std::uint32_t i = 0; i < 225; ++i) {
+    if (i < 200) packets.push_back(hardly_changing_sound(i, i)), arrivals_ms.push_back(20 * i);
+    if (i >= 25) packets.push_back(hardly_changing_sound(i - 25, i - 25)), arrivals_ms.push_back(20 * i + 3);
+  }
+  const TrackReport track = inspect_sound(packets, arrivals_ms);
+  EXPECT_EQ(track.packets, 200U);
+  EXPECT_EQ(track.duplicates, 200U);
+  EXPECT_EQ(track.segments.size(), 1U);
+}
+
 }  // namespace
 }  // namespace rtpx

@@ -143,21 +143,60 @@ bool Twin::first_by_rtx() {
       const RtpPacket packet = parsed(record);
       if (!rtx_of.contains(packet.payload_type) || packet.payload.empty() || seen[packet.ssrc]) return true;
       seen[packet.ssrc] = any = true;
-      std::byte* bytes = packet_of(record);
-      const std::byte number[2] = {bytes[kSequence], bytes[kSequence + 1]};
-      const std::size_t header =
-          RecordHeader::kBytes + static_cast<std::size_t>(packet.payload.data() - packet.whole.data());
-      record.resize(header + packet.payload.size());  // without padding
-      record.insert(header, std::string(as_text(number)));
-      bytes = packet_of(record);
-      bytes[0] &= std::byte{0xDF};
-      bytes[1] = (bytes[1] & std::byte{0x80}) | std::byte{rtx_of[packet.payload_type]};
-      store_be(bytes + kSequence, std::uint16_t{1000});
-      store_be(bytes + kSsrc, packet.ssrc ^ 0x5A5A5A5AU);
-      RecordHeader changed = load_record_header(as_bytes(record).data());
-      changed.receive_time_ms += kRtxDelayMs;
-      changed.size = static_cast<std::uint32_t>(record.size() - RecordHeader::kBytes);
-      store_record_header(reinterpret_cast<std::byte*>(record.data()), changed);
+      make_rtx(record, rtx_of[packet.payload_type], 1000);
+      return true;
+    });
+  }
+  return any;
+}
+
+/// Of a media packet, its retransmission: RFC 4588 section 4.
+void Twin::make_rtx(std::string& record, std::uint8_t type, std::uint16_t rtx_number) {
+  const RtpPacket packet = parsed(record);
+  std::byte* bytes = packet_of(record);
+  const std::byte number[2] = {bytes[kSequence], bytes[kSequence + 1]};
+  const std::uint32_t ssrc = packet.ssrc;
+  const std::size_t header =
+      RecordHeader::kBytes + static_cast<std::size_t>(packet.payload.data() - packet.whole.data());
+  record.resize(header + packet.payload.size());  // without padding
+  record.insert(header, std::string(as_text(number)));
+  bytes = packet_of(record);
+  bytes[0] &= std::byte{0xDF};
+  bytes[1] = (bytes[1] & std::byte{0x80}) | std::byte{type};
+  store_be(bytes + kSequence, rtx_number);
+  store_be(bytes + kSsrc, ssrc ^ 0x5A5A5A5AU);
+  RecordHeader changed = load_record_header(as_bytes(record).data());
+  changed.receive_time_ms += kRtxDelayMs;
+  changed.size = static_cast<std::uint32_t>(record.size() - RecordHeader::kBytes);
+  store_record_header(reinterpret_cast<std::byte*>(record.data()), changed);
+}
+
+bool Twin::only_by_rtx() {
+  bool any = false;
+  for (const auto& [id, track] : manifest_) {
+    if (track.kind != MediaKind::video) continue;
+    const Types types = types_of(track);
+    std::map<std::uint8_t, std::uint8_t> rtx_of;
+    for (const auto& [rtx, media] : types.rtx) rtx_of[media] = rtx;
+    std::map<std::uint8_t, std::uint32_t> ssrc_of_rid;
+    copy_.change(track.location, [&](std::string& record) {
+      const RtpPacket packet = parsed(record);
+      if (types.media[packet.payload_type]) ssrc_of_rid.try_emplace(static_cast<std::uint8_t>(record[0]), packet.ssrc);
+      return true;
+    });
+    std::uint16_t number = 1000;
+    copy_.change(track.location, [&](std::string& record) {
+      const RtpPacket packet = parsed(record);
+      if (types.rtx.contains(packet.payload_type)) {  // these stay, of the same source
+        store_be(packet_of(record) + kSsrc, ssrc_of_rid[static_cast<std::uint8_t>(record[0])] ^ 0x5A5A5A5AU);
+        RecordHeader later = load_record_header(as_bytes(record).data());
+        later.receive_time_ms += kRtxDelayMs;
+        store_record_header(reinterpret_cast<std::byte*>(record.data()), later);
+        return true;
+      }
+      if (!rtx_of.contains(packet.payload_type) || packet.payload.empty()) return false;
+      any = true;
+      make_rtx(record, rtx_of[packet.payload_type], number++);
       return true;
     });
   }

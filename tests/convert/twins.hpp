@@ -25,6 +25,8 @@ class Twin {
   /// The first packet of each source of pictures is lost and comes 60 ms later as RTX (RFC 4588). False where no RTX
   /// was negotiated.
   bool first_by_rtx();
+  /// No packet of a source of pictures comes but as RTX, 60 ms late. False where no RTX was negotiated.
+  bool only_by_rtx();
   void without_reports();
   [[nodiscard]] const std::filesystem::path& path() const { return copy_.path(); }
   [[nodiscard]] std::int64_t length_ms() const { return end_ms_ - begin_ms_; }
@@ -44,6 +46,7 @@ class Twin {
   };
   [[nodiscard]] static Types types_of(const ManifestTrack& track);
   void tell_sounds_apart();
+  static void make_rtx(std::string& record, std::uint8_t type, std::uint16_t number);
 
   RecordingCopy copy_;
   Manifest manifest_;

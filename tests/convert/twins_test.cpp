@@ -326,6 +326,16 @@ TEST_P(RepairedTwins, AFirstPacketThatCameByRtxIsThere) {
   original.expect_same(convert_twin(twin), 0);
 }
 
+TEST_P(RepairedTwins, MediaThatCameByRtxOnlyAreThere) {
+  RTPX_NEEDS_CAPTURE(recording, folder());
+  const Original original(recording);
+  Twin twin = original.twin();
+  ASSERT_TRUE(twin.only_by_rtx());
+  const ConvertedTwin converted = convert_twin(twin);
+  original.expect_same(converted, 0);
+  EXPECT_TRUE(converted.by_reports) << "of the media's SSRC, which fit";
+}
+
 std::string recording_name(const testing::TestParamInfo<std::size_t>& info) {
   return kBrowserRecordings[info.param];
 }

@@ -74,10 +74,10 @@ class Process:
 
 
 class Nats:
-    """One nats-server, or three that are a cluster. `accounts`: text of its configuration."""
+    """One nats-server, or three that are a cluster. `accounts`: text of its configuration; `host`: scheme and name in its URL."""
 
-    def __init__(self, folder, port, servers=1, accounts=""):
-        self.folder, self.ports, self.servers = pathlib.Path(folder), [port + n for n in range(servers)], []
+    def __init__(self, folder, port, servers=1, accounts="", host="nats://127.0.0.1"):
+        self.host, self.folder, self.ports, self.servers = host, pathlib.Path(folder), [port + n for n in range(servers)], []
         routes = ", ".join(f"nats://127.0.0.1:{port + 10 + n}" for n in range(servers))
         for n in range(servers):
             config = self.folder / f"nats-{n}.conf"
@@ -89,7 +89,7 @@ class Nats:
 
     @property
     def url(self):
-        return ",".join(f"nats://127.0.0.1:{port}" for port in self.ports)
+        return ",".join(f"{self.host}:{port}" for port in self.ports)
 
     def start(self):
         for server in self.servers:
@@ -156,11 +156,12 @@ class Fleet:
     """A NATS, nodes and workers in one folder, and a prefix of its own in the store that all fleets of the process share."""
     stores, count = [], 0
 
-    def __init__(self, servers=1, lease=LEASE, accounts="", port=PORT):
+    def __init__(self, servers=1, lease=LEASE, accounts="", port=PORT, host="nats://127.0.0.1", login=()):
         Fleet.count += 1
         self.prefix = f"calls{Fleet.count}"
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="rtpx-fleet-"))
-        self.nats = Nats(self.folder / "nats", port, servers, accounts).start()
+        self.nats = Nats(self.folder / "nats", port, servers, accounts, host).start()
+        self.login = login  # of `rtpx fleet`, as options
         if not Fleet.stores:
             folder = tempfile.mkdtemp(prefix="rtpx-swift-")
             Fleet.stores.append(Store(folder, port + 20))
@@ -172,14 +173,14 @@ class Fleet:
 
     def init(self, *options):
         def made():
-            run = subprocess.run([RTPX, "fleet", "init", "--nats", self.nats.url, "--lease", str(self.lease), "--retry-delay", "1",
+            run = subprocess.run([RTPX, "fleet", "init", "--nats", self.nats.url, *self.login, "--lease", str(self.lease), "--retry-delay", "1",
                                   "--replicas", "3" if len(self.nats.servers) > 1 else "1", *options], capture_output=True, text=True)
             self.said = run.stdout + run.stderr
             return run.returncode == 0
         wait_for(made, "rtpx fleet init", 30)
 
     def command(self, *words):
-        run = subprocess.run([RTPX, "fleet", *words, "--nats", self.nats.url, "--json"], capture_output=True, text=True, timeout=60)
+        run = subprocess.run([RTPX, "fleet", *words, "--nats", self.nats.url, *self.login, "--json"], capture_output=True, text=True, timeout=60)
         return run.returncode, json.loads(run.stdout) if run.stdout else run.stderr
 
     def answer(self, *words, seconds=30):
@@ -198,16 +199,16 @@ class Fleet:
     def texts(self):
         return {name: member.text() for name, member in self.members.items()}
 
-    def worker(self, name, *options, nats=None):
+    def worker(self, name, *options):
         self.members[name] = Process(
-            [RTPX, "worker", "--nats", nats or self.nats.url, "--store", f"s3://fleet/{self.prefix}", "--name", name, "--folder", self.folder / name,
+            [RTPX, "worker", "--nats", self.nats.url, "--store", f"s3://fleet/{self.prefix}", "--name", name, "--folder", self.folder / name,
              "--min-free", "1M", *options], self.folder / f"{name}.log", self.store.environment).start()
         return self.members[name]
 
     def node(self, name, number, *options):
         port = self.port + 30 + number
         node = Process([RTPX, "serve", "--listen", f"127.0.0.1:{port}", "--udp-port", "0", "--udp-listen", "127.0.0.1", "--min-free", "1M",
-                        "--base-dir", self.folder / name, *([] if "--nats" in options else ["--nats", self.nats.url]), "--upload", f"s3://fleet/{self.prefix}", "--node-name", name,
+                        "--base-dir", self.folder / name, "--nats", self.nats.url, "--upload", f"s3://fleet/{self.prefix}", "--node-name", name,
                         "--node-url", f"http://127.0.0.1:{port}", *options], self.folder / f"{name}.log", self.store.environment)
         node.port = port
         self.members[name] = node.start()

@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 """A fleet on a real nats-server and a real S3 server: fleet_test.py PATH_TO_RTPX DATA_FOLDER [unittest arguments]"""
 import json
+import os
+import pathlib
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 import unittest
 
 from fleet_servers import DATA, INSTALLED, LEASE, PORT, RTPX, Fleet, Process, converted_alone, listens, sys, wait_for
+from nats_login import Authority, NKey, Operator, documented_roles
 
 
 class OneFleet(unittest.TestCase):
@@ -225,52 +229,118 @@ class Sealed(unittest.TestCase):
             fleet.close()
 
 
-ROLES = """
-accounts {
-  RTPX {
-    jetstream: enabled
-    users: [
-      { user: admin, password: admin }
-      { user: worker, password: worker, permissions: {
-          publish: [ "$JS.API.CONSUMER.INFO.RTPX_JOBS.*", "$JS.API.CONSUMER.MSG.NEXT.RTPX_JOBS.*", "$JS.ACK.RTPX_JOBS.>",
-                     "$JS.API.DIRECT.GET.KV_RTPX_STATE.>", "$JS.API.DIRECT.GET.KV_RTPX_STATE", "$KV.RTPX_STATE.job.>", "$KV.RTPX_MEMBERS.worker.*" ],
-          subscribe: [ "_INBOX_w1.>" ] } }
-      { user: node, password: node, permissions: {
-          publish: [ "jobs.>", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.INFO.RTPX_JOBS", "$JS.API.STREAM.INFO.KV_RTPX_STATE", "$JS.API.STREAM.INFO.KV_RTPX_MEMBERS",
-                     "$JS.API.CONSUMER.CREATE.KV_RTPX_STATE", "$JS.API.CONSUMER.CREATE.KV_RTPX_STATE.>", "$JS.API.CONSUMER.CREATE.KV_RTPX_MEMBERS",
-                     "$JS.API.CONSUMER.CREATE.KV_RTPX_MEMBERS.>", "$JS.API.CONSUMER.DELETE.KV_RTPX_STATE.>", "$JS.API.CONSUMER.DELETE.KV_RTPX_MEMBERS.>",
-                     "$JS.API.DIRECT.GET.KV_RTPX_STATE.>", "$JS.API.DIRECT.GET.KV_RTPX_STATE", "$KV.RTPX_STATE.job.>", "$KV.RTPX_MEMBERS.node.*", "$JS.FC.>" ],
-          subscribe: [ "_INBOX_a.>" ] } }
-    ]
-  }
-}
-"""
+class Logins(unittest.TestCase):
+    """Each role has what docs/fleet.md says and no more, over TLS, whatever it logs in with."""
 
+    def setUp(self):
+        self.roles = documented_roles()
+        self.assertEqual(set(self.roles), {"worker", "node", "operator"})
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="rtpx-logins-"))
+        self.addCleanup(shutil.rmtree, self.folder, True)
+        self.authority = Authority(self.folder, "authority")
+        certificate, key = self.authority.issue("server", "localhost")
+        self.client = [word for pair in zip(("--nats-cert", "--nats-key"), self.authority.issue("client")) for word in pair]
+        self.tls = ["--nats-ca", self.authority.certificate, *self.client]
+        self.server = f'tls {{ cert_file: "{certificate}", key_file: "{key}", ca_file: "{self.authority.certificate}", verify: true, timeout: 10 }}\n'
 
-class Roles(unittest.TestCase):
-    def test_each_role_has_what_docs_say_and_no_more(self):
-        fleet = Fleet(accounts=ROLES, port=PORT)
-        try:
-            as_role = lambda role: f"nats://{role}:{role}@127.0.0.1:{fleet.nats.ports[0]}"
-            refused = subprocess.run([RTPX, "fleet", "init", "--nats", as_role("worker")], capture_output=True, text=True)
-            self.assertEqual(refused.returncode, 4)
-            self.assertIn("ermission", refused.stderr)
-            made = subprocess.run([RTPX, "fleet", "init", "--nats", as_role("admin"), "--lease", str(LEASE)], capture_output=True, text=True)
-            self.assertEqual(made.returncode, 0, made.stderr)
-            again = subprocess.run([RTPX, "fleet", "init", "--nats", as_role("admin"), "--lease", "30"], capture_output=True, text=True)
-            self.assertEqual(again.returncode, 4)
-            self.assertIn("--update", again.stderr)
-            fleet.worker("w1", nats=as_role("worker"))
-            fleet.node("a", 0, "--nats", as_role("node"))
-            name = fleet.add_recording("a", "roles")
-            fleet.request("a", "POST", f"/api/recordings/{name}/convert")
-            fleet.wait_done("a", name)
-            status = fleet.get("a", "/api/fleet")
-            self.assertEqual(([n["name"] for n in status["nodes"]], [w["name"] for w in status["workers"]]), (["a"], ["w1"]))
-            for member in ("a", "w1"):
-                self.assertNotIn("ermissions Violation", fleet.members[member].text())
-        finally:
-            fleet.close()
+    def start(self, accounts, login):
+        fleet = Fleet(accounts=self.server + accounts, port=PORT, host="tls://localhost", login=[*self.tls, *login])
+        self.addCleanup(fleet.close)
+        return fleet
+
+    def pass_the_flow(self, fleet, logins):
+        """A recording is stored, converted and shown by members that may do what their roles may; `logins`: of each role."""
+        admin, fleet.login = fleet.login, [*self.tls, *logins["worker"]]
+        code, said = fleet.command("init")
+        self.assertEqual(code, 4)
+        self.assertIn("ermission", said)
+        fleet.login = admin
+        fleet.init()
+        code, said = fleet.command("init", "--lease", "30")
+        self.assertEqual(code, 4)
+        self.assertIn("--update", said)
+        fleet.worker("w1", *self.tls, *logins["worker"])
+        fleet.node("a", 0, *self.tls, *logins["node"])
+        name = fleet.add_recording("a", "logins")
+        fleet.request("a", "POST", f"/api/recordings/{name}/convert")
+        done = fleet.wait_done("a", name)
+        self.assertEqual(fleet.results("a", name), {done["result"]})
+        fleet.login = [*self.tls, *logins["operator"]]
+        status = fleet.answer("status")
+        self.assertEqual(([n["name"] for n in status["nodes"]], [w["name"] for w in status["workers"]]), (["a"], ["w1"]))
+        self.assertEqual([job["state"] for job in fleet.answer("jobs")["jobs"]], ["done"])
+        for undo in ([], ["--undo"]):
+            self.assertEqual(fleet.command("drain", "w1", *undo)[0], 0)
+            wait_for(lambda: fleet.answer("status")["workers"][0]["draining"] == (not undo), "it hears of it", 30)
+        self.assertEqual(fleet.command("retry", f"job.a.{name}.convert")[0], 0)
+        fleet.wait_done("a", name, generation=2)
+        self.assertEqual(fleet.get("a", "/api/fleet")["workers"][0]["name"], "w1")
+        for member in ("a", "w1"):
+            self.assertNotIn("ermissions Violation", fleet.members[member].text())
+
+    def refused(self, code, said, *options, url, environment=None, programs=("fleet", "worker", "serve")):
+        """Each program ends with that status, and says that, but no secret."""
+        scratch = self.folder / "scratch"
+        commands = {"fleet": ["fleet", "status"],
+                    "worker": ["worker", "--store", "s3://fleet/calls", "--name", "w2", "--folder", scratch / "worker"],
+                    "serve": ["serve", "--listen", "127.0.0.1:0", "--udp-port", "0", "--udp-listen", "127.0.0.1", "--base-dir", scratch / "node", "--upload",
+                              "s3://fleet/calls", "--node-name", "b"]}
+        for program in programs:
+            run = subprocess.run([RTPX, *commands[program], *([] if environment else ["--nats", url]), *options], capture_output=True, text=True, timeout=60,
+                                 env={**os.environ, **Fleet.stores[0].environment, **(environment or {})})
+            self.assertEqual(run.returncode, code, (program, options, run.stderr))
+            self.assertIn(said, run.stderr, program)
+            self.assertNotRegex(run.stdout + run.stderr, r"\bSU[A-Z2-7]{56}|xyzzy")
+
+    def test_nkeys_and_certificates_over_tls(self):
+        keys = {role: NKey(self.folder, role) for role in [*self.roles, "admin", "stranger"]}
+        login = lambda role: ["--nats-nkey", keys[role].public, "--nats-nkey-seed", keys[role].seed_file]
+        users = lambda *roles: "accounts { RTPX { jetstream: enabled, users: [\n" + "".join(
+            f"  {{ nkey: {keys[role].public}, permissions: {json.dumps(self.roles[role])} }}\n" for role in roles) + (
+                f'  {{ nkey: {keys["admin"].public} }}\n  {{ user: admin, password: xyzzy }}\n] }} }}\n')
+        fleet = self.start(users(*self.roles), login("admin"))
+        self.pass_the_flow(fleet, {role: login(role) for role in self.roles})
+        url = fleet.nats.url
+        for member in ("a", "w1"):
+            arguments = pathlib.Path(f"/proc/{fleet.members[member].process.pid}/cmdline").read_text()
+            self.assertNotRegex(arguments, r"\bSU[A-Z2-7]{56}")
+
+        other = Authority(self.folder, "other")
+        stranger = [word for pair in zip(("--nats-cert", "--nats-key"), other.issue("stranger-client")) for word in pair]
+        self.refused(4, "not trusted", "--nats-ca", other.certificate, *self.client, *login("worker"), url=url)
+        self.refused(4, "not trusted", *self.tls, *login("worker"), url=url.replace("localhost", "127.0.0.1"), programs=("fleet",))
+        self.refused(4, "does not let", *self.tls, *login("stranger"), url=url)
+        self.refused(4, "does not let", *self.tls, "--nats-nkey", keys["worker"].public, "--nats-nkey-seed", keys["stranger"].seed_file, url=url, programs=("fleet",))
+        self.refused(4, "certificate", "--nats-ca", self.authority.certificate, *stranger, *login("worker"), url=url, programs=("fleet",))
+        self.refused(4, "certificate", "--nats-ca", self.authority.certificate, *login("worker"), url=url, programs=("worker",))
+        self.refused(2, "nowhere.pem", "--nats-ca", self.folder / "nowhere.pem", *login("worker"), url=url)
+        self.refused(2, "client.key", "--nats-ca", self.authority.certificate, "--nats-cert", self.authority.certificate, "--nats-key", self.folder / "client.key",
+                     url=url, programs=("fleet",))
+        self.refused(2, "two ways", *self.tls, *login("worker"), "--nats-creds", keys["worker"].seed_file, url=url, programs=("fleet",))
+        # A password stands in the environment, and in no message.
+        with_password = url.replace("tls://", "tls://admin:xyzzy@")
+        self.refused(2, "RTPX_NATS", *self.tls, url=with_password)
+        self.refused(4, "does not let", *self.tls, url=None, environment={"RTPX_NATS": with_password.replace("admin", "nobody")})
+        run = subprocess.run([RTPX, "fleet", "jobs", *map(str, self.tls)], capture_output=True, text=True, timeout=60, env={**os.environ, "RTPX_NATS": with_password})
+        self.assertEqual(run.returncode, 0, run.stderr)
+
+        # Taken back while it works.
+        config = fleet.nats.folder / "nats-0.conf"
+        config.write_text(config.read_text().replace(keys["worker"].public, keys["stranger"].public))
+        fleet.nats.servers[0].signal(signal.SIGHUP)
+        wait_for(lambda: not fleet.members["w1"].running(), "a worker that is not let in any more ends", 60)
+        self.assertEqual(fleet.members["w1"].process.returncode, 4)
+        self.assertIn("any more", fleet.members["w1"].text())
+
+    def test_credentials_over_tls(self):
+        operator = Operator(self.folder)
+        login = {role: ["--nats-creds", operator.credentials(role, permissions)] for role, permissions in self.roles.items()}
+        fleet = self.start(operator.configuration, ["--nats-creds", operator.credentials("admin")])
+        self.pass_the_flow(fleet, login)
+        # Of an account that another operator has signed.
+        (self.folder / "foreign").mkdir()
+        self.refused(4, "does not let", *self.tls, "--nats-creds", Operator(self.folder / "foreign").credentials("worker"), url=fleet.nats.url)
+        self.refused(2, "missing.creds", *self.tls, "--nats-creds", self.folder / "missing.creds", url=fleet.nats.url)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 
 #include <fstream>
 #include <map>
+#include <random>
 #include <sstream>
 
 #include "ingest/import_support.hpp"
@@ -213,6 +214,37 @@ TEST_F(Import, TrafficThatOnlyLooksLikeRtpIsPassedOver) {
   const auto summary = import(file);
   ASSERT_EQ(summary.tracks.size(), 1U);
   EXPECT_EQ(summary.not_rtp, 4U);
+}
+
+// Other traffic between the same addresses, some of it with the call's SSRC where RTP has that: few packets of the call
+// come right behind another one.
+TEST_F(Import, ACallAmongTrafficThatLooksLikeRtpIsKeptAndTheStraysAreCounted) {
+  std::mt19937 random(7);
+  std::string file = pcap_head(101);
+  unsigned number = 65'400, time = 0, strays = 0;
+  const auto add = [&](unsigned type, unsigned sequence, std::uint32_t timestamp, std::uint32_t ssrc) {
+    const Rtp packet{.payload_type = type, .sequence = sequence, .timestamp = timestamp, .ssrc = ssrc};
+    file += pcap_record(frame(packet.bytes()), 1000 + time / 1'000'000, time % 1'000'000);
+  };
+  for (int round = 0; round < 60; ++round)
+    for (const char kind : std::string_view("cscsccscsc")) {
+      time += 10'000;
+      if (kind == 'c') {
+        add(0, number, 160 * number, 7);
+        ++number;
+        continue;
+      }
+      ++strays;
+      add(0, static_cast<unsigned>(random()), static_cast<std::uint32_t>(random()), 7);
+      add(96 + static_cast<unsigned>(random()) % 20, static_cast<unsigned>(random()), 0,
+          static_cast<std::uint32_t>(random()));
+    }
+  const auto summary = import(file);
+  ASSERT_EQ(summary.tracks.size(), 1U);
+  EXPECT_EQ(summary.tracks[0].track.codecs.at(0).mime_type, "audio/PCMU");
+  EXPECT_NEAR(static_cast<double>(summary.strays), strays, strays * 0.2) << "one in ten is near the call's numbers";
+  EXPECT_EQ(summary.not_rtp, strays) << "those of other SSRCs";
+  EXPECT_EQ(records(summary.tracks[0].track.id).size(), 360U + strays) << "who reads it tells them apart";
 }
 
 TEST_F(Import, ACaptureWithoutTimesGetsThemFromRtpTime) {

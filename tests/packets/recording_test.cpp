@@ -57,6 +57,43 @@ TEST(Recording, WhatIsLeftOfAnotherDownloadIsNotTaken) {
   EXPECT_TRUE(found->tracks[1].rtp.empty());
 }
 
+// Segments count the reports that they have seen, so that none may move while a recording goes on: not by one that came
+// before them and was written later, beside another track.
+TEST(RtcpLogs, ReportsThatAreReadLaterComeBehindThoseThatAreThere) {
+  const TempDir folder;
+  constexpr std::uint32_t kSsrc = 0xABCD;
+  const auto report = [](std::int64_t receive_ms, std::uint32_t rtp_time) {
+    std::string packet(28, '\0');  // RFC 3550 section 6.4.1
+    auto* bytes = reinterpret_cast<std::byte*>(packet.data());
+    store_be<std::uint32_t>(bytes, 0x80C80006);
+    store_be(bytes + 4, kSsrc);
+    store_be(bytes + 8, static_cast<std::uint64_t>(rtp_time) << 32);
+    store_be(bytes + 16, rtp_time);
+    std::string record(RecordHeader::kBytes, '\0');
+    store_record_header(reinterpret_cast<std::byte*>(record.data()),
+                        {.rid_index = 0, .receive_time_ms = receive_ms, .size = static_cast<std::uint32_t>(packet.size())});
+    return record + packet;
+  };
+  test::MadeRecording made(folder.path(), 1, {.rtcp = true});
+  const std::string first = report(1'000, 10) + report(3'000, 30), second = report(1'500, 15);
+  test::write_file(folder / "t0.rtcpx", first);
+  test::write_file(folder / "t1.rtcpx", second);
+  const auto found = find_recording(folder.path().string(), {}, nullptr);
+  ASSERT_TRUE(found) << found.error().message;
+  RtcpLog log(*found, std::nullopt);
+  const auto& reports = log.reports(kSsrc);
+  const auto times = [&] {
+    std::vector<std::int64_t> out;
+    for (const ReportArrival& one : reports) out.push_back(one.receive_ms);
+    return out;
+  };
+  EXPECT_EQ(times(), (std::vector<std::int64_t>{1'000, 1'500, 3'000}));
+  test::write_file(folder / "t0.rtcpx", first + report(5'000, 50) + report(5'500, 30));
+  test::write_file(folder / "t1.rtcpx", second + report(2'500, 25));
+  log.read_on(*found);
+  EXPECT_EQ(times(), (std::vector<std::int64_t>{1'000, 1'500, 3'000, 2'500, 5'000})) << "a repeated one tells nothing";
+}
+
 // Both the files of a track that goes on and what conversion learns from its sender reports.
 TEST(Recording, AllRtcpFilesAreReadInOrder) {
   const TempDir folder, download;

@@ -14,6 +14,7 @@ Commands, a line each on standard input, answered by "ok":
   trickle TEXT SECONDS COUNT   answer the next COUNT requests like that with white space for so long, then with the body
   seen TEXT       answer "seen N": requests like that since the last "pass"
   count           answer "count N BYTES": requests relayed since the last count, bytes of their bodies
+  received        answer "received BYTES": of answers relayed since it was last asked, with their heads
 """
 import asyncio
 import sys
@@ -29,19 +30,21 @@ class Faults:
     pretend_text, pretend_code, pretend_left = "", "", 0
     trickle_text, trickle_seconds, trickle_left = "", 0, 0
     first_lines = []
-    requests, bytes = 0, 0
+    requests, bytes, received = 0, 0, 0
 
 
 faults = Faults()
 
 
-async def pump(reader, writer, limit=None, counted=False):
+async def pump(reader, writer, limit=None, counted=False, answer=False):
     sent = 0
     try:
         while data := await reader.read(65536):
             sent += len(data)
             if counted:
                 faults.bytes += len(data)
+            if answer:
+                faults.received += len(data)
             if limit is not None and sent > limit:
                 break
             writer.write(data)
@@ -102,7 +105,7 @@ async def serve(reader, writer):
     up_writer.write(b"\r\n".join(lines))
     sending = asyncio.create_task(pump(reader, up_writer, limit, counted=True))
     if limit is not None:
-        answering = asyncio.create_task(pump(up_reader, writer, limit))
+        answering = asyncio.create_task(pump(up_reader, writer, limit, answer=True))
         await asyncio.wait({sending, answering}, return_when=asyncio.FIRST_COMPLETED)
         sending.cancel()
         answering.cancel()
@@ -122,7 +125,7 @@ async def serve(reader, writer):
         await writer.drain()
         writer.close()
     else:
-        await pump(up_reader, writer)
+        await pump(up_reader, writer, answer=True)
     sending.cancel()
 
 
@@ -140,6 +143,10 @@ async def main():
         if words[0] == "count":
             print("count", faults.requests, faults.bytes, flush=True)
             faults.requests = faults.bytes = 0
+            continue
+        if words[0] == "received":
+            print("received", faults.received, flush=True)
+            faults.received = 0
             continue
         if words[0] == "seen":
             print("seen", sum(words[1] in line for line in faults.first_lines), flush=True)

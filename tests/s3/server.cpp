@@ -142,6 +142,13 @@ S3Server::Traffic S3Server::traffic() {
   return out;
 }
 
+std::uint64_t S3Server::received() {
+  relay_->send("received");
+  unsigned long bytes = 0;
+  if (std::sscanf(relay_->read_line().c_str(), "received %lu", &bytes) != 1) ADD_FAILURE() << "the relay counts nothing";
+  return bytes;
+}
+
 int S3Server::seen(const std::string& text) {
   relay_->send("seen " + text);
   int count = -1;

@@ -47,6 +47,8 @@ class S3Server {
     std::uint64_t body_bytes;
   };
   Traffic traffic();
+  /// Bytes of answers that went through the relay since the last call.
+  [[nodiscard]] std::uint64_t received();
   /// Requests through the relay, since it was last told "pass", whose first lines contain `text`.
   [[nodiscard]] int seen(const std::string& text);
   /// Kills the server as by a power cut, and starts it again with what it had stored.

@@ -71,6 +71,38 @@ TEST(SealedVectors, ABlockThatWasChangedOpensWithNoCipher) {
   }
 }
 
+// Packets come as the recorder has gathered them: pieces of any length, which no block and no cipher begins with.
+TEST(SealedVectors, PiecesOfAnyLengthMakeOneStretch) {
+  const test::TempDir dir;
+  const auto identity = Identity::generate();
+  const Recipient recipients[] = {identity->recipient()};
+  std::mt19937 random(6);
+  std::string content(700'000, '\0');
+  for (char& c : content) c = static_cast<char>(random());
+  for (const Cipher cipher : {Cipher::xchacha20_poly1305, Cipher::aes_256_gcm}) {
+    auto raw = real_file_system().open(dir / "file", OpenMode::create_new);
+    auto sealing = begin_sealing(recipients, cipher);
+    ASSERT_TRUE(raw && sealing);
+    SealingFile file(std::move(*raw), dir / "file", *sealing, [] {});
+    std::vector<Bytes> parts;
+    constexpr std::size_t kLengths[] = {0, 1, 15, 17, 95, 97, 1113, 12'287, 12'289, 40'000, 70'000};
+    for (Bytes left = as_bytes(content); !left.empty();) {
+      parts.push_back(left.first(std::min(kLengths[random() % std::size(kLengths)], left.size())));
+      left = left.subspan(parts.back().size());
+    }
+    std::uint64_t written = 0;
+    ASSERT_TRUE(write_all(file, parts, written));
+    EXPECT_EQ(written, content.size());
+    ASSERT_TRUE(file.complete());
+    const auto opened = open_sealed(dir / "file", dir / "plain", {identity});
+    ASSERT_TRUE(opened) << opened.error().message;
+    EXPECT_TRUE(opened->whole());
+    EXPECT_TRUE(read_file(dir / "plain" / "file") == content);
+    fs::remove(dir / "file");
+    fs::remove_all(dir / "plain");
+  }
+}
+
 TEST(SealedVectors, AnotherReaderOpensWhatIsSealedHere) {
   const test::TempDir dir;
   const auto identity = Identity::generate();

@@ -210,6 +210,10 @@ class Recordings(unittest.TestCase):
             self.assertEqual(answer.getheader("Content-Type"), "video/mp4")
             self.assertEqual(answer.content[4:8], b"ftyp")
             self.assertIn(b"WEBVTT", server.request("GET", f"/api/recordings/{name}/files/film.vtt").content)
+            self.assertEqual(server.request("GET", film["thumbnail_url"]).content[:2], b"\xff\xd8")
+            sprites = server.request("GET", film["sprites_url"]).content.decode()
+            sheet = re.search(r"^(\S+\.jpg)#xywh=0,0,160,90$", sprites, re.M)
+            self.assertEqual(server.request("GET", f"/api/recordings/{name}/files/{sheet[1]}").content[:2], b"\xff\xd8")
 
     def test_what_cannot_be_converted_fails_with_a_reason_and_stays(self):
         with Server() as server:

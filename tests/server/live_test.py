@@ -25,8 +25,8 @@ OFFER = ("v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=live\r\nc=IN IP4 127.0.0.1\r\nt=0
 class Call:
     """FFmpeg sends a picture with a keyframe every two seconds, and sound, in real time."""
 
-    def __init__(self, server, seconds):
-        answer = server.request("POST", "/api/ingest?name=live&idle=2", OFFER.encode(), SDP)
+    def __init__(self, server, seconds, query="name=live&idle=2", headers=None):
+        answer = server.request("POST", f"/api/ingest?{query}", OFFER.encode(), {**SDP, **(headers or {})})
         assert answer.status == 201, answer.content
         self.ingest = json.loads(answer.content)
         self.recording = self.ingest["recording"]

@@ -86,7 +86,7 @@ class Sealed(unittest.TestCase):
                 time.sleep(0.1)
             self.assertEqual(film["state"], "done", film)
             (self.own / "film.mp4").write_bytes(server.request("GET", film["url"]).content)
-            for name in ("film.mp4", "film.vtt"):
+            for name in ("film.mp4", "film.vtt", "film.mp4_thumbnail.jpg", "film.mp4_sprites.jpg", "film.mp4_sprites.vtt"):
                 sealed = (server.folder / "recordings" / NAME / "output" / name).read_bytes()
                 self.assertTrue(sealed.startswith(b"RTPXSEAL"), name)
             self.assertFalse((server.folder / "recordings" / NAME / "output" / ".film").exists())

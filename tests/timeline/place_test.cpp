@@ -185,6 +185,28 @@ TEST(PlaceSegments, AStallOfTheNetworkMovesNothing) {
   EXPECT_EQ(timeline.maps[0].pieces.size(), 1U);
 }
 
+// Without reports a step of 60 ms slides; near the ends of a segment as well, half of it is the greatest error.
+TEST(PlaceSegments, AStepThatSlidesNearAnEndIsNeverOffByMoreThanHalfOfIt) {
+  for (const double at : {1.5, 20.0, 58.5}) {
+    SCOPED_TRACE(at);
+    CallTrack audio, video = video_track();
+    audio.to = video.to = 60;
+    audio.report_seconds = video.report_seconds = 0;
+    audio.pause_at = at;
+    audio.pause_seconds = 0.06;
+    const SegmentClock sound = audio.clock(), picture = video.clock();
+    const Timeline timeline = place_segments({audio.input(sound), video.input(picture)});
+    ASSERT_EQ(timeline.maps[0].steps.size(), 1U);
+    ASSERT_TRUE(timeline.maps[0].steps[0].slides);
+    EXPECT_NEAR(static_cast<double>(timeline.maps[0].steps[0].duration_ns), 60e6, 2e6);
+    double worst = 0;
+    for (double t = 0; t < 60; t += 0.1)
+      if (!audio.paused(t)) worst = std::max(worst, std::abs(error_ms(timeline, audio, video, t)));
+    EXPECT_LT(worst, 33);
+    EXPECT_GT(worst, 25) << "it slides";
+  }
+}
+
 // The sound's clock fell behind by 30 ms at once. It slides there, no step.
 TEST(PlaceSegments, ASmallJumpSlides) {
   CallTrack audio, video = video_track();

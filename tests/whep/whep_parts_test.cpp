@@ -168,6 +168,93 @@ TEST(IceAgent, APeerThatWouldControlIsToldThatItMayNot) {
   EXPECT_EQ(agent.pairs(), 0U);
 }
 
+/// A full agent that answers each check, and nominates when it is told to.
+class FullPeer {
+ public:
+  explicit FullPeer(const std::vector<whep::RemoteCandidate>& candidates) {
+    agent.set_remote(remote, candidates, IceAgent::Role::controlled);
+  }
+  void run(std::chrono::milliseconds duration) {
+    for (const auto end = now + duration; now < end; now += 10ms) {
+      agent.tick(now);
+      for (const auto& [from, datagram] : std::exchange(answers_, {})) EXPECT_TRUE(agent.on_stun(0, datagram, from, now));
+    }
+  }
+  void check(const SocketAddress& from, bool controls, bool nominates) {
+    stun::TransactionId transaction{};
+    transaction[0] = static_cast<std::byte>(++checks_);
+    stun::Writer out(stun::Type::binding_request, transaction);
+    out.username(local.ufrag + ":" + remote.ufrag);
+    out.priority(77);
+    controls ? out.ice_controlling(5) : out.ice_controlled(5);
+    if (nominates) out.use_candidate();
+    EXPECT_TRUE(agent.on_stun(0, out.finish(local.pwd), from, now));
+    EXPECT_EQ(last_answer, stun::Type::binding_success);
+  }
+
+  const IceCredentials local{"ours", "0123456789012345678901"}, remote{"full", "9876543210987654321098"};
+  int controlled_checks = 0, nominations = 0;
+  std::optional<stun::Type> last_answer;
+  IceAgent::Time now{std::chrono::hours(1)};
+  IceAgent agent{local, {false}, [this](std::size_t, Bytes datagram, const SocketAddress& to) { carry(datagram, to); }};
+
+ private:
+  void carry(Bytes datagram, const SocketAddress& to) {
+    const auto message = stun::parse(datagram);
+    ASSERT_TRUE(message.has_value());
+    if (message->type != stun::Type::binding_request) {
+      last_answer = message->type;
+      return;
+    }
+    EXPECT_NE(message->ice_controlled, message->ice_controlling);
+    controlled_checks += message->ice_controlled;
+    nominations += message->use_candidate;
+    stun::Writer out(stun::Type::binding_success, message->transaction);
+    out.xor_mapped_address(ip("192.0.2.99", 5000));
+    const Bytes bytes = out.finish(remote.pwd);
+    answers_.push_back({to, {bytes.begin(), bytes.end()}});
+  }
+  std::vector<std::pair<SocketAddress, std::vector<std::byte>>> answers_;
+  int checks_ = 0;
+};
+
+TEST(IceAgent, TheControlledSideTakesThePairThatThePeerNominates) {
+  FullPeer peer({{ip("192.0.2.1"), 2000}, {ip("192.0.2.2"), 1000}});
+  peer.run(1s);
+  EXPECT_FALSE(peer.agent.selected().has_value());
+  EXPECT_EQ(peer.controlled_checks, 2);
+  peer.check(ip("192.0.2.2"), true, false);
+  EXPECT_FALSE(peer.agent.selected().has_value());
+  peer.check(ip("192.0.2.2"), true, true);
+  ASSERT_TRUE(peer.agent.selected().has_value());
+  EXPECT_EQ(peer.agent.selected()->remote, ip("192.0.2.2"));
+  EXPECT_EQ(peer.nominations, 0);
+  peer.run(20s);
+  EXPECT_FALSE(peer.agent.consent_expired(peer.now));
+  peer.check(ip("192.0.2.1"), true, true);  // it has changed its mind
+  EXPECT_EQ(peer.agent.selected()->remote, ip("192.0.2.1"));
+  peer.run(40s);
+  EXPECT_FALSE(peer.agent.consent_expired(peer.now));
+}
+
+TEST(IceAgent, ANominationCountsOnceItsOwnCheckIsAnsweredToo) {
+  FullPeer peer({});
+  peer.check(ip("192.0.2.7"), true, true);
+  EXPECT_FALSE(peer.agent.selected().has_value()) << "an address that has only been claimed";
+  peer.run(100ms);
+  ASSERT_TRUE(peer.agent.selected().has_value());
+  EXPECT_EQ(peer.agent.selected()->remote, ip("192.0.2.7"));
+}
+
+TEST(IceAgent, WhereBothWouldBeControlledItControls) {
+  FullPeer peer({{ip("192.0.2.1"), 1}});
+  peer.check(ip("192.0.2.1"), false, false);
+  peer.run(1s);
+  ASSERT_TRUE(peer.agent.selected().has_value());
+  EXPECT_EQ(peer.nominations, 1);
+  EXPECT_EQ(peer.controlled_checks, 0);
+}
+
 TEST(IceAgent, PairsAreBounded) {
   Network network;
   network.answer({});
@@ -178,13 +265,14 @@ TEST(IceAgent, PairsAreBounded) {
 }
 
 TEST(WhepOffer, IsADescriptionWhoseCodecsAreAllRecorded) {
-  const LocalTransport local{.ufrag = "ufrag123",
+  LocalTransport local{.ufrag = "ufrag123",
                              .pwd = "password0123456789012345",
                              .fingerprint = {"sha-256", "AA:BB"},
                              .candidates = {ip("192.0.2.1", 4000), ip("2001:db8::1", 4000)}};
   const std::vector<whep::ReflexiveCandidate> reflexive{{0, ip("203.0.113.5", 61000)}};
   const std::vector<SocketAddress> bases{ip("192.0.2.1", 4000), ip("2001:db8::1", 4000)};
-  std::string text = whep::write_offer(local, reflexive, bases);
+  local.reflexive = whep::reflexive_lines(local, reflexive, bases);
+  std::string text = whep::write_offer(local);
   const auto offer = sdp::parse(text);
   ASSERT_TRUE(offer.has_value());
   ASSERT_EQ(offer->media.size(), 2U);
@@ -205,6 +293,37 @@ TEST(WhepOffer, IsADescriptionWhoseCodecsAreAllRecorded) {
   for (std::size_t i = 0; i < 2; ++i)
     EXPECT_EQ(sent->tracks[i].track.codecs.size(), offer->media[i].payload_types.size());
   EXPECT_TRUE(sent->tracks[1].feedback.nack && sent->tracks[1].feedback.pli && sent->tracks[1].feedback.transport_cc);
+}
+
+// draft-ietf-wish-whep-04: a server's own offer is answered by a full agent that receives.
+TEST(WhepCounterOffer, IsAnsweredWithAllCandidatesAndNoLite) {
+  const auto offer = negotiate(
+      "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE v d\r\na=setup:active\r\n"
+      "a=fingerprint:sha-256 AA:BB\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n"
+      "m=video 9 UDP/TLS/RTP/SAVPF 100 101\r\nc=IN IP4 0.0.0.0\r\na=mid:v\r\na=sendonly\r\na=rtcp-mux\r\n"
+      "a=rtpmap:100 VP8/90000\r\na=rtpmap:101 rtx/90000\r\na=fmtp:101 apt=100\r\n"
+      "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:d\r\n",
+      {.description = "The counter-offer"});
+  ASSERT_TRUE(offer.has_value()) << offer.error().message;
+  LocalTransport local{.ufrag = "ufrag123",
+                       .pwd = "password0123456789012345",
+                       .fingerprint = {"sha-256", "CC:DD"},
+                       .candidates = {ip("192.0.2.1", 4000)},
+                       .full_ice = true};
+  local.reflexive = whep::reflexive_lines(local, std::vector<whep::ReflexiveCandidate>{{0, ip("203.0.113.5", 61000)}},
+                                          std::vector<SocketAddress>{ip("192.0.2.1", 4000)});
+  const auto answer = sdp::parse(write_answer(*offer, local));
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_FALSE(answer->ice_lite);
+  ASSERT_EQ(answer->media.size(), 2U);
+  const sdp::Media& video = answer->media[0];
+  EXPECT_EQ(video.direction, sdp::Direction::recvonly);
+  EXPECT_EQ(video.transport.setup, "passive");
+  EXPECT_EQ(video.payload_types, (std::vector<std::uint8_t>{100, 101}));
+  ASSERT_EQ(video.candidates.size(), 2U);
+  EXPECT_EQ(video.candidates[0].type, "host");
+  EXPECT_EQ(video.candidates[1].type, "srflx");
+  EXPECT_EQ(answer->media[1].port, 0);
 }
 
 TEST(WhepAnswer, OnlyAddressesThatCanBeSentToAreTaken) {

@@ -78,11 +78,12 @@ class Beeps(MediaStreamTrack):
 class WhepServer:
     """url; connections: those there were, each with .pictures.sent and .beeps.sent. `change_answer` may alter the SDP;
     `before` may answer a POST instead: a function of the handler, True when it did. `change_offer` is what the peer
-    hears of an offer."""
+    hears of an offer. `counter_offers`: it refuses each offer with one of its own (draft-ietf-wish-whep-04), whose answer PATCH
+    brings: `answers` are those, `tokens` what came with them."""
 
-    def __init__(self, change_answer=lambda sdp: sdp, before=lambda handler: False, codec=None, change_offer=lambda sdp: sdp):
+    def __init__(self, change_answer=lambda sdp: sdp, before=lambda handler: False, codec=None, change_offer=lambda sdp: sdp, counter_offers=False):
         self.change_answer, self.before, self.codec, self.change_offer = change_answer, before, codec, change_offer
-        self.connections, self.deleted, self.offers = [], [], []
+        self.connections, self.deleted, self.offers, self.answers, self.tokens = [], [], [], [], []
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
         server = self
@@ -93,9 +94,19 @@ class WhepServer:
                 if server.before(self):
                     return
                 server.offers.append(body.decode())
+                if counter_offers:
+                    self.answer(406, server.wait(server.offer()).encode(), {"Content-Type": "application/sdp", "Location": f"/session/{len(server.connections) - 1}"})
+                    return
                 answer = server.wait(server.play(body.decode()))
                 self.answer(201, answer.encode(), {"Content-Type": "application/sdp",
                                                    "Location": f"/session/{len(server.connections) - 1}"})
+
+            def do_PATCH(self):
+                answer = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                server.answers.append((self.path, self.headers["Content-Type"], answer))
+                server.tokens.append(self.headers["Authorization"])
+                server.wait(server.connections[int(self.path.rsplit("/", 1)[1])].setRemoteDescription(RTCSessionDescription(sdp=answer, type="answer")))
+                self.answer(204)
 
             def do_DELETE(self):
                 server.deleted.append(self.path)
@@ -122,12 +133,23 @@ class WhepServer:
     def wait(self, work, seconds=30):
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(seconds)
 
-    async def play(self, offer):
+    def connection(self):
         peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         clock = Clock()
         peer.pictures = Pictures(clock, first=1000 * len(self.connections))
         peer.beeps = Beeps(clock)
         self.connections.append(peer)
+        return peer
+
+    async def offer(self):
+        peer = self.connection()
+        for track in (peer.pictures, peer.beeps):
+            peer.addTransceiver(track, direction="sendonly")
+        await peer.setLocalDescription(await peer.createOffer())
+        return peer.localDescription.sdp
+
+    async def play(self, offer):
+        peer = self.connection()
         await peer.setRemoteDescription(RTCSessionDescription(sdp=self.change_offer(offer), type="offer"))
         for transceiver in peer.getTransceivers():
             transceiver.sender.replaceTrack(peer.pictures if transceiver.kind == "video" else peer.beeps)

@@ -142,6 +142,40 @@ class Media(unittest.TestCase):
             recording.close()
             server.close()
 
+    def test_a_servers_counter_offer_is_answered_and_recorded(self):
+        server = WhepServer(counter_offers=True)
+        recording = Recording(server.url, "--token", "secret")
+
+        def at_work(begin, frames):
+            """Of the connections from `begin` on, the first that has sent so much: on a busy machine an attempt may come to nothing."""
+            return next((n for n, one in enumerate(server.connections) if n >= begin and one.pictures.sent >= frames), None)
+
+        try:
+            wait_for(lambda: at_work(0, 3 * RATE) is not None)
+            first = at_work(0, 3 * RATE)
+            server.close_connection(first)
+            wait_for(lambda: at_work(first + 1, RATE) is not None)
+            sent = server.connections[first].pictures.sent
+            result = recording.end()
+            self.assertEqual((recording.code, result["ended"], result["connections"]), (0, "stopped", 2), recording.errors)
+            sessions = [f"/session/{n}" for n in range(len(server.connections))]
+            self.assertEqual([(path, kind) for path, kind, _ in server.answers], [(path, "application/sdp") for path in sessions])
+            self.assertEqual(set(server.tokens), {"Bearer secret"})
+            for _, _, answer in server.answers:
+                self.assertNotIn("a=ice-lite", answer)
+                self.assertEqual(answer.count("a=recvonly"), 2)
+            self.assertEqual(server.deleted, sessions)
+            self.assertEqual(len(list((recording.folder / "call").glob("*.rtpx"))), 2, "the same two tracks")
+            numbers = sorted({number for number, _, alike in decoded_numbers(recording.file()) if alike})
+            there = [number - 1000 * first for number in numbers if number // 1000 == first]
+            self.assertEqual(there, list(range(there[0], there[-1] + 1)))
+            self.assertLess(there[0], RATE)
+            self.assertGreaterEqual(there[-1], sent - 6)
+            self.assertTrue(any(number // 1000 > first for number in numbers), numbers)
+        finally:
+            recording.close()
+            server.close()
+
     def test_through_a_relay_that_loses_a_twentieth_all_is_repaired(self):
         relay = Relay(loss=0.05)
         server = WhepServer(change_answer=relay.answer)
@@ -236,7 +270,7 @@ class Plain:
                 except ConnectionError:  # it has heard enough
                     pass
 
-            do_POST = do_DELETE = do_OPTIONS = answer
+            do_POST = do_PATCH = do_DELETE = do_OPTIONS = answer
 
             def log_message(self, *_):
                 pass
@@ -251,6 +285,12 @@ class Plain:
     def __exit__(self, *_):
         self.http.shutdown()
         self.http.server_close()
+
+
+COUNTER_OFFER = "\r\n".join([
+    "v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=setup:actpass", "a=ice-ufrag:abcd", "a=ice-pwd:0123456789012345678901",
+    "a=fingerprint:sha-256 " + ":".join(["AB"] * 32), "m=video 9 UDP/TLS/RTP/SAVPF 96", "c=IN IP4 0.0.0.0", "a=mid:0", "a=sendonly", "a=rtcp-mux",
+    "a=rtpmap:96 VP8/90000", "a=candidate:1 1 udp 1 127.0.0.1 9 typ host", ""]).encode()
 
 
 class Refusals(unittest.TestCase):
@@ -269,13 +309,29 @@ class Refusals(unittest.TestCase):
             self.assertIn("who are you?", recording.errors)
             self.assertEqual(server.requests, [("POST", "/", "Bearer wrong")])
 
-    def test_a_counter_offer_is_named_and_its_session_is_deleted(self):
-        def answer(n, request):
-            return (406, {"Content-Type": "application/sdp", "Location": "/session/7"}, b"v=0\r\n") if n == 1 else (200, {}, b"")
-        with Plain(answer) as server:
-            recording, _ = self.record(server.url)
-            self.assertIn("counter-offer", recording.errors)
-            self.assertEqual([one[:2] for one in server.requests], [("POST", "/"), ("DELETE", "/session/7")])
+    def test_counter_offers_that_come_to_nothing_say_why_and_their_session_is_deleted(self):
+        sdp = {"Content-Type": "application/sdp; valid-until=\"Wed, 09 Oct 2030 10:00:00 GMT\""}
+        session = {**sdp, "Location": "/session/7"}
+        post, delete, patch = ("POST", "/"), ("DELETE", "/session/7"), ("PATCH", "/session/7")
+        for headers, offer, patched, said, requests in (
+                (session, b"v=0\r\n", 204, "The counter-offer sends no audio or video", [post, delete]),
+                (session, b"hello", 204, "line 1 of the session description", [post, delete]),
+                (session, COUNTER_OFFER, 400, "400: it does not take the answer to its counter-offer", [post, patch, delete]),
+                (sdp, COUNTER_OFFER, 204, "names no session (Location)", [post]),
+                ({"Content-Type": "text/plain", "Location": "/session/7"}, b"no VP8 here", 204, "406: it does not take the offer (\"no VP8 here\")", [post, delete])):
+            answers = {"POST": (406, headers, offer), "PATCH": (patched, {}, b""), "DELETE": (200, {}, b"")}
+            with Plain(lambda n, request: answers[request.command]) as server:
+                recording, result = self.record(server.url)
+                self.assertEqual(result["ended"], "refused", recording.errors)
+                self.assertIn(said, recording.errors)
+                self.assertEqual([one[:2] for one in server.requests], requests)
+
+    def test_the_token_does_not_follow_a_counter_offer_to_another_server(self):
+        with Plain(lambda n, request: (400, {}, b"")) as other:
+            session = {"Content-Type": "application/sdp", "Location": other.url.replace("127.0.0.1", "localhost") + "/session"}
+            with Plain(lambda n, request: (406, session, COUNTER_OFFER)) as server:
+                self.record(server.url, "--token", "secret")
+                self.assertEqual(other.requests, [("PATCH", "/session", None), ("DELETE", "/session", None)])
 
     def test_a_busy_server_is_asked_again_after_the_time_that_it_says(self):
         began = time.monotonic()

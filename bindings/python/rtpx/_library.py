@@ -116,6 +116,7 @@ class ConvertOptions(ctypes.Structure):
             ).split()
         ],
         ("keys", Keys),
+        *[(name, c_char_p) for name in "from_ to cut_start only suffix".split()],
     ]
 
 

@@ -1,6 +1,7 @@
 """Recordings to files that play."""
 
 import ctypes
+import datetime
 import os
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Optional, Sequence, Union
@@ -9,6 +10,7 @@ from ._library import ConvertOptions, checked, encoded, lib, progress_callback, 
 from .sealed import E2eeKeys, Identity, keys_struct
 
 Path = Union[str, "os.PathLike[str]"]
+Moment = Union[float, str, datetime.datetime]
 Progress = Callable[[float, Optional[float], str], Optional[bool]]
 
 
@@ -22,10 +24,21 @@ class ConversionResult:
     notes: List[Dict[str, str]]
 
 
+def _moment(moment: Optional[Moment]) -> Optional[bytes]:
+    """As C takes it."""
+    if isinstance(moment, datetime.datetime):
+        if moment.tzinfo is None:
+            raise ValueError("a moment on the wall clock needs a time zone")
+        return moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ").encode()
+    return None if moment is None else encoded(moment if isinstance(moment, str) else f"{moment:.9f}")
+
+
 def convert(
     recording: Path,
     output_path: Path = "videos",
     only_rids: Optional[Sequence[Optional[str]]] = None,
+    start: Optional[Moment] = None,
+    end: Optional[Moment] = None,
     progress: Optional[Progress] = None,
     s3_upload: Optional[Dict[str, Any]] = None,
     s3_download: Optional[Dict[str, Any]] = None,
@@ -35,15 +48,19 @@ def convert(
 ) -> ConversionResult:
     """Converts a recording: a folder, a manifest.json, or an s3:// URL of one. Waits; raises Error.
 
+    `start` and `end` cut: seconds since the recording's first media, text as "1:23.5" or "2026-11-28T21:57:03Z", or a
+    datetime with its time zone, which needs a recording with a clock; cut_start="exact" begins exactly there by MP4's edit
+    list, "encode" by encoding pictures up to the next keyframe, else it begins at the keyframe before.
     `progress(fraction, seconds_left, what)` is called on this thread; it cancels by answering True. `identities` open a
     sealed recording, `e2ee_keys` a call that was encrypted end to end. Options are those of
-    rtpx_convert_options: format="mp4", layers="best", audio="aac", thumbnails=1, reencode_codec="h264", join=1 …"""
+    rtpx_convert_options: format="mp4", layers="best", audio="aac", thumbnails=1, reencode_codec="h264", join=1, only="audio" …"""
     wanted = ConvertOptions()
     lib.rtpx_convert_options_init(wanted, ctypes.sizeof(wanted))
     wanted.output_path = encoded(output_path)
-    taken_names = {"size", "only_rids", "only_rid_count", "uploader", "download", "stop", "progress", "progress_user", "keys"}
+    taken_names = {"size", "only_rids", "only_rid_count", "uploader", "download", "stop", "progress", "progress_user", "keys", "from_", "to"}
     set_options(wanted, options, taken_names, "convert()")
     wanted.keys = keys_struct(identities, e2ee_keys)
+    wanted.from_, wanted.to = _moment(start), _moment(end)
     if only_rids is not None:
         wanted.only_rids = texts(only_rids)
         wanted.only_rid_count = len(only_rids)

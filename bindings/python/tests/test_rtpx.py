@@ -1,5 +1,6 @@
 """The Python binding: what it records is what was given, what it converts plays."""
 
+import datetime
 import os
 import pathlib
 import select
@@ -126,6 +127,24 @@ class ConvertTest(TemporaryFolder):
         self.assertTrue(file["location"].endswith(".mkv") and os.path.getsize(file["location"]) > 10_000)
         self.assertFalse(result.lost_media)
         self.assertTrue(told and all(0 <= fraction <= 1 for fraction, *_ in told))
+
+    def test_a_part_is_cut_by_seconds_text_or_the_wall_clock(self):
+        def duration(**options):
+            (file,) = rtpx.convert(CALL, self.folder, write_reports=0, **options).files.values()
+            return file["duration_ms"] / 1000
+
+        self.assertAlmostEqual(duration(start=5, end=15.0, cut_start="encode"), 10, delta=0.2)
+        self.assertAlmostEqual(duration(start="0:05", end="0:15", only="audio", format="ogg"), 10, delta=0.2)
+        self.assertAlmostEqual(duration(end=5), 5, delta=0.2)
+        began = datetime.datetime.fromisoformat(rtpx.read_manifest(CALL)["audio_0"]["start_time"].replace("Z", "+00:00"))
+        seconds = datetime.timedelta(seconds=1)
+        self.assertAlmostEqual(duration(start=began + 5 * seconds, end=began + 15 * seconds, cut_start="encode"), 10, delta=0.2)
+        with self.assertRaises(rtpx.Error) as raised:  # outside of it
+            duration(start=began + 500 * seconds)
+        self.assertEqual(raised.exception.code, "invalid_argument")
+        for options, error in (({"start": "soon"}, rtpx.Error), ({"start": datetime.datetime.now()}, ValueError), ({"from_": "1"}, TypeError)):
+            with self.assertRaises(error):
+                duration(**options)
 
     def test_progress_cancels_and_its_exceptions_come_through(self):
         with self.assertRaises(rtpx.Error) as raised:

@@ -396,7 +396,10 @@ Result<ImportSummary> import_capture(const ImportOptions& given) {
   summary.described_by = described_by;
   for (const MediaStreamTrack& track : plan.tracks) summary.tracks.push_back({.track = track});
   for (std::size_t i = 0; i < plan.places.size(); ++i)
-    if (plan.places[i]) summary.tracks[plan.places[i]->track].ssrcs.push_back(table.sources()[i].ssrc);
+    if (plan.places[i]) {
+      summary.tracks[plan.places[i]->track].ssrcs.push_back(table.sources()[i].ssrc);
+      summary.strays += table.sources()[i].strays();
+    }
   if (options.progress) options.progress(0.3);
   decryption = make_decryption(*knowledge, options, decrypt);
   if (!decryption) return std::unexpected(decryption.error());

@@ -39,6 +39,7 @@ struct ImportSummary {
   std::vector<ImportedTrack> tracks;
   std::uint64_t not_rtp = 0;       ///< datagrams that are neither RTP nor RTCP
   std::uint64_t sealed = 0;        ///< packets of SRTP for which there is no key
+  std::uint64_t strays = 0;        ///< of tracks, kept with them: their numbers go with those of no other packet
   std::uint64_t foreign_rtcp = 0;  ///< RTCP of no recorded track
   std::uint64_t refused = 0;       ///< packets that the recorder did not take
   DecryptionCounts decryption;     ///< of SRTP

@@ -32,6 +32,8 @@ struct Layer {
   }
 };
 
+using LayerKind = Layer::Kind;
+
 /// "EtherType 0x88cc (LLDP)": for people, where a capture holds no RTP.
 [[nodiscard]] std::string name_of_ether_type(std::uint32_t type);
 [[nodiscard]] std::string name_of_ip_protocol(std::uint32_t protocol);

@@ -11,8 +11,6 @@
 namespace rtpx::capture {
 namespace {
 
-using Kind = Layer::Kind;
-
 enum EtherType : std::uint16_t {
   kIpv4 = 0x0800,
   kIpv6 = 0x86DD,
@@ -87,9 +85,9 @@ Layer under_mpls(ByteReader in) {
   } while ((label & 0x100U) == 0);
   const Bytes rest = in.rest();
   const unsigned nibble = rest.empty() ? 0 : static_cast<unsigned>(rest[0]) >> 4;
-  if (nibble == 4 || nibble == 6) return Layer::of(Kind::ip, rest);
-  if (nibble == 0 && rest.size() > 4) return Layer::of(Kind::ethernet, rest.subspan(4));
-  return Layer::of(Kind::ethernet, rest);
+  if (nibble == 4 || nibble == 6) return Layer::of(LayerKind::ip, rest);
+  if (nibble == 0 && rest.size() > 4) return Layer::of(LayerKind::ethernet, rest.subspan(4));
+  return Layer::of(LayerKind::ethernet, rest);
 }
 
 /// IEEE 802.2 with SNAP.
@@ -97,11 +95,11 @@ Layer under_llc(Bytes bytes) {
   ByteReader in(bytes);
   const std::uint8_t destination = in.u8(), source = in.u8();
   in.skip(1);
-  if (destination == 0x06 && source == 0x06) return Layer::of(Kind::ip, in.rest());
+  if (destination == 0x06 && source == 0x06) return Layer::of(LayerKind::ip, in.rest());
   if (destination != 0xAA || source != 0xAA) return Layer::nothing("IEEE 802.2 LLC");
   in.skip(3);
   const std::uint16_t type = in.u16();
-  return in.ok() ? Layer::of(Kind::ether_type, in.rest(), type) : Layer::nothing("IEEE 802.2 LLC");
+  return in.ok() ? Layer::of(LayerKind::ether_type, in.rest(), type) : Layer::nothing("IEEE 802.2 LLC");
 }
 
 /// IEEE 802.11 data frames that are not encrypted and hold one packet.
@@ -162,14 +160,14 @@ Layer under_nflog(Bytes frame) {
       const std::size_t length = field(at);
       const std::uint16_t type = field(at + 2) & 0x7FFFU;
       if (length < 4 || length > frame.size() - at) break;
-      if (type == kPayload) return Layer::of(Kind::ip, frame.subspan(at + 4, length - 4));
+      if (type == kPayload) return Layer::of(LayerKind::ip, frame.subspan(at + 4, length - 4));
       at += (length + 3) / 4 * 4;
     }
   }
   return Layer::nothing("NFLOG without a packet");
 }
 
-Layer skipping(Bytes frame, std::size_t header, Kind kind, std::uint32_t type = 0) {
+Layer skipping(Bytes frame, std::size_t header, LayerKind kind, std::uint32_t type = 0) {
   if (frame.size() < header) return Layer::nothing("frames that are cut off");
   return Layer::of(kind, frame.subspan(header), type);
 }
@@ -231,49 +229,49 @@ Layer under_link(std::uint32_t link_type, Bytes frame) {
   ByteReader in(frame);
   switch (link_type) {
     case kLinkEthernet:
-      return Layer::of(Kind::ethernet, frame);
+      return Layer::of(LayerKind::ethernet, frame);
     case kLinkLinuxSll:
       in.skip(14);
-      if (const std::uint16_t type = in.u16(); in.ok()) return Layer::of(Kind::ether_type, in.rest(), type);
+      if (const std::uint16_t type = in.u16(); in.ok()) return Layer::of(LayerKind::ether_type, in.rest(), type);
       break;
     case kLinkLinuxSll2: {
       const std::uint16_t type = in.u16();
       in.skip(18);
-      if (in.ok()) return Layer::of(Kind::ether_type, in.rest(), type);
+      if (in.ok()) return Layer::of(LayerKind::ether_type, in.rest(), type);
       break;
     }
     case kLinkCiscoHdlc:
       in.skip(2);
-      if (const std::uint16_t type = in.u16(); in.ok()) return Layer::of(Kind::ether_type, in.rest(), type);
+      if (const std::uint16_t type = in.u16(); in.ok()) return Layer::of(LayerKind::ether_type, in.rest(), type);
       break;
     case kLinkNull:
     case kLinkLoop:  // the address family is that of the IP version that follows
-      return skipping(frame, 4, Kind::ip);
+      return skipping(frame, 4, LayerKind::ip);
     case kLinkRaw:
     case kLinkRaw12:
     case kLinkRaw14:
     case kLinkIpv4:
     case kLinkIpv6:
-      return Layer::of(Kind::ip, frame);
+      return Layer::of(LayerKind::ip, frame);
     case kLinkPpp:
     case kLinkPppHdlc:
-      return Layer::of(Kind::ppp, frame);
+      return Layer::of(LayerKind::ppp, frame);
     case kLinkPppWithDirection:
-      return skipping(frame, 1, Kind::ppp);
+      return skipping(frame, 1, LayerKind::ppp);
     case kLinkPppoe:
-      return skipping(frame, 6, Kind::ppp);
+      return skipping(frame, 6, LayerKind::ppp);
     case kLink80211:
       return under_80211(frame, false);
     case kLinkRadiotap:
       return under_radiotap(frame);
     case kLinkPrism:
-      return skipping(frame, 144, Kind::link, kLink80211);
+      return skipping(frame, 144, LayerKind::link, kLink80211);
     case kLinkAvs:
       in.skip(4);
-      return skipping(frame, in.u32(), Kind::link, kLink80211);
+      return skipping(frame, in.u32(), LayerKind::link, kLink80211);
     case kLinkPpi:
       return le16(frame, 2) < 8 ? Layer::nothing("PPI that is cut off")
-                                : skipping(frame, le16(frame, 2), Kind::link, le16(frame, 4));
+                                : skipping(frame, le16(frame, 2), LayerKind::link, le16(frame, 4));
     case kLinkNflog:
       return under_nflog(frame);
     default:
@@ -287,7 +285,7 @@ Layer under_ethernet(Bytes frame) {
   in.skip(12);
   const std::uint16_t type = in.u16();
   if (!in.ok()) return Layer::nothing("Ethernet frames that are cut off");
-  return type < 1536 ? under_llc(in.rest()) : Layer::of(Kind::ether_type, in.rest(), type);
+  return type < 1536 ? under_llc(in.rest()) : Layer::of(LayerKind::ether_type, in.rest(), type);
 }
 
 Layer under_ether_type(std::uint32_t type, Bytes bytes) {
@@ -295,7 +293,7 @@ Layer under_ether_type(std::uint32_t type, Bytes bytes) {
   switch (type) {
     case kIpv4:
     case kIpv6:
-      return Layer::of(Kind::ip, bytes);
+      return Layer::of(LayerKind::ip, bytes);
     case kVlan:
     case kServiceVlan:
     case kOldQinQ:
@@ -315,16 +313,16 @@ Layer under_ether_type(std::uint32_t type, Bytes bytes) {
     case kMplsMulticast:
       return under_mpls(in);
     case kPppoe:
-      return skipping(bytes, 6, Kind::ppp);
+      return skipping(bytes, 6, LayerKind::ppp);
     case kBackboneService:
-      return skipping(bytes, 4, Kind::ethernet);
+      return skipping(bytes, 4, LayerKind::ethernet);
     case kTransparentEthernet:
-      return Layer::of(Kind::ethernet, bytes);
+      return Layer::of(LayerKind::ethernet, bytes);
     default:
       return Layer::nothing(name_of_ether_type(type));
   }
   const std::uint16_t inner = in.u16();
-  return in.ok() ? Layer::of(Kind::ether_type, in.rest(), inner)
+  return in.ok() ? Layer::of(LayerKind::ether_type, in.rest(), inner)
                  : Layer::nothing(name_of_ether_type(type) + " that is cut off");
 }
 
@@ -340,11 +338,11 @@ Layer under_ppp(Bytes bytes) {
   switch (protocol) {
     case 0x0021:
     case 0x0057:
-      return Layer::of(Kind::ip, in.rest());
+      return Layer::of(LayerKind::ip, in.rest());
     case 0x0281:
       return under_mpls(in);
     case 0x0031:  // bridged frames, RFC 3518: flags, then what MAC it is
-      return skipping(in.rest(), 2, Kind::ethernet);
+      return skipping(in.rest(), 2, LayerKind::ethernet);
     default:
       return Layer::nothing(named("PPP protocol", protocol, true, {{0xC021, "LCP"}}));
   }

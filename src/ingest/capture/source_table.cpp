@@ -10,7 +10,11 @@ namespace {
 
 constexpr int kNear =
     3000;  // numbers within it of each other belong together (RFC 3550 section A.1: MAX_DROPOUT)
+constexpr int kNext = 100;  // within it of one far from all others, a packet shows that a run has begun there
 constexpr int kNearRepair = 1000;
+constexpr std::uint64_t kManyPackets = 50;  // so many tell by fewer of them that there is a run
+constexpr std::uint64_t kPacketsOfACall = 10;
+constexpr std::size_t kLonelyOnes = 4;  // sources of one packet beside a call: more of them are other traffic
 constexpr std::chrono::seconds kSilence(1);
 constexpr std::size_t kMaxSteps = 64;
 constexpr std::size_t kMaxRepaired = 512;  // sources looked at for each RTX packet
@@ -37,6 +41,30 @@ void learn(const RtpPacket& packet, std::optional<std::uint8_t> id, std::string&
 template <typename Map>
 typename Map::key_type most_frequent(const Map& map) {
   return std::ranges::max_element(map, {}, [](const auto& entry) { return entry.second; })->first;
+}
+
+/// Goes on with the source's numbers, if `packet` does. False: it is a stray as far as is known now.
+bool follow(Source& source, const RtpPacket& packet) {
+  const std::uint16_t number = packet.sequence_number;
+  if (distance(source.last_sequence, number) <= kNear) {
+    ++source.following;
+    return true;
+  }
+  if (!source.elsewhere || distance(source.elsewhere->sequence, number) > kNext) {
+    source.elsewhere = {number, packet.timestamp, false};
+    return false;
+  }
+  source.following += source.elsewhere->counted ? 1 : 2;
+  const Source::Elsewhere before{source.last_sequence, source.last_timestamp, true};
+  source.last_timestamp = source.elsewhere->timestamp;
+  source.elsewhere = before;
+  return true;
+}
+
+/// Whether packets with a source's SSRC belong together. Numbers at random are near the one before in one of ten.
+bool holds_a_run(const Source& source) {
+  return source.packets >= 2 && (source.following * 2 >= source.packets - 1 ||
+                                 (source.packets >= kManyPackets && source.following * 4 >= source.packets));
 }
 
 /// Ports of protocols whose packets may begin with RTP's version by chance.
@@ -190,19 +218,22 @@ void SourceTable::add_rtp(const Datagram& datagram, const RtpPacket& packet) {
   const auto index = place(datagram, packet);
   if (!index) return;
   Source& source = sources_[*index];
+  bool goes_on = true;
   if (source.packets > 0) {
-    if (distance(source.last_sequence, packet.sequence_number) <= kNear) ++source.following;
+    goes_on = follow(source, packet);
     const std::uint32_t step = packet.timestamp - source.last_timestamp;
-    if (step == 0)
+    if (goes_on && step == 0)
       ++source.same_timestamp;
-    else if (source.timestamp_steps.size() < kMaxSteps || source.timestamp_steps.contains(step))
+    else if (goes_on && (source.timestamp_steps.size() < kMaxSteps || source.timestamp_steps.contains(step)))
       ++source.timestamp_steps[step];
   }
   ++source.packets;
   ++source.payload_types[packet.payload_type];
   source.payload_bytes += packet.payload.size();
-  source.last_sequence = packet.sequence_number;
-  source.last_timestamp = packet.timestamp;
+  if (goes_on) {
+    source.last_sequence = packet.sequence_number;
+    source.last_timestamp = packet.timestamp;
+  }
   source.last_time = datagram.time.value_or(source.last_time);
   source.last_at = rtp_packets_++;
   compare(*index, datagram, packet);
@@ -244,13 +275,23 @@ void SourceTable::add_rtcp(const Datagram& datagram) {
 void SourceTable::finish(bool network) {
   merge_paths();
   if (!network) return;
+  using Flow = std::pair<Endpoint, Endpoint>;
+  std::map<Flow, std::size_t> lonely;  // sources of one packet
+  std::set<Flow> calls;
+  for (const Source& source : sources_) {
+    const Flow flow(source.source, source.destination);
+    if (source.packets == 1) ++lonely[flow];
+    if (source.packets >= kPacketsOfACall && holds_a_run(source)) calls.insert(flow);
+  }
   for (Source& source : sources_) {
+    const Flow flow(source.source, source.destination);
+    const bool beside_a_call = calls.contains(flow) && lonely[flow] > kLonelyOnes;
     const bool protocol_port = other_protocol(source.source.port) || other_protocol(source.destination.port);
-    const bool steady = source.packets >= 2 && source.following * 2 >= source.packets - 1;
     const std::uint8_t type = source.main_payload_type();
     const bool plausible_type = type <= 34 || type >= 96;
-    source.rtp = steady ? !protocol_port || source.packets >= 10
-                        : source.packets == 1 && plausible_type && !protocol_port;
+    source.rtp = holds_a_run(source)
+                     ? !protocol_port || source.packets >= kPacketsOfACall
+                     : source.packets == 1 && plausible_type && !protocol_port && !beside_a_call;
   }
 }
 

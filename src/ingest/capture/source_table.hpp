@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -27,7 +28,7 @@ struct Source {
   std::uint32_t ssrc = 0;
   Endpoint source, destination;  ///< of its first packet
   std::uint64_t packets = 0;
-  std::uint64_t following = 0;  ///< packets whose number is near the one before
+  std::uint64_t following = 0;  ///< packets whose numbers go with those of others
   std::map<std::uint8_t, std::uint64_t> payload_types;
   std::string mid, rid, repaired_rid;  ///< as its header extensions said first
   std::string cname;
@@ -41,13 +42,22 @@ struct Source {
   std::uint64_t same_timestamp = 0, payload_bytes = 0;
   std::map<std::uint32_t, std::uint64_t> timestamp_steps;
 
-  std::uint16_t first_sequence = 0, last_sequence = 0;
-  std::uint32_t last_timestamp = 0;
+  std::uint16_t first_sequence = 0, last_sequence = 0;  ///< the last one that goes with others
+  std::uint32_t last_timestamp = 0;                      ///< of that packet
+  /// A packet far from the run of numbers: a stray, unless the next ones go with it.
+  struct Elsewhere {
+    std::uint16_t sequence = 0;
+    std::uint32_t timestamp = 0;
+    bool counted = false;  ///< it was the run's before
+  };
+  std::optional<Elsewhere> elsewhere;
   std::chrono::nanoseconds first_time{0}, last_time{0};
   std::uint64_t first_at = 0, last_at = 0;  ///< positions among the capture's RTP packets
 
   /// Takes in what was learnt of its packets on another path.
   void add(const Source& other);
+  /// Packets that go with no others: of other traffic, or hurt.
+  [[nodiscard]] std::uint64_t strays() const noexcept { return packets - std::min(packets, following + 1); }
   [[nodiscard]] std::uint8_t main_payload_type() const;
   /// By how much its RTP time moves on, as a rule; 0: never.
   [[nodiscard]] std::uint32_t usual_step() const;

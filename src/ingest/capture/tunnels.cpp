@@ -5,8 +5,6 @@
 namespace rtpx::capture {
 namespace {
 
-using Kind = Layer::Kind;
-
 constexpr std::uint16_t kMplsInUdp = 6635, kGreInUdp = 4754, kGtpU = 2152, kVxlan = 4789, kOldVxlan = 8472,
                         kVxlanGpe = 4790, kGeneve = 6081, kTzsp = 37008, kL2tp = 1701, kTeredo = 3544;
 constexpr std::uint32_t kGre = 47, kMplsInIp = 137, kEtherIp = 97, kAuthentication = 51, kIpv4InIp = 4,
@@ -26,7 +24,7 @@ Layer under_gre(Bytes bytes) {
     in.skip(4);
     if (sequence) in.skip(4);
     if ((flags & 0x0080U) != 0) in.skip(4);
-    return in.ok() && type == kPpp ? Layer::of(Kind::ppp, in.rest()) : Layer::nothing("GRE");
+    return in.ok() && type == kPpp ? Layer::of(LayerKind::ppp, in.rest()) : Layer::nothing("GRE");
   }
   if ((flags & 7U) != 0 || routing) return Layer::nothing("GRE of an unknown version");
   if (checksum) in.skip(4);
@@ -34,7 +32,7 @@ Layer under_gre(Bytes bytes) {
   if (sequence) in.skip(4);
   if (type == kErspan) {
     if (sequence) in.skip(8);  // without: type I, which has no header
-    return in.ok() ? Layer::of(Kind::ethernet, in.rest()) : Layer::nothing("ERSPAN that is cut off");
+    return in.ok() ? Layer::of(LayerKind::ethernet, in.rest()) : Layer::nothing("ERSPAN that is cut off");
   }
   if (type == kErspan3) {
     in.skip(10);
@@ -42,9 +40,9 @@ Layer under_gre(Bytes bytes) {
     if ((last & 1U) != 0) in.skip(8);  // the platform's subheader
     // P, then FT: 0 is Ethernet, 2 is IP.
     if (!in.ok()) return Layer::nothing("ERSPAN that is cut off");
-    return Layer::of(((last >> 10) & 0x1FU) == 2 ? Kind::ip : Kind::ethernet, in.rest());
+    return Layer::of(((last >> 10) & 0x1FU) == 2 ? LayerKind::ip : LayerKind::ethernet, in.rest());
   }
-  return in.ok() ? Layer::of(Kind::ether_type, in.rest(), type) : Layer::nothing("GRE that is cut off");
+  return in.ok() ? Layer::of(LayerKind::ether_type, in.rest(), type) : Layer::nothing("GRE that is cut off");
 }
 
 /// RFC 7348; GPE (draft-ietf-nvo3-vxlan-gpe) says in its last byte before the network's number what lies
@@ -56,8 +54,8 @@ Layer under_vxlan(Bytes payload, bool gpe) {
   const std::uint8_t next = in.u8();
   in.skip(4);
   if (!in.ok() || (flags & 0x08U) == 0 || (flags & 0xC0U) != 0) return {};
-  if (!gpe || (flags & 0x04U) == 0 || next == 3) return Layer::of(Kind::ethernet, in.rest());
-  if (next == 1 || next == 2) return Layer::of(Kind::ip, in.rest());
+  if (!gpe || (flags & 0x04U) == 0 || next == 3) return Layer::of(LayerKind::ethernet, in.rest());
+  if (next == 1 || next == 2) return Layer::of(LayerKind::ip, in.rest());
   return {};
 }
 
@@ -70,7 +68,7 @@ Layer under_geneve(Bytes payload) {
   in.skip(4);
   in.skip(4 * std::size_t{first & 0x3FU});
   if (!in.ok() || first >> 6 != 0) return {};
-  return Layer::of(Kind::ether_type, in.rest(), type);
+  return Layer::of(LayerKind::ether_type, in.rest(), type);
 }
 
 /// 3GPP TS 29.281 section 5: user data (type 255), under extension headers.
@@ -89,7 +87,7 @@ Layer under_gtp(Bytes payload) {
       next = in.u8();
     }
   }
-  return in.ok() ? Layer::of(Kind::ip, in.rest()) : Layer();
+  return in.ok() ? Layer::of(LayerKind::ip, in.rest()) : Layer();
 }
 
 /// TaZmen Sniffer Protocol: tagged fields up to 1 (end), then a frame.
@@ -104,8 +102,8 @@ Layer under_tzsp(Bytes payload) {
     if (tag != 0) in.skip(in.u8());
   }
   if (!in.ok()) return {};
-  if (protocol == 1) return Layer::of(Kind::ethernet, in.rest());
-  return protocol == 0x12 ? Layer::of(Kind::link, in.rest(), 105) : Layer();
+  if (protocol == 1) return Layer::of(LayerKind::ethernet, in.rest());
+  return protocol == 0x12 ? Layer::of(LayerKind::link, in.rest(), 105) : Layer();
 }
 
 /// HEP3 (https://github.com/sipcapture/HEP): chunks of vendor, type, length. Only what the agent did not
@@ -139,7 +137,7 @@ Layer under_hep3(Bytes payload) {
     if (type == 15) layer.bytes = value;
   }
   if (!udp || layer.bytes.empty()) return Layer::nothing("HEP3 without a datagram of UDP");
-  layer.kind = Kind::datagram;
+  layer.kind = LayerKind::datagram;
   return layer;
 }
 
@@ -152,7 +150,7 @@ Layer under_l2tp(Bytes payload) {
   in.skip(4);
   if ((flags & 0x0800U) != 0) in.skip(4);
   if ((flags & 0x0200U) != 0) in.skip(in.u16());
-  return in.ok() ? Layer::of(Kind::ppp, in.rest()) : Layer();
+  return in.ok() ? Layer::of(LayerKind::ppp, in.rest()) : Layer();
 }
 
 /// RFC 4380 section 5.1.1: authentication and origin before an IPv6 packet.
@@ -171,7 +169,7 @@ Layer under_teredo(Bytes payload) {
     }
   }
   const Bytes rest = in.rest();
-  return in.ok() && !rest.empty() && static_cast<unsigned>(rest[0]) >> 4 == 6 ? Layer::of(Kind::ip, rest)
+  return in.ok() && !rest.empty() && static_cast<unsigned>(rest[0]) >> 4 == 6 ? Layer::of(LayerKind::ip, rest)
                                                                               : Layer();
 }
 
@@ -186,7 +184,7 @@ Layer under_turn(Bytes payload) {
   // Over UDP padding may follow, of which there is less than four bytes.
   if (type >= 0x4000 && type <= 0x4FFF)
     return length <= in.remaining() && in.remaining() - length < 4 && length > 0
-               ? Layer::of(Kind::datagram, in.take(length))
+               ? Layer::of(LayerKind::datagram, in.take(length))
                : Layer();
   if ((type != kSendIndication && type != kDataIndication) || length != payload.size() - 20 ||
       in.u32() != kMagicCookie)
@@ -197,7 +195,7 @@ Layer under_turn(Bytes payload) {
     const std::size_t size = in.u16();
     const Bytes value = in.take(size);
     if (!in.ok()) return {};
-    if (attribute == kData) return Layer::of(Kind::datagram, value);
+    if (attribute == kData) return Layer::of(LayerKind::datagram, value);
     in.skip(std::min((4 - size % 4) % 4, in.remaining()));
   }
   return {};
@@ -209,20 +207,20 @@ Layer under_ip_payload(std::uint32_t protocol, Bytes bytes) {
   switch (protocol) {
     case kIpv4InIp:
     case kIpv6InIp:
-      return Layer::of(Kind::ip, bytes);
+      return Layer::of(LayerKind::ip, bytes);
     case kGre:
       return under_gre(bytes);
     case kMplsInIp:
       return under_ether_type(kMplsType, bytes);
     case kEtherIp:
-      return bytes.size() > 2 && bytes[0] == std::byte{0x30} ? Layer::of(Kind::ethernet, bytes.subspan(2))
+      return bytes.size() > 2 && bytes[0] == std::byte{0x30} ? Layer::of(LayerKind::ethernet, bytes.subspan(2))
                                                              : Layer::nothing("EtherIP");
     case kAuthentication: {
       ByteReader in(bytes);
       const std::uint8_t next = in.u8();
       const std::size_t words = in.u8();
       in.skip(4 * words + 6);
-      return in.ok() ? Layer::of(Kind::ip_payload, in.rest(), next) : Layer::nothing("AH that is cut off");
+      return in.ok() ? Layer::of(LayerKind::ip_payload, in.rest(), next) : Layer::nothing("AH that is cut off");
     }
     default:
       return Layer::nothing(name_of_ip_protocol(protocol));

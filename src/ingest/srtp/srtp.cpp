@@ -11,10 +11,10 @@ namespace rtpx {
 namespace {
 
 constexpr std::size_t kRtpHeader = 12, kRtcpClear = 8, kIndexWord = 4;
-constexpr std::uint32_t kEncrypted = 0x80000000, kLastRtcpIndex = 0x7FFFFFFF;
+constexpr std::uint32_t kEncryptedRtcp = 0x80000000, kLastRtcpIndex = 0x7FFFFFFF;
 constexpr std::uint64_t kRollover = 0x10000, kHalf = 0x8000, kLastIndex = 0xFFFFFFFFFFFF;
 
-struct Key {
+struct DerivedKey {
   std::vector<std::byte> mki;
   SrtpCipher rtp, rtcp;
 };
@@ -60,20 +60,20 @@ bool fit_together(std::span<const SrtpKeys> keys) {
          (keys.size() == 1 || !keys.front().mki.empty()) && keys.front().mki.size() <= Srtp::kMaxMki;
 }
 
-std::optional<Key> make_key(const SrtpKeys& master, SrtpCipher::Direction direction) {
+std::optional<DerivedKey> make_key(const SrtpKeys& master, SrtpCipher::Direction direction) {
   const auto make = [&](SrtpProtocol protocol) {
     const auto session = derive_session_keys(master, protocol);
     return session ? SrtpCipher::create(master.profile, protocol, *session, direction) : std::nullopt;
   };
   auto rtp = make(SrtpProtocol::rtp), rtcp = make(SrtpProtocol::rtcp);
   if (!rtp || !rtcp) return std::nullopt;
-  return Key{master.mki, *std::move(rtp), *std::move(rtcp)};
+  return DerivedKey{master.mki, *std::move(rtp), *std::move(rtcp)};
 }
 
 }  // namespace
 
 struct Srtp::Context {
-  std::vector<Key> keys;
+  std::vector<DerivedKey> keys;
   std::unordered_map<std::uint32_t, Source> sources;
   std::uint64_t uses = 0;
   std::vector<std::byte> first_packet;  // as it came
@@ -81,12 +81,12 @@ struct Srtp::Context {
   [[nodiscard]] std::size_t mki_size() const { return keys.front().mki.size(); }
 
   /// By the MKI, which ends `before` bytes before the packet's end.
-  Key* key_of(Bytes packet, std::size_t before) {
+  DerivedKey* key_of(Bytes packet, std::size_t before) {
     if (mki_size() == 0) return &keys.front();
     if (packet.size() < mki_size() + before) return nullptr;
     const Bytes mki = packet.subspan(packet.size() - mki_size() - before, mki_size());
     const auto found =
-        std::ranges::find_if(keys, [&](const Key& one) { return std::ranges::equal(one.mki, mki); });
+        std::ranges::find_if(keys, [&](const DerivedKey& one) { return std::ranges::equal(one.mki, mki); });
     return found == keys.end() ? nullptr : &*found;
   }
 
@@ -131,7 +131,7 @@ std::optional<Bytes> Srtp::unprotect_rtp(std::span<std::byte> packet, Failure& w
   const auto header = rtp_header_size(packet);
   const SrtpCipher& any = own.keys.front().rtp;
   const std::size_t tag = any.tag_size(), end = tag + own.mki_size();
-  Key* const key = header ? own.key_of(packet, any.aead() ? 0 : tag) : nullptr;
+  DerivedKey* const key = header ? own.key_of(packet, any.aead() ? 0 : tag) : nullptr;
   if (key == nullptr || packet.size() < *header + end) return std::nullopt;
   const std::size_t size = packet.size() - end;
   const Bytes tag_bytes = Bytes(packet).subspan(any.aead() ? size : packet.size() - tag, tag);
@@ -172,15 +172,15 @@ std::optional<Bytes> Srtp::unprotect_rtcp(std::span<std::byte> packet, Failure& 
   why = Failure::refused;
   const SrtpCipher& any = own.keys.front().rtcp;
   const std::size_t tag = any.tag_size(), end = tag + kIndexWord + own.mki_size();
-  Key* const key = own.key_of(packet, any.aead() ? 0 : tag);
+  DerivedKey* const key = own.key_of(packet, any.aead() ? 0 : tag);
   if (key == nullptr || packet.size() < kRtcpClear + end) return std::nullopt;
   const std::size_t size = packet.size() - end;
   const Bytes tag_bytes = Bytes(packet).subspan(any.aead() ? size : packet.size() - tag, tag);
   const Bytes word = Bytes(packet).subspan(any.aead() ? size + tag : size, kIndexWord);
   const auto index = load_be<std::uint32_t>(word.data());
   const auto ssrc = load_be<std::uint32_t>(packet.data() + 4);
-  if ((index & kEncrypted) == 0) return std::nullopt;
-  const std::uint32_t number = index & ~kEncrypted;
+  if ((index & kEncryptedRtcp) == 0) return std::nullopt;
+  const std::uint32_t number = index & ~kEncryptedRtcp;
   if (const Source* const known = own.find(ssrc);
       known != nullptr && (known->rtcp.too_old(number) || known->rtcp.seen(number))) {
     why = Failure::replayed;
@@ -199,7 +199,7 @@ void Srtp::forget(std::uint32_t ssrc) noexcept {
 std::optional<Bytes> Srtp::protect_rtp(std::span<std::byte> buffer, std::size_t size) noexcept {
   if (size + kOverhead > buffer.size()) return std::nullopt;
   Context& own = *context_;
-  Key& key = own.keys.front();
+  DerivedKey& key = own.keys.front();
   const std::span<std::byte> packet = buffer.first(size);
   const auto header = rtp_header_size(packet);
   if (!header) return std::nullopt;
@@ -224,7 +224,7 @@ std::optional<Bytes> Srtp::protect_rtp(std::span<std::byte> buffer, std::size_t 
 std::optional<Bytes> Srtp::protect_rtcp(std::span<std::byte> buffer, std::size_t size) noexcept {
   if (size < kRtcpClear || size + kOverhead > buffer.size()) return std::nullopt;
   Context& own = *context_;
-  Key& key = own.keys.front();
+  DerivedKey& key = own.keys.front();
   const auto ssrc = load_be<std::uint32_t>(buffer.data() + 4);
   Source& source = own.source(ssrc);
   const std::uint64_t number = source.rtcp.highest() + 1;
@@ -235,7 +235,7 @@ std::optional<Bytes> Srtp::protect_rtcp(std::span<std::byte> buffer, std::size_t
   const std::size_t tag = key.rtcp.tag_size(), mki = key.mki.size();
   const std::size_t word_at = size + (aead ? tag : 0), mki_at = word_at + kIndexWord;
   const std::span<std::byte> word = buffer.subspan(word_at, kIndexWord);
-  store_be<std::uint32_t>(word.data(), static_cast<std::uint32_t>(number) | kEncrypted);
+  store_be<std::uint32_t>(word.data(), static_cast<std::uint32_t>(number) | kEncryptedRtcp);
   if (!key.rtcp.seal({ssrc, number}, buffer.first(size), kRtcpClear, word,
                      buffer.subspan(aead ? size : mki_at + mki, tag)))
     return std::nullopt;

@@ -42,6 +42,7 @@ void add_candidates(sdp::Lines& out, const LocalTransport& local) {
     out.add("a=candidate:", number(foundation++), " 1 udp ", number(priority), " ", one.ip(), " ",
             number(one.port()), " typ host");
   }
+  for (const std::string& line : local.reflexive) out.add(line);
   out.add("a=end-of-candidates");
 }
 
@@ -147,7 +148,7 @@ std::string write_answer(const Negotiation& negotiation, const LocalTransport& l
           local.candidates.empty() ? "IN IP4 127.0.0.1" : family_and_ip(local.candidates.front()));
   out.add("s=-");
   out.add("t=0 0");
-  out.add("a=ice-lite");
+  out.add(local.full_ice ? "a=ice-options:ice2" : "a=ice-lite");
   if (const std::string mids = bundle_mids(negotiation); !mids.empty()) out.add("a=group:BUNDLE", mids);
   if (negotiation.offer.find("extmap-allow-mixed") != nullptr ||
       std::ranges::any_of(negotiation.offer.media,

@@ -30,7 +30,7 @@ constexpr const char* kCiphers =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384:"
     "ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA";
 
-using Key = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
+using PrivateKey = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, FreeWith<X509_free>>;
 
 std::string openssl_error() {
@@ -164,7 +164,7 @@ Result<std::shared_ptr<DtlsContext>> DtlsContext::create() {
   ERR_clear_error();
   std::shared_ptr<DtlsContext> out(new DtlsContext);
   out->context_ = SSL_CTX_new(DTLS_method());
-  const Key key(EVP_EC_gen("P-256"));
+  const PrivateKey key(EVP_EC_gen("P-256"));
   if (out->context_ == nullptr || !key) return refused();
   const Certificate certificate = make_certificate(key.get());
   SSL_CTX* const ctx = out->context_;

@@ -15,7 +15,7 @@ constexpr std::string_view kRepairedRid = "urn:ietf:params:rtp-hdrext:sdes:repai
 constexpr std::string_view kTransportCc =
     "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 constexpr std::string_view kAudioLevel = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
-constexpr std::string_view kEncrypted = "urn:ietf:params:rtp-hdrext:encrypt";
+constexpr std::string_view kEncryptedExtension = "urn:ietf:params:rtp-hdrext:encrypt";
 constexpr std::size_t kMaxRids = 16, kMaxSources = 256;
 
 constexpr std::string_view kFeedback[] = {"nack",         "nack pli",  "ccm fir",
@@ -87,7 +87,7 @@ std::vector<sdp::ExtMap> accepted_extensions(const sdp::Media& media) {
     const bool sends = one.direction == sdp::Direction::sendrecv || one.direction == sdp::Direction::sendonly;
     const bool known =
         std::ranges::any_of(out, [&](const sdp::ExtMap& o) { return o.uri == one.uri || o.id == one.id; });
-    if (sends && !known && one.id >= 1 && one.id <= 255 && one.uri != kEncrypted) out.push_back(one);
+    if (sends && !known && one.id >= 1 && one.id <= 255 && one.uri != kEncryptedExtension) out.push_back(one);
   }
   return out;
 }

@@ -60,6 +60,8 @@ struct LocalTransport {
   std::vector<SocketAddress> candidates;  ///< best first
   std::uint64_t session_number = 1;       ///< o= line
   std::uint64_t max_bits_per_second = 0;  ///< 0: no b= line
+  bool full_ice = false;                  ///< an agent that checks by itself; else ICE-lite
+  std::vector<std::string> reflexive = {};  ///< further candidates of a full agent: whole lines, "a=candidate:…"
 };
 
 [[nodiscard]] std::string write_answer(const Negotiation& negotiation, const LocalTransport& local);

@@ -231,6 +231,9 @@ void Writer::priority(std::uint32_t value) {
 void Writer::ice_controlling(std::uint64_t tie_breaker) {
   store_be<std::uint64_t>(attribute(kIceControlling, 8), tie_breaker);
 }
+void Writer::ice_controlled(std::uint64_t tie_breaker) {
+  store_be<std::uint64_t>(attribute(kIceControlled, 8), tie_breaker);
+}
 void Writer::use_candidate() {
   (void)attribute(kUseCandidate, 0);
 }

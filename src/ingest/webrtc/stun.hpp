@@ -57,6 +57,7 @@ class Writer {
   void unknown_attributes(const std::vector<std::uint16_t>& types);
   void priority(std::uint32_t value);
   void ice_controlling(std::uint64_t tie_breaker);
+  void ice_controlled(std::uint64_t tie_breaker);
   void use_candidate();
   /// MESSAGE-INTEGRITY (unless the password is empty) and FINGERPRINT; nothing may follow.
   [[nodiscard]] Bytes finish(std::string_view password);

@@ -19,8 +19,7 @@ constexpr auto kRetryFailed = 2s;
 /// How long a better pair may take to answer once another works.
 constexpr auto kPatience = 200ms;
 constexpr std::size_t kMaxConsentChecks = 8, kMaxTriggered = 64;
-/// The offerer controls (RFC 8445 section 6.1.1). With the largest tie-breaker a peer that takes itself for the
-/// controlling one gives in on our 487 (section 7.3.1.1).
+/// With the largest tie-breaker we control wherever both sides would, or neither (RFC 8445 section 7.3.1.1).
 constexpr std::uint64_t kTieBreaker = ~std::uint64_t{0};
 
 stun::TransactionId new_transaction() {
@@ -60,8 +59,9 @@ void IceAgent::add_pair(std::size_t socket, const SocketAddress& remote, std::ui
   pairs_.insert(at, std::move(pair));
 }
 
-void IceAgent::set_remote(IceCredentials remote, const std::vector<RemoteCandidate>& candidates) {
+void IceAgent::set_remote(IceCredentials remote, const std::vector<RemoteCandidate>& candidates, Role role) {
   remote_ = std::move(remote);
+  role_ = role;
   for (const RemoteCandidate& one : candidates)
     for (std::size_t socket = 0; socket < socket_is_v6_.size(); ++socket)
       if (socket_is_v6_[socket] == one.address.is_v6()) add_pair(socket, one.address, one.priority);
@@ -72,7 +72,7 @@ std::vector<std::byte> IceAgent::make_check(const stun::TransactionId& transacti
   stun::Writer out(stun::Type::binding_request, transaction);
   out.username(remote_.ufrag + ":" + local_.ufrag);
   out.priority(candidate_priority(kPeerReflexivePreference, 65'535U - static_cast<std::uint32_t>(socket)));
-  out.ice_controlling(kTieBreaker);
+  role_ == Role::controlling ? out.ice_controlling(kTieBreaker) : out.ice_controlled(kTieBreaker);
   if (nominate) out.use_candidate();
   const Bytes bytes = out.finish(remote_.pwd);
   return {bytes.begin(), bytes.end()};
@@ -125,7 +125,7 @@ void IceAgent::check_next(Time now) {
 
 /// Regular nomination (RFC 8445 section 8.1.1).
 void IceAgent::nominate(Time now) {
-  if (!first_valid_) return;
+  if (!first_valid_ || role_ != Role::controlling) return;
   if (std::ranges::any_of(pairs_, &Pair::nominating)) return;
   for (Pair& pair : pairs_) {
     if (pair.state == State::valid) {
@@ -135,6 +135,14 @@ void IceAgent::nominate(Time now) {
     const bool may_follow = pair.state == State::waiting || pair.state == State::checking;
     if (may_follow && now - *first_valid_ < kPatience) return;
   }
+}
+
+void IceAgent::select(const Pair& pair, Time now) {
+  if (selected_ == pair.path) return;
+  selected_ = pair.path;
+  consent_checks_.clear();
+  consented_at_ = now;
+  next_consent_ = now + consent_pause();
 }
 
 void IceAgent::keep_consent(Time now) {
@@ -165,12 +173,12 @@ bool IceAgent::on_stun(std::size_t socket, Bytes datagram, const SocketAddress& 
   if (!message->fingerprint || local_ufrag(message->username) != local_.ufrag ||
       !stun::has_integrity(datagram, *message, local_.pwd))
     return false;
-  on_request(socket, *message, from);
+  on_request(socket, *message, from, now);
   return true;
 }
 
 /// RFC 8445 section 7.3.
-void IceAgent::on_request(std::size_t socket, const stun::Message& request, const SocketAddress& from) {
+void IceAgent::on_request(std::size_t socket, const stun::Message& request, const SocketAddress& from, Time now) {
   const auto refuse = [&](std::uint16_t code, std::string_view reason) {
     stun::Writer refusal(stun::Type::binding_error, request.transaction);
     refusal.error(code, reason);
@@ -178,13 +186,18 @@ void IceAgent::on_request(std::size_t socket, const stun::Message& request, cons
     send_(socket, refusal.finish(local_.pwd), from);
   };
   if (!request.unknown_required.empty()) return refuse(420, "Unknown Attribute");
-  if (request.ice_controlling) return refuse(487, "Role Conflict");
+  if (request.ice_controlling && role_ == Role::controlling) return refuse(487, "Role Conflict");
+  if (request.ice_controlled) role_ = Role::controlling;
   stun::Writer success(stun::Type::binding_success, request.transaction);
   success.xor_mapped_address(from);
   send_(socket, success.finish(local_.pwd), from);
   ++answered_;
+  if (!selected_) add_pair(socket, from, request.priority.value_or(candidate_priority(kPeerReflexivePreference, 0)));
+  if (Pair* const pair = find(socket, from); pair != nullptr && request.use_candidate && role_ == Role::controlled) {
+    pair->nominated = true;  // section 7.3.1.5; once our own check is answered too
+    if (pair->state == State::valid) select(*pair, now);
+  }
   if (selected_) return;
-  add_pair(socket, from, request.priority.value_or(candidate_priority(kPeerReflexivePreference, 0)));
   if (triggered_.size() < kMaxTriggered) triggered_.push_back({socket, from});
 }
 
@@ -209,6 +222,7 @@ bool IceAgent::on_response(std::size_t socket, Bytes datagram, const stun::Messa
   if (pair == pairs_.end() || pair->path != Path{socket, from}) return false;
   const bool nominated = std::exchange(pair->nominating, false);
   if (response.type == stun::Type::binding_error) {
+    if (response.error_code == 487) role_ = Role::controlling;  // section 7.2.5.1: nobody controls
     pair->state = State::failed;
     pair->due = now + kRetryFailed;
     return true;
@@ -217,11 +231,7 @@ bool IceAgent::on_response(std::size_t socket, Bytes datagram, const stun::Messa
   pair->state = State::valid;
   pair->proven = true;
   if (!first_valid_) first_valid_ = now;
-  if (nominated && !selected_) {
-    selected_ = pair->path;
-    consented_at_ = now;
-    next_consent_ = now + consent_pause();
-  }
+  if ((nominated || pair->nominated) && !selected_) select(*pair, now);
   return true;
 }
 

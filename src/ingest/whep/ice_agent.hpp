@@ -31,9 +31,9 @@ inline constexpr std::uint32_t kHostPreference = 126, kPeerReflexivePreference =
   return type_preference << 24U | local_preference << 8U | 255U;
 }
 
-/// The controlling side of ICE (RFC 8445) for one component: checks each pair of a socket and an address of the
-/// peer, nominates the best one that works, and asks for consent as long as it is used (RFC 7675). The peer may
-/// be full or lite. No socket, no clock. Memory: kMaxPairs.
+/// ICE (RFC 8445) for one component: checks each pair of a socket and an address of the peer, nominates the best one that
+/// works, or takes the one that a controlling peer nominates, and asks for consent as long as it is used (RFC 7675). The
+/// peer may be full or lite. No socket, no clock. Memory: kMaxPairs.
 ///
 /// A socket is bound to all addresses of its family: the system chooses which one a check leaves from, so there
 /// is one base for each family.
@@ -48,8 +48,11 @@ class IceAgent {
   /// `socket_is_v6`: the family of each socket, the preferred one first.
   IceAgent(IceCredentials local, std::vector<bool> socket_is_v6, Send send);
 
-  /// What the answer says; checks begin with the next tick().
-  void set_remote(IceCredentials remote, const std::vector<RemoteCandidate>& candidates);
+  /// Who nominates (section 6.1.1): who has offered, or the full agent where the other is lite.
+  enum class Role : std::uint8_t { controlling, controlled };
+
+  /// What the peer's description says; checks begin with the next tick().
+  void set_remote(IceCredentials remote, const std::vector<RemoteCandidate>& candidates, Role role = Role::controlling);
   /// Sends what is due. Call every 10 ms or so.
   void tick(Time now);
   /// A datagram that looks like STUN. False: it is none that is for us.
@@ -84,6 +87,7 @@ class IceAgent {
     State state = State::waiting;
     bool proven = false;      // a check was answered, whatever has become of later ones
     bool nominating = false;  // the check under way carries USE-CANDIDATE
+    bool nominated = false;   // a check of the controlling peer's has carried it
     stun::TransactionId transaction{};
     int sent = 0;
     Time due{};
@@ -95,8 +99,9 @@ class IceAgent {
   void retransmit(Pair& pair, Time now);
   void check_next(Time now);
   void nominate(Time now);
+  void select(const Pair& pair, Time now);
   void keep_consent(Time now);
-  void on_request(std::size_t socket, const stun::Message& request, const SocketAddress& from);
+  void on_request(std::size_t socket, const stun::Message& request, const SocketAddress& from, Time now);
   bool on_response(std::size_t socket, Bytes datagram, const stun::Message& response, const SocketAddress& from,
                    Time now);
   [[nodiscard]] Pair* find(std::size_t socket, const SocketAddress& remote);
@@ -105,6 +110,7 @@ class IceAgent {
 
   const IceCredentials local_;
   IceCredentials remote_;
+  Role role_ = Role::controlling;
   const std::vector<bool> socket_is_v6_;
   const Send send_;
   std::vector<Pair> pairs_;          // the best first

@@ -69,26 +69,27 @@ void add_media(sdp::Lines& out, std::span<const OfferedCodec> codecs, std::span<
   }
 }
 
-void add_local_candidates(sdp::Lines& out, const LocalTransport& local, std::span<const ReflexiveCandidate> reflexive,
-                          std::span<const SocketAddress> base_of) {
-  std::uint32_t foundation = 1, preference = 65'535;
-  const auto add = [&](std::uint32_t type, const SocketAddress& address, const std::string& rest) {
-    out.add("a=candidate:", std::to_string(foundation++), " 1 udp ",
-            std::to_string(candidate_priority(type, preference--)), " ", address.ip(), " ",
-            std::to_string(address.port()), " typ ", rest);
-  };
-  for (const SocketAddress& one : local.candidates) add(kHostPreference, one, "host");
-  for (const ReflexiveCandidate& one : reflexive) {
-    const SocketAddress& base = base_of[one.socket];
-    add(kServerReflexivePreference, one.mapped, "srflx raddr " + base.ip() + " rport " + std::to_string(base.port()));
-  }
-  out.add("a=end-of-candidates");
+/// RFC 8839 section 5.1; the `number`th of all, from 0.
+std::string candidate_line(std::size_t number, std::uint32_t type, const SocketAddress& address, const std::string& rest) {
+  const auto preference = 65'535U - static_cast<std::uint32_t>(number);
+  return "a=candidate:" + std::to_string(number + 1) + " 1 udp " + std::to_string(candidate_priority(type, preference)) + " " +
+         address.ip() + " " + std::to_string(address.port()) + " typ " + rest;
 }
 
 }  // namespace
 
-std::string write_offer(const LocalTransport& local, std::span<const ReflexiveCandidate> reflexive,
-                        std::span<const SocketAddress> base_of) {
+std::vector<std::string> reflexive_lines(const LocalTransport& local, std::span<const ReflexiveCandidate> reflexive,
+                                         std::span<const SocketAddress> base_of) {
+  std::vector<std::string> out;
+  for (const ReflexiveCandidate& one : reflexive) {
+    const SocketAddress& base = base_of[one.socket];
+    out.push_back(candidate_line(local.candidates.size() + out.size(), kServerReflexivePreference, one.mapped,
+                                 "srflx raddr " + base.ip() + " rport " + std::to_string(base.port())));
+  }
+  return out;
+}
+
+std::string write_offer(const LocalTransport& local) {
   sdp::Lines out;
   out.add("v=0");
   out.add("o=- ", std::to_string(local.session_number), " 1 IN IP4 127.0.0.1");
@@ -118,7 +119,10 @@ std::string write_offer(const LocalTransport& local, std::span<const ReflexiveCa
     out.add("a=rtcp-mux");
     out.add("a=rtcp-rsize");
     add_media(out, codecs, feedback);
-    add_local_candidates(out, local, reflexive, base_of);
+    for (std::size_t i = 0; i < local.candidates.size(); ++i)
+      out.add(candidate_line(i, kHostPreference, local.candidates[i], "host"));
+    for (const std::string& line : local.reflexive) out.add(line);
+    out.add("a=end-of-candidates");
   };
   section(true, "0", kAudio, kAudioFeedback);
   section(false, "1", kVideo, kVideoFeedback);

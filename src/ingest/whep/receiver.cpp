@@ -8,6 +8,7 @@
 #include <mutex>
 #include <random>
 
+#include "base/ascii.hpp"
 #include "ingest/net/arrival_clock.hpp"
 #include "ingest/net/udp_socket.hpp"
 #include "ingest/webrtc/negotiation.hpp"
@@ -56,12 +57,14 @@ bool refuses_for_good(long status) {
          status != 429;
 }
 
-std::string meaning_of(long status) {
+/// `sent`: "offer" or "answer".
+std::string meaning_of(long status, const std::string& sent) {
   switch (status) {
     case 400:
+    case 406:
     case 415:
     case 422:
-      return "it does not take the offer";
+      return "it does not take the " + sent;
     case 401:
     case 403:
       return "the token is missing or wrong";
@@ -70,8 +73,6 @@ std::string meaning_of(long status) {
       return "nobody sends there now";
     case 405:
       return "the URL is not a WHEP endpoint";
-    case 406:
-      return "it makes a counter-offer, which is not supported";
     case 429:
       return "too many requests";
     default:
@@ -79,8 +80,9 @@ std::string meaning_of(long status) {
   }
 }
 
-Failure refusal(const whep::HttpAnswer& answer) {
-  std::string message = "The WHEP server answers " + std::to_string(answer.status) + ": " + meaning_of(answer.status);
+Failure refusal(const whep::HttpAnswer& answer, const std::string& sent) {
+  std::string message =
+      "The WHEP server answers " + std::to_string(answer.status) + ": " + meaning_of(answer.status, sent);
   if (const auto type = answer.header("content-type");
       !answer.body.empty() && type && (type->starts_with("text/plain") || type->find("json") != type->npos))
     message += " (\"" + excerpt(answer.body) + "\")";
@@ -123,6 +125,18 @@ bool names_this_machine(const std::string& host) {
   const auto address = SocketAddress::parse(host, 1);
   return address && address->is_loopback();
 }
+
+/// A 406 with an offer of the server's own (draft-ietf-wish-whep-04 section 4.2.2).
+bool is_counter_offer(const whep::HttpAnswer& answer) {
+  const auto type = answer.header("content-type");
+  return answer.status == 406 && type && lower(*type).starts_with("application/sdp");
+}
+
+/// What the server's description says: of an answer, or of an offer of its own.
+struct Understood {
+  Negotiation negotiation;
+  std::vector<whep::RemoteCandidate> candidates;
+};
 
 /// What belongs to one connection, from the sockets to the session at the server.
 struct Connection {
@@ -177,7 +191,12 @@ class WhepReceiver::Impl {
   [[nodiscard]] Attempt<void> open_sockets(Connection& connection) const;
   [[nodiscard]] std::vector<SocketAddress> host_candidates(const Connection& connection) const;
   void learn_stun_servers(const whep::HttpAnswer& answer);
-  [[nodiscard]] Attempt<void> take_answer(Connection& connection, const whep::HttpAnswer& answer);
+  [[nodiscard]] Attempt<void> negotiate_with(Connection& connection, const whep::HttpAnswer& answer,
+                                             const LocalTransport& local, const std::stop_token& stop);
+  [[nodiscard]] Attempt<Understood> understand(const whep::HttpAnswer& answer, const std::string& description) const;
+  [[nodiscard]] Attempt<void> answer_offer(const Connection& connection, const Understood& offer, LocalTransport local,
+                                           const std::stop_token& stop) const;
+  [[nodiscard]] Attempt<void> begin(Connection& connection, Understood&& understood, whep::IceAgent::Role role);
   [[nodiscard]] std::optional<Failure> play(Connection& connection, const std::stop_token& stop);
   void receive(Connection& connection, std::size_t socket);
   void on_datagram(Connection& connection, std::size_t socket, const Datagram& datagram, Time arrival);
@@ -266,8 +285,12 @@ WhepReceiver::Impl::Attempt<std::unique_ptr<Connection>> WhepReceiver::Impl::con
       whep::gather_reflexive(out->sockets, whep::resolve_stun_servers(stun, options_.may_reach), stop);
 
   const IceCredentials credentials = make_ice_credentials();
-  const LocalTransport local{credentials.ufrag,      credentials.pwd, dtls_->fingerprint(), host_candidates(*out),
-                             next_session_number_++, 0};
+  LocalTransport local{.ufrag = credentials.ufrag,
+                       .pwd = credentials.pwd,
+                       .fingerprint = dtls_->fingerprint(),
+                       .candidates = host_candidates(*out),
+                       .session_number = next_session_number_++,
+                       .full_ice = true};
   std::vector<SocketAddress> bases;
   std::vector<bool> families;
   for (const UdpSocket& socket : out->sockets) {
@@ -276,44 +299,80 @@ WhepReceiver::Impl::Attempt<std::unique_ptr<Connection>> WhepReceiver::Impl::con
     bases.push_back(base != local.candidates.end() ? *base : socket.local());
     families.push_back(v6);
   }
+  local.reflexive = whep::reflexive_lines(local, reflexive, bases);
   auto answer = whep::exchange({.method = "POST",
                                 .url = options_.url,
                                 .token = options_.token,
                                 .content_type = "application/sdp",
-                                .body = whep::write_offer(local, reflexive, bases)},
+                                .body = whep::write_offer(local)},
                                options_.may_reach, stop);
   if (!answer) return std::unexpected(from_error(answer.error()));
   learn_stun_servers(*answer);
   if (const auto location = answer->header("location"); location && answer->status / 100 != 3)
     if (auto url = whep::resolve_url(answer->url, std::string(*location))) out->session_url = *std::move(url);
-  // 201 by the draft; some answer 200.
-  if (answer->status != 201 && answer->status != 200) {
-    leave(*out);
-    return std::unexpected(refusal(*answer));
-  }
   out->ice.emplace(credentials, families,
                    [connection = out.get()](std::size_t socket, Bytes datagram, const SocketAddress& to) {
                      connection->sockets[socket].send(datagram, to);
                    });
-  if (auto taken = take_answer(*out, *answer); !taken) {
+  if (auto begun = negotiate_with(*out, *answer, local, stop); !begun) {
     leave(*out);
-    return std::unexpected(taken.error());
+    return std::unexpected(begun.error());
   }
   return out;
 }
 
-WhepReceiver::Impl::Attempt<void> WhepReceiver::Impl::take_answer(Connection& connection,
-                                                                  const whep::HttpAnswer& answer) {
-  auto negotiation = negotiate(answer.body, {.max_bytes = whep::kMaxAnswerBytes, .description = "The answer"});
+/// By what the server has said to our offer.
+WhepReceiver::Impl::Attempt<void> WhepReceiver::Impl::negotiate_with(Connection& connection, const whep::HttpAnswer& answer,
+                                                                     const LocalTransport& local,
+                                                                     const std::stop_token& stop) {
+  using Role = whep::IceAgent::Role;
+  const bool counter_offer = is_counter_offer(answer);
+  // 201 by the draft; some answer 200.
+  if (!counter_offer && answer.status != 201 && answer.status != 200) return std::unexpected(refusal(answer, "offer"));
+  auto understood = understand(answer, counter_offer ? "The counter-offer" : "The answer");
+  if (!understood) return std::unexpected(understood.error());
+  if (!counter_offer) return begin(connection, *std::move(understood), Role::controlling);
+  if (auto answered = answer_offer(connection, *understood, local, stop); !answered) return answered;
+  const Role role = understood->negotiation.offer.ice_lite ? Role::controlling : Role::controlled;
+  return begin(connection, *std::move(understood), role);
+}
+
+WhepReceiver::Impl::Attempt<Understood> WhepReceiver::Impl::understand(const whep::HttpAnswer& answer,
+                                                                       const std::string& description) const {
+  auto negotiation = negotiate(answer.body, {.max_bytes = whep::kMaxAnswerBytes, .description = description});
   if (!negotiation) return std::unexpected(Failure{negotiation.error(), true, std::nullopt});
-  const auto candidates = whep::answer_candidates(negotiation->offer, options_.may_reach);
+  auto candidates = whep::answer_candidates(negotiation->offer, options_.may_reach);
   if (candidates.usable.empty() && candidates.refused > 0)
     return std::unexpected(Failure{
         {Errc::denied, "The WHEP server offers media only from addresses that may not be reached."}, true, {}});
-  connection.ice->set_remote({negotiation->remote_ufrag, negotiation->remote_pwd}, candidates.usable);
+  return Understood{*std::move(negotiation), std::move(candidates.usable)};
+}
 
+/// PATCH of the session (draft-ietf-wish-whep-04 section 4.2.2). An offer is valid for 30 s or as long as it says; it is
+/// answered at once.
+WhepReceiver::Impl::Attempt<void> WhepReceiver::Impl::answer_offer(const Connection& connection, const Understood& offer,
+                                                                   LocalTransport local, const std::stop_token& stop) const {
+  if (connection.session_url.empty())
+    return std::unexpected(Failure{
+        {Errc::unsupported, "The WHEP server makes a counter-offer and names no session (Location) to answer it at."}, true, {}});
+  const bool own = whep::same_origin(connection.session_url, options_.url);
+  const auto taken = whep::exchange({.method = "PATCH",
+                                     .url = connection.session_url,
+                                     .token = own ? options_.token : std::string(),
+                                     .content_type = "application/sdp",
+                                     .body = write_answer(offer.negotiation, local)},
+                                    options_.may_reach, stop);
+  if (!taken) return std::unexpected(from_error(taken.error()));
+  if (taken->status / 100 != 2) return std::unexpected(refusal(*taken, "answer to its counter-offer"));
+  return {};
+}
+
+WhepReceiver::Impl::Attempt<void> WhepReceiver::Impl::begin(Connection& connection, Understood&& understood,
+                                                            whep::IceAgent::Role role) {
+  Negotiation& negotiation = understood.negotiation;
+  connection.ice->set_remote({negotiation.remote_ufrag, negotiation.remote_pwd}, understood.candidates, role);
   std::vector<MediaStreamTrack> tracks;
-  for (const NegotiatedTrack& one : negotiation->tracks) tracks.push_back(one.track);
+  for (const NegotiatedTrack& one : negotiation.tracks) tracks.push_back(one.track);
   auto sink = handlers_.open(tracks);
   if (!sink) {
     end_ = WhepEnd::sink_failed;
@@ -326,7 +385,7 @@ WhepReceiver::Impl::Attempt<void> WhepReceiver::Impl::take_answer(Connection& co
                                .silence_timeout = options_.silence_timeout,
                                .connect_timeout = options_.connect_timeout,
                                .ssrc = static_cast<std::uint32_t>(random_())};
-  connection.session = std::make_unique<Session>(config, *std::move(negotiation), dtls_, *std::move(sink),
+  connection.session = std::make_unique<Session>(config, std::move(negotiation), dtls_, *std::move(sink),
                                                  [&connection](Bytes out) { connection.send(out); },
                                                  ReceiveClock::now());
   return {};

@@ -32,7 +32,7 @@ enum class WhepEnd : std::uint8_t {
 [[nodiscard]] const char* to_string(WhepEnd reason) noexcept;
 
 /// Plays from a server of WHEP (draft-ietf-wish-whep) and hands its packets to a sink, with the RTCP feedback of a
-/// WebRTC receiver. A full, controlling ICE agent (RFC 8445) with host and server-reflexive candidates by UDP, consent
+/// WebRTC receiver. A server's counter-offer (406) is answered. A full ICE agent (RFC 8445) with host and server-reflexive candidates by UDP, consent
 /// freshness (RFC 7675), DTLS 1.2 as the answer's a=setup says (RFC 8842), SRTP. When the connection is lost, the
 /// server is asked again, in growing intervals and not before its Retry-After.
 class WhepReceiver {

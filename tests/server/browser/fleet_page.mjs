@@ -1,0 +1,25 @@
+// The page of a node plays a recording of another: RTPX_PAGE is its address. For tests/fleet/play_test.py.
+import assert from 'node:assert/strict';
+import { launch } from './browser.mjs';
+
+const browser = await launch();
+try {
+  const page = await browser.newPage();
+  const errors = [];
+  page.on('pageerror', (error) => errors.push(error.message));
+  await page.goto(process.env.RTPX_PAGE);
+  const item = page.locator('#fleet-recordings li').first();
+  await item.getByRole('button').click();
+  await page.waitForFunction(() => document.querySelector('#fleet-recordings video')?.currentTime > 0.5, null, { timeout: 30_000 });
+  const size = await item.locator('video').evaluate((video) => [video.videoWidth, video.videoHeight]);
+  assert.ok(size[0] > 0 && size[1] > 0, `pictures of ${size}`);
+  // What plays stays while the list is read anew.
+  await page.waitForTimeout(6_000);
+  assert.equal(await item.locator('video').count(), 1);
+  if (process.env.RTPX_SCREENSHOTS) await page.screenshot({ path: `${process.env.RTPX_SCREENSHOTS}/fleet.png`, fullPage: true });
+  await item.getByRole('button').first().click();
+  assert.equal(await item.locator('video').count(), 0);
+  assert.deepEqual(errors, []);
+} finally {
+  await browser.close();
+}
