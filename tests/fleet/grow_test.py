@@ -95,7 +95,8 @@ class StoredWhileRecorded(unittest.TestCase):
         node.start()
         wait_for(lambda: listens(node.port), "it listens again")
         size = self.assert_stored(recording)
-        self.assertLess(self.sent(), size - 2 * PART + (1 << 20))
+        # The last part may go again: the service had it, and the node was killed before it noted that.
+        self.assertLess(self.sent(), size - PART + (1 << 20))
 
     def test_what_was_begun_of_a_recording_that_is_gone_is_aborted(self):
         recording, _ = self.record()
