@@ -10,6 +10,7 @@
 #include "e2ee_keys.hpp"
 #include "identity_arguments.hpp"
 #include "moment.hpp"
+#include "names.hpp"
 #include "notes.hpp"
 #include "progress.hpp"
 #include "remote.hpp"
@@ -202,15 +203,16 @@ int run_compose(const ComposeArguments& arguments, const CLI::App& command, cons
 }
 
 void add_overlays(CLI::App& command, ComposeArguments& arguments) {
-  static const std::map<std::string, FilmPlace> kPlaces{
-      {"top-left", FilmPlace::top_left},       {"top", FilmPlace::top},       {"top-right", FilmPlace::top_right},
-      {"bottom-left", FilmPlace::bottom_left}, {"bottom", FilmPlace::bottom}, {"bottom-right", FilmPlace::bottom_right}};
+  const auto places = names<FilmPlace>(
+      {{"top-left", FilmPlace::top_left},       {"top", FilmPlace::top},       {"top-right", FilmPlace::top_right},
+       {"bottom-left", FilmPlace::bottom_left}, {"bottom", FilmPlace::bottom}, {"bottom-right", FilmPlace::bottom_right}});
+  const char* const place = "top-left|top|top-right|bottom-left|bottom|bottom-right";
   CLI::Option* const logo =
       command.add_option("--logo", arguments.logo.file, "Picture over the tiles")->type_name("FILE");
   command.add_option("--logo-place", arguments.logo.place, "Where it lies; default: top-right")
-      ->transform(CLI::CheckedTransformer(kPlaces))
+      ->transform(places)
       ->needs(logo)
-      ->type_name("PLACE");
+      ->type_name(place);
   command.add_option("--logo-height", arguments.logo.height, "As a share of the film's height")
       ->check(CLI::Range(0.02, 1.0))
       ->needs(logo)
@@ -219,9 +221,9 @@ void add_overlays(CLI::App& command, ComposeArguments& arguments) {
       command.add_option("--clock", arguments.clock.offset, "The time of the call over the tiles, in UTC or at an offset")
           ->type_name("UTC|+HH:MM");
   command.add_option("--clock-place", arguments.clock.place, "Where it lies; default: bottom-right")
-      ->transform(CLI::CheckedTransformer(kPlaces))
+      ->transform(places)
       ->needs(clock)
-      ->type_name("PLACE");
+      ->type_name(place);
 }
 
 }  // namespace
@@ -242,14 +244,11 @@ void add_compose(CLI::App& app, Program& program) {
   command->add_flag("--plan", arguments->plan, "Make nothing; print as JSON who is where when, and why");
   command->add_flag("--audio-only", options.audio_only, "No picture");
   command->add_option("--codec", arguments->codec, "Of the picture; default: what the container is known for")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, VideoCodec>{{"h264", VideoCodec::h264},
-                                                                            {"vp8", VideoCodec::vp8},
-                                                                            {"vp9", VideoCodec::vp9},
-                                                                            {"av1", VideoCodec::av1}}))
+      ->transform(names<VideoCodec>(
+          {{"h264", VideoCodec::h264}, {"vp8", VideoCodec::vp8}, {"vp9", VideoCodec::vp9}, {"av1", VideoCodec::av1}}))
       ->type_name("h264|vp8|vp9|av1");
   command->add_option("--audio", arguments->audio, "Of the sound; default: what the container is known for")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, AudioCodec>{{"aac", AudioCodec::aac}, {"opus", AudioCodec::opus}}))
+      ->transform(names<AudioCodec>({{"aac", AudioCodec::aac}, {"opus", AudioCodec::opus}}))
       ->type_name("aac|opus");
   command->add_option("--fps", options.fps, "At most so many pictures a second")
       ->check(CLI::Range(1, 120))
@@ -266,7 +265,7 @@ void add_compose(CLI::App& app, Program& program) {
   command->add_option("--background-image", options.background_image, "Picture behind the tiles")
       ->type_name("FILE");
   add_overlays(*command, *arguments);
-  command->add_flag("!--no-chapters", options.chapters, "Write no chapters into the file");
+  command->add_flag_callback("--no-chapters", [&options] { options.chapters = false; }, "Write no chapters into the file");
   command->add_option("--mark", arguments->marks, "One more chapter (repeatable)")
       ->allow_extra_args(false)
       ->type_name("SECONDS=TITLE");
@@ -284,7 +283,7 @@ void add_compose(CLI::App& app, Program& program) {
       ->add_option("--timeline-media", options.timeline_media,
                    "Folder for the timeline's files; default: beside it")
       ->type_name("FOLDER");
-  command->add_flag("!--no-names", options.names, "Write no names on the tiles");
+  command->add_flag_callback("--no-names", [&options] { options.names = false; }, "Write no names on the tiles");
   command->add_option("--size", arguments->size, "Of the picture")
       ->capture_default_str()
       ->type_name("WIDTHxHEIGHT");
@@ -302,8 +301,8 @@ void add_compose(CLI::App& app, Program& program) {
   command->add_option("--stems", arguments->stems, "Folder for each participant's sound, aligned")
       ->type_name("FOLDER");
   command->add_option("--stem-format", arguments->stem_format, "Of these files")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, StemFormat>{
-          {"wav", StemFormat::wav}, {"flac", StemFormat::flac}, {"opus", StemFormat::opus}}))
+      ->transform(
+          names<StemFormat>({{"wav", StemFormat::wav}, {"flac", StemFormat::flac}, {"opus", StemFormat::opus}}))
       ->type_name("wav|flac|opus");
   add_e2ee_keys(*command, arguments->e2ee_keys);
   arguments->identities.add_to(*command);

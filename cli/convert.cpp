@@ -9,6 +9,7 @@
 #include "e2ee_keys.hpp"
 #include "identity_arguments.hpp"
 #include "moment.hpp"
+#include "names.hpp"
 #include "notes.hpp"
 #include "progress.hpp"
 #include "remote.hpp"
@@ -45,23 +46,6 @@ Examples:
   rtpx convert call -o clips --from 12:30 --to 15:00 --exact --format mp4
   rtpx convert call -o videos --reencode h264 --resolution 1280x720 --bitrate 2M
   rtpx convert s3://bucket/calls/today -o videos --upload s3://bucket/videos)";
-
-template <typename Enum>
-CLI::Validator names(std::vector<std::pair<std::string, Enum>> mapping) {
-  return CLI::Validator(
-      [mapping = std::move(mapping)](std::string& text) {
-        std::string known;
-        for (const auto& [name, value] : mapping) {
-          if (CLI::detail::to_lower(text) == name) {
-            text = std::to_string(static_cast<int>(value));
-            return std::string();
-          }
-          known += (known.empty() ? "" : ", ") + name;
-        }
-        return "\"" + text + "\" is none of " + known;
-      },
-      "");
-}
 
 std::string choices(std::initializer_list<const char*> words) {
   std::string out;

@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+
 #include "rtpx/version.hpp"
 #include "support/places.hpp"
 #include "support/run_command.hpp"
@@ -28,6 +31,17 @@ TEST(Command, HelpTeachesByExamples) {
     EXPECT_EQ(help.status, 0) << command;
     EXPECT_THAT(help.out, HasSubstr("Examples:")) << command;
     EXPECT_THAT(help.out, HasSubstr(std::string("rtpx ") + command)) << command;
+  }
+}
+
+TEST(Command, HelpNamesWhatThereIsToChooseInWords) {
+  for (const char* command : {"serve", "record", "import", "inspect", "report", "convert", "compose", "package", "frame", "index",
+                              "verify", "recover", "export", "upload", "download", "list", "keygen", "rewrap", "open", "worker",
+                              "fleet"}) {
+    const std::string help = rtpx({command, "--help"}).out;
+    EXPECT_THAT(help, HasSubstr("Example")) << command;
+    EXPECT_TRUE(std::ranges::all_of(help, [](unsigned char c) { return c == '\n' || (c >= ' ' && c != 0x7F); })) << help;
+    EXPECT_THAT(help, testing::Not(testing::AnyOf(HasSubstr("->"), HasSubstr("{false}")))) << command;
   }
 }
 
