@@ -13,6 +13,7 @@
 #include "ingest/udp/receiver.hpp"
 #include "record_framed.hpp"
 #include "record_whep.hpp"
+#include "recording_start.hpp"
 #include "rtpx/describe.hpp"
 #include "rtpx/recorder.hpp"
 
@@ -124,15 +125,7 @@ int record(const RecordArguments& arguments, const std::stop_token& stop) {
   auto receiver = UdpReceiver::open(*description, options);
   if (!receiver) return report("record", receiver.error());
 
-  auto recipients = parse_recipients(arguments.recipients);
-  if (!recipients) return report("record", recipients.error());
-  Recorder::Options recorder_options;
-  recorder_options.recipients = std::move(*recipients);
-  recorder_options.folder = arguments.folder;
-  recorder_options.name = arguments.about.name;
-  recorder_options.labels = arguments.about.labels;
-  recorder_options.metadata = arguments.about.metadata;
-  auto recorder = Recorder::start(std::move(recorder_options));
+  auto recorder = start_recording(arguments.folder, arguments.about, arguments.recipients);
   if (!recorder) return report("record", recorder.error());
   const auto& tracks = (*receiver)->tracks();
   if (const auto added = (*recorder)->add_tracks(tracks); !added) return report("record", added.error());

@@ -1,7 +1,5 @@
 #include "record_framed.hpp"
 
-#include "identity_arguments.hpp"
-
 #include <unistd.h>
 
 #include <cstdio>
@@ -9,6 +7,7 @@
 
 #include "ingest/framed/framed_input.hpp"
 #include "program.hpp"
+#include "recording_start.hpp"
 #include "text.hpp"
 
 namespace rtpx::cli {
@@ -67,15 +66,7 @@ void print_text(const FramedOutcome& outcome, const std::string& folder) {
 int record_framed_packets(const std::string& socket, const std::string& folder, const Description& about,
                           const std::vector<std::string>& recipients, bool json,
                           const std::stop_token& stop) {
-  auto parsed = parse_recipients(recipients);
-  if (!parsed) return report("record", parsed.error());
-  Recorder::Options options;
-  options.recipients = std::move(*parsed);
-  options.folder = folder;
-  options.name = about.name;
-  options.labels = about.labels;
-  options.metadata = about.metadata;
-  auto recorder = Recorder::start(std::move(options));
+  auto recorder = start_recording(folder, about, recipients);
   if (!recorder) return report("record", recorder.error());
   int listener = -1;
   if (!socket.empty()) {

@@ -8,7 +8,7 @@
 #include "ingest/streams/returning_tracks.hpp"
 #include "ingest/whep/receiver.hpp"
 #include "program.hpp"
-#include "rtpx/recorder.hpp"
+#include "recording_start.hpp"
 #include "text.hpp"
 
 namespace rtpx::cli {
@@ -33,15 +33,7 @@ class WhepRecording {
 
   Result<std::shared_ptr<PacketSink>> open(std::span<const MediaStreamTrack> offered) {
     if (recorder_ == nullptr) {
-      auto recipients = parse_recipients(arguments_.recipients);
-      if (!recipients) return std::unexpected(recipients.error());
-      Recorder::Options options;
-      options.recipients = std::move(*recipients);
-      options.folder = arguments_.folder;
-      options.name = arguments_.about.name;
-      options.labels = arguments_.about.labels;
-      options.metadata = arguments_.about.metadata;
-      auto started = Recorder::start(std::move(options));
+      auto started = start_recording(arguments_.folder, arguments_.about, arguments_.recipients);
       if (!started) return std::unexpected(started.error());
       recorder_ = *std::move(started);
     }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "fleet/job.hpp"
 #include "server/api/views.hpp"
 #include "server/front/call.hpp"
 #include "server/http/file_response.hpp"
@@ -15,7 +16,6 @@ using http::Request;
 using http::Response;
 using nlohmann::json;
 
-constexpr const char* kFilmLayouts[] = {"grid", "speaker", "single-speaker", "side-by-side", "pip"};
 constexpr std::size_t kMaxCompose = 4U << 10;
 
 /// "1280x720"; nullopt: no size of a film.
@@ -24,8 +24,8 @@ std::optional<std::pair<int, int>> film_size(const std::string& text) {
   char rest = 0;
   if (text.size() > 9 || std::sscanf(text.c_str(), "%4dx%4d%c", &width, &height, &rest) != 2)
     return std::nullopt;
-  const bool possible =
-      width >= 160 && width <= 3'840 && height >= 90 && height <= 2'160 && width % 2 == 0 && height % 2 == 0;
+  const bool possible = width > 0 && height > 0 &&
+                        fleet::is_film_size(static_cast<std::uint64_t>(width), static_cast<std::uint64_t>(height));
   return possible ? std::optional(std::pair(width, height)) : std::nullopt;
 }
 
@@ -44,7 +44,7 @@ std::optional<FilmOrder> order_of(const Request& request) {
   const auto layout = text("layout", "grid"), size = text("size", "1280x720"), title = text("title", "");
   const json follow = body.is_object() ? body.value("follow", json(false)) : json();
   const auto sides = size ? film_size(*size) : std::nullopt;
-  if (!layout || std::ranges::find(kFilmLayouts, *layout) == std::end(kFilmLayouts) || !sides || !title ||
+  if (!layout || !fleet::is_film_layout(*layout) || !sides || !title ||
       title->size() > 200 || !follow.is_boolean())
     return std::nullopt;
   return FilmOrder{{*layout, sides->first, sides->second, *title}, follow.get<bool>()};

@@ -69,7 +69,7 @@ constexpr std::size_t kMaxLogin = 4U << 10;
 
 Response sessions(App& app, const Request&) {
   json out = json::array();
-  for (const LiveSession& session : app.live().sessions()) out.push_back(view_of(app, session));
+  for (const LiveSession& session : app.live().sessions()) out.push_back(view_of(session));
   return http::json({{"sessions", out}});
 }
 

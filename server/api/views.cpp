@@ -198,7 +198,7 @@ json view_of(const App& app, const RecordingEntry& entry) {
   return out;
 }
 
-json view_of(const App& app, const LiveSession& session) {
+json view_of(const LiveSession& session) {
   json out = {
       {"session", session.session_id},       {"recording", session.recording_id}, {"name", session.name},
       {"packets", session.recorder.packets}, {"bytes", session.recorder.bytes},   {"tracks", json::array()}};

@@ -122,7 +122,7 @@ void EventHub::tick() {
   std::map<std::string, State> states;
   for (const std::string& id : look) states[id] = state_of(id);
   json sessions = json::array();
-  for (const LiveSession& session : app_.live().sessions()) sessions.push_back(view_of(app_, session));
+  for (const LiveSession& session : app_.live().sessions()) sessions.push_back(view_of(session));
   const std::string figures = "\"sessions\":" + dump(sessions) + ",\"disk\":" + dump(view_of_disk(app_));
 
   const std::lock_guard lock(mutex_);

@@ -32,12 +32,15 @@ std::optional<std::size_t> index_in(const Names& names, std::string_view name) {
   return static_cast<std::size_t>(at - names.begin());
 }
 
-bool is_film_size(std::uint64_t width, std::uint64_t height) {
+}  // namespace
+
+bool is_film_size(std::uint64_t width, std::uint64_t height) noexcept {
   return width >= 160 && width <= 3'840 && height >= 90 && height <= 2'160 && width % 2 == 0 &&
          height % 2 == 0;
 }
-
-}  // namespace
+bool is_film_layout(std::string_view name) noexcept {
+  return index_in(kLayouts, name).has_value();
+}
 
 const char* to_string(JobKind kind) noexcept {
   return kKindNames[static_cast<std::size_t>(kind)];
@@ -146,7 +149,7 @@ std::optional<Job> job_from_json(const Json& value) {
   if (*kind == JobKind::compose || *kind == JobKind::slice) {
     const auto width = number_in(value, "width", 10'000), height = number_in(value, "height", 10'000);
     auto layout = text_in(value, "layout", 32), title = text_in(value, "title", kMaxTitle);
-    if (!width || !height || !is_film_size(*width, *height) || !layout || !index_in(kLayouts, *layout) ||
+    if (!width || !height || !is_film_size(*width, *height) || !layout || !is_film_layout(*layout) ||
         !title)
       return std::nullopt;
     job.width = static_cast<int>(*width);

@@ -54,6 +54,9 @@ inline constexpr int kMostSlices = 100;
 
 /// Names of nodes and workers: 1 to 64 of A-Z a-z 0-9 - _.
 [[nodiscard]] bool is_member_name(std::string_view name) noexcept;
+/// What a film may be ordered with: even sides of 160x90 to 3840x2160, and the names of layouts that composer.hpp has.
+[[nodiscard]] bool is_film_size(std::uint64_t width, std::uint64_t height) noexcept;
+[[nodiscard]] bool is_film_layout(std::string_view name) noexcept;
 
 /// Any bytes as one token of a subject or key: all but A-Z a-z 0-9 - _ as "=XX".
 [[nodiscard]] std::string encode_token(std::string_view text);
