@@ -13,12 +13,12 @@
 
 using namespace rtpx;
 
-#ifdef __SANITIZE_THREAD__
+#ifdef RTPX_UNDER_TSAN
 /// Pango has Fontconfig read its files in a thread of its own; neither shows ThreadSanitizer how they wait for each other.
 extern "C" const char* __tsan_default_suppressions();
 extern "C" const char* __tsan_default_suppressions() { return "race:rtpx::film::draw_label\nrace:libfontconfig"; }
 #endif
-#ifdef __SANITIZE_ADDRESS__
+#ifdef RTPX_UNDER_ASAN
 /// Fontconfig keeps what it has read to the end of the process.
 extern "C" const char* __lsan_default_suppressions();
 extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfig"; }

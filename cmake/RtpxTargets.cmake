@@ -9,6 +9,15 @@ target_compile_options(rtpx_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobj
 if(RTPX_SANITIZE)
   target_compile_options(rtpx_flags INTERFACE -fsanitize=${RTPX_SANITIZE} -fno-omit-frame-pointer
                                               -fno-sanitize-recover=all)
+  string(REGEX MATCH "address|thread" kind ${RTPX_SANITIZE})
+  target_compile_definitions(rtpx_flags INTERFACE RTPX_UNDER_$<IF:$<STREQUAL:${kind},thread>,TSAN,ASAN>)
+  # A null pointer or a read past an object is what AddressSanitizer stops at; hardly a class here has a vtable.
+  if(RTPX_SANITIZE MATCHES undefined)
+    target_compile_options(rtpx_flags INTERFACE
+                           -fno-sanitize=null,object-size,vptr,nonnull-attribute,returns-nonnull-attribute)
+  endif()
+  # The tests' own code is compiled quickly: it is not what they look for faults in.
+  target_compile_options(rtpx_flags INTERFACE $<$<BOOL:$<TARGET_PROPERTY:RTPX_TEST>>:-O0;-fno-sanitize=undefined>)
   target_link_options(rtpx_flags INTERFACE -fsanitize=${RTPX_SANITIZE})
 endif()
 if(RTPX_LIBFUZZER)
@@ -30,17 +39,37 @@ function(rtpx_library name)
   target_sources(rtpx_${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${ARG_HEADERS})
 endfunction()
 
-# rtpx_test(<name> LABELS <label>... SOURCES <file>... [LIBRARIES <target>...] [TIMEOUT <seconds>])
+# rtpx_test(<name> LABELS <label>... SOURCES <file>... [LIBRARIES <target>...] [TIMEOUT <seconds>] [SHARDS <count>]):
+# ctest knows each test, or, with RTPX_TEST_PROGRAMS, each program: under sanitizers a process takes half a second to
+# begin. SHARDS says for how many processes the program's tests are enough.
 function(rtpx_test name)
-  cmake_parse_arguments(ARG "" "TIMEOUT" "LABELS;SOURCES;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT;SHARDS" "LABELS;SOURCES;LIBRARIES" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
   target_link_libraries(${name} PRIVATE rtpx_flags rtpx_test_support ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
+  set_target_properties(${name} PROPERTIES RTPX_TEST ON)
+  if(RTPX_TEST_PROGRAMS)
+    rtpx_test_program(${name} "${ARG_LABELS}" "${ARG_SHARDS}")
+    return()
+  endif()
   gtest_discover_tests(${name} TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST
                        PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+endfunction()
+
+function(rtpx_test_program name labels shards)
+  if(NOT shards)
+    set(shards 1)
+  endif()
+  foreach(shard RANGE 1 ${shards})
+    math(EXPR index "${shard} - 1")
+    set(test ${name}.${shard}of${shards})
+    add_test(NAME ${test} COMMAND ${name})
+    set_tests_properties(${test} PROPERTIES LABELS "${labels}" TIMEOUT 1800 ENVIRONMENT
+      "GTEST_TOTAL_SHARDS=${shards};GTEST_SHARD_INDEX=${index};GTEST_BRIEF=1;GTEST_OUTPUT=xml:${PROJECT_BINARY_DIR}/gtest/${test}.xml")
+  endforeach()
 endfunction()
 
 # rtpx_fuzz(<area> [LIBRARIES <target>...]): fuzz/fuzz_<area>.cpp with fuzz/corpus/<area>/. In a normal build the

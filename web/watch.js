@@ -21,8 +21,9 @@ async function show() {
     item.append(encryptedPart(entry, item, document.title, link));
   } else {
     const whole = document.getElementById('files').appendChild(document.createElement('li'));
+    const film = ['starting', 'running'].includes(entry.live_film?.state);
     try {
-      await openStream(whole, id, document.title, { link, autoplay: false });
+      await openStream(whole, id, document.title, { link, film, autoplay: false });
       return;
     } catch (error) {
       whole.remove();

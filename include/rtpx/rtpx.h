@@ -608,6 +608,14 @@ typedef struct rtpx_compose_options {
   int fps, crf, threads; /* 30, 23, 0 (one for each core) */
   int audio_only;        /* 0 */
   int names, chapters;   /* 1, 1 */
+  const char* logo;        /* a picture over all tiles: PNG, JPEG, WebP; NULL: the layout's */
+  const char* logo_place;  /* top-left top top-right bottom-left bottom bottom-right (top-right) */
+  double logo_height;      /* of the canvas' height, 0.02 to 1 (0.1) */
+  const char* clock;       /* the time of the call over all tiles: "UTC" or "+02:00"; NULL: the layout's */
+  const char* clock_place; /* as logo_place (bottom-right) */
+  int thumbnail;           /* 0; 1: beside the film, "film.mp4_thumbnail.jpg" */
+  int thumbnail_width, thumbnail_height; /* 640, -1: keeps the aspect */
+  int sprites;                           /* 0 to 1000 pictures for scrubbing, "film.mp4_sprites.jpg" and ".vtt" */
 } rtpx_compose_options;
 
 /* Sets the defaults; `size` is sizeof(rtpx_compose_options) of the caller's header. */

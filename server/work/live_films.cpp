@@ -71,14 +71,11 @@ Result<void> LiveFilms::begin(const std::string& id, const Films::Wish& wish) {
   const std::lock_guard lock(mutex_);
   auto& known = films_[id];
   if (known && !known->over) return fail(Errc::already_exists, "There is a film that follows the recording. End that first.");
-  const auto goes_on = [](const std::shared_ptr<Film>& film) { return film && !film->over; };
-  std::size_t under_way = static_cast<std::size_t>(std::ranges::count_if(leaving_, goes_on));
-  for (const auto& [other, film] : films_) under_way += goes_on(film) ? 1 : 0;
   const auto refused = [&](Error why) -> Result<void> {
     if (!known) films_.erase(id);
     return std::unexpected(std::move(why));
   };
-  if (under_way >= options_.max_live_films)
+  if (count_under_way() >= options_.max_live_films)
     return refused({Errc::denied, "As many recordings are followed by films as this server allows (" +
                                       std::to_string(options_.max_live_films) + ")."});
   auto own = WorkFolder::make(options_.base_dir, kLiveFilmPrefix);
@@ -87,6 +84,17 @@ Result<void> LiveFilms::begin(const std::string& id, const Films::Wish& wish) {
   known = std::make_shared<Film>(id, std::move(*own));
   known->thread = std::jthread([this, film = known.get(), wish](std::stop_token stop) { make(*film, wish, stop); });
   return {};
+}
+
+std::size_t LiveFilms::count_under_way() const {
+  const auto goes_on = [](const std::shared_ptr<Film>& film) { return film && !film->over; };
+  return static_cast<std::size_t>(std::ranges::count_if(leaving_, goes_on) +
+                                  std::ranges::count_if(films_, [&](const auto& film) { return goes_on(film.second); }));
+}
+
+std::size_t LiveFilms::under_way() const {
+  const std::lock_guard lock(mutex_);
+  return count_under_way();
 }
 
 Result<void> LiveFilms::end(const std::string& id) {

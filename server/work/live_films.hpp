@@ -60,6 +60,8 @@ class LiveFilms {
   void forget(const std::string& id);
   /// nullopt: there is none.
   [[nodiscard]] std::optional<State> state(const std::string& id) const;
+  /// How many are being made now.
+  [[nodiscard]] std::size_t under_way() const;
   /// A playlist of it by its name, with its end where the film is over; nullopt: there is none.
   [[nodiscard]] std::optional<std::string> playlist(const std::string& id, const std::string& name);
   /// A media or initialization segment; nullptr: there is none.
@@ -67,6 +69,7 @@ class LiveFilms {
 
  private:
   struct Film;
+  [[nodiscard]] std::size_t count_under_way() const;  // with mutex_ held
   [[nodiscard]] std::shared_ptr<Film> asked_for(const std::string& id, const std::string& name);
   [[nodiscard]] bool disk_is_nearly_full() const;
   void make(Film& film, const Films::Wish& wish, const std::stop_token& stop);

@@ -231,7 +231,7 @@ class ArchiveReader {
     bool there = false;
     get(there);
     value.reset();
-    if (there) get(value.emplace());
+    if (there) get(value.emplace(T{}));
   }
   template <typename T>
   void get(std::unique_ptr<T>& value) {

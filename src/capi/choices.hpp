@@ -10,6 +10,7 @@ namespace rtpx::capi {
 
 inline constexpr std::array kVideoCodecs{"vp8", "vp9", "av1", "h264"};
 inline constexpr std::array kAudioCodecs{"copy", "opus", "aac", "flac", "pcm"};
+inline constexpr std::array kFilmPlaces{"top-left", "top", "top-right", "bottom-left", "bottom", "bottom-right"};
 
 /// Sets `out` to what `text` names among `names`, which are in the order of the enumeration; NULL changes nothing.
 template <typename Enum, std::size_t N>

@@ -24,6 +24,9 @@ rtpx_compose_options default_compose_options() noexcept {
   out.threads = defaults.threads;
   out.names = defaults.names ? 1 : 0;
   out.chapters = defaults.chapters ? 1 : 0;
+  out.logo_height = FilmLogo().height;
+  out.thumbnail_width = Thumbnails().width;
+  out.thumbnail_height = Thumbnails().height;
   return out;
 }
 
@@ -71,11 +74,30 @@ void set_canvas(const rtpx_compose_options& from, ComposeOptions& out) {
   out.chapters = from.chapters != 0;
 }
 
+Result<void> set_overlays(const rtpx_compose_options& from, ComposeOptions& out) {
+  Result<void> done;
+  if (from.logo != nullptr) {
+    FilmLogo& logo = out.logo.emplace();
+    logo.file = from.logo;
+    logo.height = from.logo_height;
+    done = choose(from.logo_place, "logo_place", kFilmPlaces, logo.place);
+  }
+  if (done && from.clock != nullptr) {
+    FilmClock& clock = out.clock.emplace();
+    clock.offset = from.clock;
+    done = choose(from.clock_place, "clock_place", kFilmPlaces, clock.place);
+  }
+  if (from.thumbnail != 0) out.thumbnail = Thumbnails{from.thumbnail_width, from.thumbnail_height};
+  out.sprites = from.sprites;
+  return done;
+}
+
 Result<ComposeOptions> compose_options(const rtpx_compose_options& from, Waiting& waiting) {
   ComposeOptions out;
   set_path(from.output, out.output);
   if (auto set = set_media(from, out); !set) return std::unexpected(std::move(set).error());
   set_canvas(from, out);
+  if (auto set = set_overlays(from, out); !set) return std::unexpected(std::move(set).error());
   set_people(from, out);
   set_path(from.chapters_file, out.chapters_file);
   set_path(from.speech_file, out.speech_file);

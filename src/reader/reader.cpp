@@ -96,6 +96,14 @@ Result<std::shared_ptr<const Snapshot>> Reader::State::look(const Snapshot* befo
   return fail(Errc::internal, "the recording could not be read: " + std::string(failure.what()));
 }
 
+/// What was handed out last.
+struct LastFrame {
+  std::int64_t time_ns = 0, first_sequence = 0;
+  std::string mime_type;
+  StreamConfig config;
+  Orientation orientation;
+};
+
 /// Where one FrameReader stands.
 struct FrameReader::State {
   std::shared_ptr<const Reader::State> reader;
@@ -104,13 +112,7 @@ struct FrameReader::State {
   std::optional<std::string> rid;
   std::unique_ptr<TrackFrames> source;
   bool handed_out = false;  // the source's next frame
-  struct Last {
-    std::int64_t time_ns = 0, first_sequence = 0;
-    std::string mime_type;
-    StreamConfig config;
-    Orientation orientation;
-  };
-  std::optional<Last> last;             // of the frames handed out
+  std::optional<LastFrame> last;         // of the frames handed out
   const StreamConfig* config = nullptr;  // as the source has it
   const rtpx::Codec* codec = nullptr;
 

@@ -248,8 +248,8 @@ void RecorderImpl::give_up(Error cause, std::vector<LeftFolder> left) {
     queues.push_back(track->rtcp_writer);
   }
   writer.give_up_all();
+  owner.request_stop();  // first: whoever hears of the failure finds the owner asked to stop
   emit(event::Failed{std::move(cause)});
-  owner.request_stop();
   (void)writer.drain(queues, deadline());  // what is lost is counted then
   left.push_back(leave_folder());
   for (LeftFolder& one : left) close_left(std::move(one));

@@ -161,10 +161,10 @@ class BlockWalk {
     for (const Gap& gap : gaps_) {
       std::uint64_t first = gap.first;
       const std::uint64_t last = gap.first + gap.count;
-      for (auto at = std::ranges::lower_bound(out_.blocks_, gap.first, {},
-                                              [](const PlacedBlock& one) { return one.header.number; });
-           first < last; ++at) {
-        const std::uint64_t there = at == out_.blocks_.end() ? last : std::min(at->header.number, last);
+      auto at = std::ranges::lower_bound(out_.blocks_, gap.first, {},
+                                         [](const PlacedBlock& one) { return one.header.number; });
+      while (first < last) {
+        const std::uint64_t there = at == out_.blocks_.end() ? last : std::min((at++)->header.number, last);
         if (there > first) add({Finding::What::missing, gap.at, 0, first, there - first});
         first = there + 1;
       }

@@ -36,6 +36,7 @@ void compose_call(const char* recording, const char* work) {
   rtpx_compose_options options;
   rtpx_compose_options_init(&options, sizeof options);
   CHECK(options.width == 1280 && options.fps == 30 && isnan(options.loudness) && options.names == 1);
+  CHECK(options.logo == NULL && options.logo_height > 0.09 && options.clock == NULL && options.thumbnail_width == 640);
   options.output = file;
   options.width = 320;
   options.height = 180;
@@ -43,6 +44,11 @@ void compose_call(const char* recording, const char* work) {
   options.names = 0;
   options.marks = &mark;
   options.mark_count = 1;
+  options.clock = "+02:00";
+  options.clock_place = "bottom";
+  options.thumbnail = 1;
+  options.thumbnail_width = 160;
+  options.sprites = 9;
   options.progress = note;
   options.progress_user = &told;
   rtpx_error* error = NULL;
@@ -61,6 +67,24 @@ void compose_call(const char* recording, const char* work) {
   for (size_t at = 0; at + 13 < content.size; ++at) chapter |= memcmp(content.data + at, "halfway there", 13) == 0;
   CHECK(chapter);
   free(content.data);
+  const char* const beside[] = {"_thumbnail.jpg", "_sprites.jpg", "_sprites.vtt"};
+  for (size_t i = 0; i < sizeof beside / sizeof beside[0]; ++i) {
+    char side_file[4200];
+    snprintf(side_file, sizeof side_file, "%s%s", file, beside[i]);
+    bytes made = read_file(side_file);
+    CHECK(made.size > 100);
+    free(made.data);
+  }
+
+  options.logo = "no such logo.png";
+  CHECK(rtpx_compose(&recording, 1, &options, &error) == NULL);
+  expect_error(&error, RTPX_ERROR_NOT_FOUND);
+  options.logo = NULL;
+  options.clock_place = "middle";
+  CHECK(rtpx_compose(&recording, 1, &options, &error) == NULL);
+  expect_error(&error, RTPX_ERROR_INVALID_ARGUMENT);
+  options.clock = NULL;
+  options.clock_place = NULL;
 
   options.layout = "no such layout";
   CHECK(rtpx_compose(&recording, 1, &options, &error) == NULL);

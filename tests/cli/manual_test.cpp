@@ -82,8 +82,12 @@ TEST_F(MadeHelp, BashCompletesCommandsOptionsAndChoices) {
 
 TEST_F(MadeHelp, ScriptsOfOtherShellsAreOnesOfTheirs) {
   const std::string zsh = folder_ / "zsh/site-functions/_rtpx", fish = folder_ / "fish/vendor_completions.d/rtpx.fish";
-  if (std::system("command -v zsh >/dev/null") == 0) EXPECT_THAT(shell("zsh -n " + zsh), IsEmpty());
-  if (std::system("command -v fish >/dev/null") == 0) EXPECT_THAT(shell("fish -n " + fish), IsEmpty());
+  if (std::system("command -v zsh >/dev/null") == 0) {
+    EXPECT_THAT(shell("zsh -n " + zsh), IsEmpty());
+  }
+  if (std::system("command -v fish >/dev/null") == 0) {
+    EXPECT_THAT(shell("fish -n " + fish), IsEmpty());
+  }
   EXPECT_THAT(shell("bash -n " + (folder_ / "bash-completion/completions/rtpx").string()), IsEmpty());
 }
 

@@ -119,7 +119,7 @@ TEST(Impaired, EveryWholeFrameIsThereOnceAtItsTime) {
 
 // The test's own copies are part of it; sanitizers keep what was freed.
 TEST(Impaired, MemoryStaysBounded) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(RTPX_UNDER_ASAN) || defined(RTPX_UNDER_TSAN)
   GTEST_SKIP() << "measured without sanitizers";
 #endif
   const test::TempDir folder;

@@ -10,7 +10,7 @@ namespace {
 
 std::uint64_t histories() {
   if (const char* wanted = std::getenv("RTPX_HISTORIES")) return std::strtoull(wanted, nullptr, 10);
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(RTPX_UNDER_ASAN) || defined(RTPX_UNDER_TSAN)
   return 200;
 #else
   return std::getenv("RTPX_SOAK") != nullptr ? 100'000 : 1'000;

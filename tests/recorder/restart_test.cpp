@@ -30,9 +30,9 @@ bool is_record_file(const std::filesystem::path& path) {
 }
 
 TEST_F(FaultyDisk, NobodyRecordsForATrackBeforeAddTracksAnswered) {
-  Started s(options());
   std::atomic<bool> armed{true};
   std::vector<Outcome> outcomes;
+  Started s(options());
   fail_when([&](const FaultFileSystem::Call& call) {
     if (call.op != Op::rename || call.path.filename() != ".manifest.json.tmp" || !armed.exchange(false))
       return false;
@@ -56,8 +56,8 @@ TEST_F(FaultyDisk, NobodyRecordsForATrackBeforeAddTracksAnswered) {
 }
 
 TEST_F(FaultyDisk, AManifestThatNamesTracksThatWereNotAddedIsReplaced) {
-  Started s(options());
   std::atomic<int> renamed{0};
+  Started s(options());
   fail_when([&](const FaultFileSystem::Call& call) {  // the rename is done, the folder is not synced
     if (call.op == Op::rename && call.path.filename() == ".manifest.json.tmp") ++renamed;
     return call.op == Op::sync_directory && renamed == 1;
@@ -191,6 +191,7 @@ TEST_F(FaultyDisk, AFlappingDiskMakesABoundedNumberOfFiles) {
   if (test::kSealed) GTEST_SKIP() << "this disk takes a record at a time, and never a whole block";
   auto how = options();
   how.flush_interval = 60s;
+  std::atomic<std::uint64_t> writes{0};
   Started s(how);
   s.add(video("camera"));
   std::vector<std::string> sent;
@@ -199,7 +200,6 @@ TEST_F(FaultyDisk, AFlappingDiskMakesABoundedNumberOfFiles) {
     sent.push_back(text(rtp(i, 500)));
   }
   disk.set_short_writes(513);  // a record at a time
-  std::atomic<std::uint64_t> writes{0};
   fail_when([&](const FaultFileSystem::Call& call) {
     return call.op == Op::write && call.path.extension() == ".rtpx" && ++writes % 2 == 0;
   });

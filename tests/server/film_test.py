@@ -75,6 +75,7 @@ class FollowedRecording(unittest.TestCase):
         self.assertEqual(order(server, path, follow=True).status, 409, "there is one already")
         running = wait_for(lambda: (now := self.entry(server, room)["live_film"])["state"] == "running" and now)
         self.assertEqual(running["url"], f"/api/recordings/{room.id}/film/index.m3u8")
+        self.assertIn(b"rtpx_live_films 1\n", server.request("GET", "/metrics", headers=ADMIN).content)
         # Who may play the recording may watch the film, by a link too, which playlists pass on.
         link = json.loads(server.request("POST", f"/api/recordings/{room.id}/links", headers=ADMIN).content)["link"]
         for name in ("index.m3u8", "picture.m3u8"):

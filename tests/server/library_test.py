@@ -167,11 +167,9 @@ class Describing(unittest.TestCase):
 
 class Afterwards(unittest.TestCase):
     def test_hook_and_webhook_are_told_the_files_their_sizes_losses_and_places(self):
-        with WebhookReceiver() as receiver:
-            folder = None
+        with WebhookReceiver() as receiver, tempfile.TemporaryDirectory(prefix="rtpx-hook-") as work:
             with Server("--webhook", receiver.url, "--public-url", "https://rec.example", "--token", "secret", "--on-converted",
-                        "cat > hook.json; env > env.txt; pwd >> env.txt; echo said >&2; exit 3") as server:
-                folder = server.folder
+                        f"cat > {work}/hook.json; env > {work}/env.txt; echo said >&2; exit 3") as server:
                 os.environ.pop("AWS_SECRET_ACCESS_KEY", None)
                 name = add_recording(server.folder)
                 server.request("POST", f"/api/recordings/{name}/convert", headers={"Authorization": "Bearer secret"})
@@ -189,9 +187,9 @@ class Afterwards(unittest.TestCase):
                 while "--on-converted failed: said" not in (server.folder / "log.txt").read_text() and time.time() < until:
                     time.sleep(0.1)
                 self.assertIn("--on-converted failed: said", (server.folder / "log.txt").read_text())
-                hook = json.loads(pathlib.Path("hook.json").read_text())
+                hook = json.loads(pathlib.Path(work, "hook.json").read_text())
                 self.assertEqual(hook["files"], told["files"])
-                environment = pathlib.Path("env.txt").read_text()
+                environment = pathlib.Path(work, "env.txt").read_text()
                 self.assertNotIn("secret", environment)
                 self.assertNotIn("HOME=", environment)
 

@@ -185,6 +185,12 @@ class ComposeOptions(ctypes.Structure):
         ("progress_user", c_void_p),
         ("loudness", c_double),
         *[(name, c_int) for name in "width height fps crf threads audio_only names chapters".split()],
+        ("logo", c_char_p),
+        ("logo_place", c_char_p),
+        ("logo_height", c_double),
+        ("clock", c_char_p),
+        ("clock_place", c_char_p),
+        *[(name, c_int) for name in "thumbnail thumbnail_width thumbnail_height sprites".split()],
     ]
 
 

@@ -268,10 +268,12 @@ class ComposeTest(TemporaryFolder):
         told = []
         film = rtpx.compose(
             CALL, self.folder + "/film.webm", width=320, height=180, fps=5, names=0, marks=[(1000, "begin")],
-            pan={}, progress=lambda *all: told.append(all),
+            pan={}, clock="UTC", thumbnail=1, sprites=4, progress=lambda *all: told.append(all),
         )
         self.assertTrue(os.path.getsize(self.folder + "/film.webm") > 10_000 and told and film)
         self.assertEqual({(p.width, p.height) for p in rtpx.pictures(self.folder + "/film.webm")}, {(320, 180)})
+        for beside in ("_thumbnail.jpg", "_sprites.jpg", "_sprites.vtt"):
+            self.assertGreater(os.path.getsize(self.folder + "/film.webm" + beside), 100)
         with self.assertRaises(rtpx.Error) as raised:
             rtpx.compose(CALL, self.folder + "/film.avi")
         self.assertEqual(raised.exception.code, "invalid_argument")
