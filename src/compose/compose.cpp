@@ -186,7 +186,7 @@ class Composition {
   Result<std::unique_ptr<FilmSound>> open_sound(bool own) {
     auto mixer = Mixer::open(call_->sources(), voices_, gain(), samples_);
     if (!mixer) return std::unexpected(mixer.error());
-    auto sound = std::make_unique<FilmSound>(std::move(*mixer), samples_);
+    auto sound = std::make_unique<FilmSound>(*std::move(mixer));
     if (own)
       if (auto opened = sound->open_track(target_.audio); !opened) return std::unexpected(opened.error());
     if (options_.stems && !slicing_)

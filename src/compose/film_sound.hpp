@@ -16,8 +16,7 @@ namespace rtpx::film {
 /// The film's sound on its way: mixed once, encoded for the film, and for each participant's stem.
 class FilmSound {
  public:
-  FilmSound(std::unique_ptr<Mixer> mixer, std::int64_t samples)
-      : mixer_(std::move(mixer)), samples_(samples) {}
+  explicit FilmSound(std::unique_ptr<Mixer> mixer) : mixer_(std::move(mixer)) {}
 
   /// The film's own sound. Errors: unsupported.
   [[nodiscard]] Result<void> open_track(AudioCodec codec);
@@ -43,7 +42,6 @@ class FilmSound {
   [[nodiscard]] Result<void> write_stems(int count);
 
   std::unique_ptr<Mixer> mixer_;
-  std::int64_t samples_;
   std::unique_ptr<AudioEncoder> encoder_;
   std::vector<Stem> stems_;
   std::vector<float> silence_ = std::vector<float>(Mixer::kBlock * kChannels, 0.0F);
