@@ -14,11 +14,13 @@ defmodule Mix.Tasks.Compile.RtpxNif do
     if Mix.Utils.stale?([@source, "mix.exs"], [library]) do
       include = Path.join([to_string(:code.root_dir()), "usr", "include"])
 
+      [compiler | wanted] = OptionParser.split(System.get_env("CC") || "cc")
+
       arguments =
-        ["-std=gnu11", "-O2", "-fPIC", "-shared", "-Wall", "-Wextra", "-I", include] ++
+        wanted ++ ["-std=gnu11", "-O2", "-fPIC", "-shared", "-Wall", "-Wextra", "-I", include] ++
           flags("RTPX_CFLAGS", "--cflags") ++ ["-o", library, @source] ++ flags("RTPX_LIBS", "--libs")
 
-      case System.cmd(System.get_env("CC") || "cc", arguments, stderr_to_stdout: true) do
+      case System.cmd(compiler, arguments, stderr_to_stdout: true) do
         {_output, 0} -> {:ok, []}
         {output, _status} -> Mix.raise("#{@source} did not compile:\n#{output}")
       end
