@@ -154,6 +154,7 @@ void LayerFrames::push(const OrderedPacket& packet) {
 // Frames that nobody here can read go no further: what they seem to say would be noise. For what comes after
 // they are missing. With keys each frame is decided by itself.
 bool LayerFrames::is_encrypted(const OrderedPacket& packet) {
+  if (placed_.layer->encrypted.empty()) return false;
   const bool never_opened = codec_ != nullptr && hint_format(codec_->mime_type) == HintFormat::av1;
   if (opened_ && !never_opened) return false;
   if (find_span(placed_.layer->encrypted, packet.segment, packet.timestamp) == nullptr) return false;

@@ -19,13 +19,14 @@ namespace rtpx {
   constexpr std::size_t kEnd = 32;  // bytes of the payload's front and back
   std::uint64_t hash = std::uint64_t{media.payload_type} << 24 | media.payload.size();
   const auto mix = [&](Bytes bytes) {
-    while (!bytes.empty()) {
-      const std::size_t size = std::min<std::size_t>(8, bytes.size());
+    const auto mix_word = [&](std::size_t size) {
       std::uint64_t word = 0;
       std::memcpy(&word, bytes.data(), size);
       hash = std::rotl((hash ^ word) * 0x9E3779B97F4A7C15U, 29);
       bytes = bytes.subspan(size);
-    }
+    };
+    while (bytes.size() >= 8) mix_word(8);  // a size that the compiler knows: most payloads have no rest
+    if (!bytes.empty()) mix_word(bytes.size());
   };
   mix(media.payload.first(std::min(kEnd, media.payload.size())));
   if (media.payload.size() > kEnd) mix(media.payload.last(std::min(kEnd, media.payload.size() - kEnd)));
