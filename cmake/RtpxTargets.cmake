@@ -11,7 +11,8 @@ if(RTPX_SANITIZE)
                                               -fno-sanitize-recover=all)
   string(REGEX MATCH "address|thread" kind ${RTPX_SANITIZE})
   target_compile_definitions(rtpx_flags INTERFACE RTPX_UNDER_$<IF:$<STREQUAL:${kind},thread>,TSAN,ASAN>)
-  # A null pointer or a read past an object is what AddressSanitizer stops at; hardly a class here has a vtable.
+  # Left out, for a quarter of the build's time: null pointers and reads past an object, at which AddressSanitizer stops
+  # too, null arguments, and the types behind vtables, which hardly a class here has.
   if(RTPX_SANITIZE MATCHES undefined)
     target_compile_options(rtpx_flags INTERFACE
                            -fno-sanitize=null,object-size,vptr,nonnull-attribute,returns-nonnull-attribute)

@@ -21,14 +21,18 @@ async function show() {
     item.append(encryptedPart(entry, item, document.title, link));
   } else {
     const whole = document.getElementById('files').appendChild(document.createElement('li'));
-    const film = ['starting', 'running'].includes(entry.live_film?.state);
-    try {
-      await openStream(whole, id, document.title, { link, film, autoplay: false });
-      return;
-    } catch (error) {
-      whole.remove();
-      if (entry.files.length === 0) throw error;
+    const followed = ['starting', 'running'].includes(entry.live_film?.state);
+    let failure;
+    for (const film of followed ? [true, false] : [false]) { // a film that comes to nothing leaves the recording itself
+      try {
+        await openStream(whole, id, document.title, { link, film, autoplay: false });
+        return;
+      } catch (error) {
+        failure = error;
+      }
     }
+    whole.remove();
+    if (entry.files.length === 0) throw failure;
   }
   for (const file of entry.files) {
     const item = document.getElementById('files').appendChild(document.createElement('li'));

@@ -156,8 +156,9 @@ std::string render_metrics(const App& app) {
   out.counter("rtpx_conversions_failed_total", "Conversions failed", conversions.failed);
   out.counter("rtpx_conversions_cancelled_total", "Conversions cancelled", conversions.cancelled);
 
-  const Uploads::Counts uploads = app.uploads().counts();
   out.gauge("rtpx_live_films", "Films that follow a recording now", app.live_films().under_way());
+
+  const Uploads::Counts uploads = app.uploads().counts();
   out.gauge("rtpx_uploads_waiting", "Recordings that wait for their upload", uploads.waiting);
   out.gauge("rtpx_uploads_running", "Uploads under way", uploads.running);
   out.counter("rtpx_uploads_done_total", "Recordings uploaded", uploads.done);

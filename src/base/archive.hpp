@@ -231,7 +231,7 @@ class ArchiveReader {
     bool there = false;
     get(there);
     value.reset();
-    if (there) get(value.emplace(T{}));
+    if (there) get(value.emplace(T{}));  // clang takes no emplace() of a nested type with initializers
   }
   template <typename T>
   void get(std::unique_ptr<T>& value) {

@@ -213,7 +213,7 @@ TEST(Program, WhatNoBrowserPlaysIsAGapBesideWhatOnePlays) {
 
 TEST(Program, HoldsTogetherWhateverTheTimesAre) {
   std::mt19937_64 random(11);
-  for (int round = 0; round < 100; ++round) {
+  for (int round = 0; round < 300; ++round) {
     Program program;
     for (int i = 0; i < 3; ++i) {
       Track track("video/VP8");

@@ -26,8 +26,9 @@ _TAKEN = set("size solo solo_count mute mute_count pans pan_count marks mark_cou
 def compose(recordings: Union[Path, Sequence[Path]], output: Path, **options: Any) -> Dict[str, Any]:
     """Composes one or several recordings into one film, whose kind the file's extension says: .mp4, .webm, .mkv, or sound
     alone. Waits; raises Error; answers what docs/json.md says of films. Options are those of rtpx_compose_options:
-    layout="speaker", width=1920, height=1080, title="…", loudness=-16.0, logo="logo.png", clock="+02:00", thumbnail=1; besides solo=[…], mute=[…], pan={"anna": -0.5},
-    marks=[(milliseconds, title)], identities, e2ee_keys, s3_download, progress as convert() has them."""
+    layout="speaker", width=1920, height=1080, title="…", loudness=-16.0, logo="logo.png", clock="+02:00",
+    thumbnail=1; besides solo=[…], mute=[…], pan={"anna": -0.5}, marks=[(milliseconds, title)], identities, e2ee_keys,
+    s3_download, progress as convert() has them."""
     return _composed(lib.rtpx_compose, recordings, output=output, **options)
 
 
