@@ -114,6 +114,9 @@ int main(int argc, char** argv) {
     app.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? cli::kDone : cli::kUsage;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "rtpx: %s\n", error.what());
+    return cli::kFailed;
   }
   return program.exit_code;
 }

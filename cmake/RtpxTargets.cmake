@@ -40,6 +40,14 @@ function(rtpx_library name)
   target_sources(rtpx_${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${ARG_HEADERS})
 endfunction()
 
+# rtpx_loads(<target> <library>...): the target has the headers of libraries that it loads when it first calls them
+# (src/base/loaded_library.hpp), and does not link them.
+function(rtpx_loads target)
+  foreach(library ${ARGN})
+    target_include_directories(${target} SYSTEM PRIVATE $<TARGET_PROPERTY:${library},INTERFACE_INCLUDE_DIRECTORIES>)
+  endforeach()
+endfunction()
+
 # rtpx_test(<name> LABELS <label>... SOURCES <file>... [LIBRARIES <target>...] [TIMEOUT <seconds>] [SHARDS <count>]):
 # ctest knows each test, or, with RTPX_TEST_PROGRAMS, each program: under sanitizers a process takes half a second to
 # begin. SHARDS says for how many processes the program's tests are enough.

@@ -1,13 +1,14 @@
 #include "compose/labels.hpp"
 
-#include <pango/pangocairo.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <memory>
 #include <new>
 #include <vector>
+
+#include "base/free_with.hpp"
+#include "compose/pango_functions.hpp"
 
 namespace rtpx::film {
 namespace {
@@ -57,17 +58,21 @@ class Drawing {
   Owned<cairo_t> cairo_;
 };
 
+const char* next_letter(const char* at) {
+  return g_utf8_find_next_char(at, nullptr);
+}
+
 /// Names come from the network: valid UTF-8, one line, no controls, not endless.
 std::string printable_name(const std::string& name) {
-  const std::unique_ptr<char, decltype(&g_free)> valid(
-      g_utf8_make_valid(name.data(), static_cast<gssize>(std::min<std::size_t>(name.size(), 400))), &g_free);
+  const std::unique_ptr<char, FreeWith<g_free>> valid(
+      g_utf8_make_valid(name.data(), static_cast<gssize>(std::min<std::size_t>(name.size(), 400))));
   std::string out;
-  for (const char* at = valid.get(); *at != '\0'; at = g_utf8_next_char(at)) {
+  for (const char* at = valid.get(); *at != '\0'; at = next_letter(at)) {
     const gunichar letter = g_utf8_get_char(at);
     if (g_unichar_iscntrl(letter) || letter == 0x2028 || letter == 0x2029)
       out += ' ';
     else
-      out.append(at, static_cast<const char*>(g_utf8_next_char(at)));
+      out.append(at, next_letter(at));
   }
   return out;
 }
@@ -169,23 +174,23 @@ std::string initials_of(const std::string& raw) {
   std::vector<std::string> firsts;
   bool within = false;
   int at = 0;
-  for (const char* letter = name.c_str(); *letter != '\0'; letter = g_utf8_next_char(letter), ++at) {
+  for (const char* letter = name.c_str(); *letter != '\0'; letter = next_letter(letter), ++at) {
     const bool word = g_unichar_isalnum(g_utf8_get_char(letter)) != FALSE;
     const bool mark = breaks[static_cast<std::size_t>(at)].is_cursor_position == 0;
     if (mark && within && !firsts.empty()) continue;
     if (word && !within) {
-      const char* end = g_utf8_next_char(letter);
+      const char* end = next_letter(letter);
       for (int next = at + 1; *end != '\0' && breaks[static_cast<std::size_t>(next)].is_cursor_position == 0;
            ++next)
-        end = g_utf8_next_char(end);
+        end = next_letter(end);
       firsts.emplace_back(letter, end);
     }
     within = word || (within && (*letter == '\'' || *letter == '-'));
   }
   if (firsts.empty()) return "?";
   const std::string both = firsts.size() > 1 ? firsts.front() + firsts.back() : firsts.front();
-  const std::unique_ptr<char, decltype(&g_free)> upper(
-      g_utf8_strup(both.data(), static_cast<gssize>(both.size())), &g_free);
+  const std::unique_ptr<char, FreeWith<g_free>> upper(
+      g_utf8_strup(both.data(), static_cast<gssize>(both.size())));
   return upper.get();
 }
 

@@ -6,8 +6,8 @@
 #include <new>
 #include <string>
 
-#include "mux/libav_api.hpp"
-#include "mux/libav_quiet.hpp"
+#include "media/libav_quiet.hpp"
+#include "media/libav_versions.hpp"
 
 namespace rtpx {
 namespace {

@@ -1,9 +1,5 @@
 #pragma once
 
-extern "C" {
-#include <libavutil/audio_fifo.h>
-}
-
 #include <functional>
 #include <memory>
 

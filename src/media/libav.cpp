@@ -3,7 +3,7 @@
 #include <array>
 #include <new>
 
-#include "mux/libav_quiet.hpp"
+#include "media/libav_quiet.hpp"
 
 namespace rtpx::libav {
 namespace {

@@ -1,15 +1,9 @@
 #pragma once
 
-extern "C" {
-#include <libavcodec/avcodec.h>
-#include <libavformat/avformat.h>
-#include <libswresample/swresample.h>
-#include <libswscale/swscale.h>
-}
-
 #include <memory>
 #include <string>
 
+#include "media/libav_functions.hpp"
 #include "rtpx/result.hpp"
 
 /// FFmpeg's objects with owners, and its errors as ours.

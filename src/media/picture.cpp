@@ -1,10 +1,5 @@
 #include "media/picture.hpp"
 
-extern "C" {
-#include <libavutil/display.h>
-#include <libavutil/pixdesc.h>
-}
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>

@@ -6,11 +6,11 @@
 #include <memory>
 #include <string>
 
+#include "media/libav_quiet.hpp"
+#include "media/libav_versions.hpp"
 #include "media/picture.hpp"
 #include "media/source_track.hpp"
 #include "media/video_encoder.hpp"
-#include "mux/libav_api.hpp"
-#include "mux/libav_quiet.hpp"
 
 namespace rtpx {
 namespace {
@@ -188,7 +188,8 @@ class Reencoding {
   }
 
   Result<void> run(const std::filesystem::path& to, Format format,
-                   const std::function<void(double)>& progress, const std::stop_token& stop, FileSystem& files) {
+                   const std::function<void(double)>& progress, const std::stop_token& stop,
+                   FileSystem& files) {
     auto muxer = open_muxer(format, to, tracks_, hints(), files);
     if (!muxer) return std::unexpected(muxer.error());
     Merger merger(**muxer, tracks_.size());
@@ -262,7 +263,8 @@ class Reencoding {
       made.cue_points = static_cast<std::uint64_t>(made.duration_ns / 500'000'000 + 2) * tracks_.size();
     if (const auto* title = av_dict_get(input_->metadata, "title", nullptr, 0)) made.title = title->value;
     // Those of Matroska, in which it was written before; libavformat names its own in lower case.
-    for (const AVDictionaryEntry* one = nullptr; (one = av_dict_get(input_->metadata, "", one, AV_DICT_IGNORE_SUFFIX));)
+    for (const AVDictionaryEntry* one = nullptr;
+         (one = av_dict_get(input_->metadata, "", one, AV_DICT_IGNORE_SUFFIX));)
       if (const std::string name = one->key; name != "title" && name != "creation_time" && name != "ENCODER")
         made.tags.emplace_back(name, one->value);
     if (const auto* date = av_dict_get(input_->metadata, "creation_time", nullptr, 0))

@@ -6,11 +6,11 @@
 #include <string>
 #include <thread>
 
+#include "media/libav_quiet.hpp"
+#include "media/libav_versions.hpp"
 #include "media/picture.hpp"
 #include "media/reencode.hpp"
 #include "mux/annexb.hpp"
-#include "mux/libav_api.hpp"
-#include "mux/libav_quiet.hpp"
 
 namespace rtpx {
 namespace {

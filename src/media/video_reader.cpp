@@ -1,7 +1,7 @@
 #include "media/video_reader.hpp"
 
-#include "mux/libav_api.hpp"
-#include "mux/libav_quiet.hpp"
+#include "media/libav_quiet.hpp"
+#include "media/libav_versions.hpp"
 
 namespace rtpx {
 

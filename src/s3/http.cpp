@@ -1,6 +1,5 @@
 #include "s3/http.hpp"
 
-#include <curl/curl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "base/ascii.hpp"
+#include "base/curl_functions.hpp"
 #include "base/thread.hpp"
 #include "s3/content.hpp"
 

@@ -1,6 +1,5 @@
 #include "ingest/whep/http_exchange.hpp"
 
-#include <curl/curl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include <memory>
 
 #include "base/ascii.hpp"
+#include "base/curl_functions.hpp"
 #include "base/free_with.hpp"
 
 namespace rtpx::whep {

@@ -18,10 +18,11 @@ extern "C" {
 #include <cstring>
 #include <memory>
 
-#include "mux/libav_api.hpp"
+#include "media/libav_versions.hpp"
 #include "support/captures.hpp"
 
-// x265 3.5 does not free all that it allocates when an encoder is closed; Fontconfig keeps what it has read to the end.
+// x265 3.5 does not free all that it allocates when an encoder is closed; Fontconfig keeps what it has read
+// to the end.
 extern "C" const char* __lsan_default_suppressions();
 extern "C" const char* __lsan_default_suppressions() {
   return "leak:libx265\nleak:libfontconfig";
@@ -283,7 +284,8 @@ EncodedStream encode_video(const VideoSource& source) {
 
 double sound(const AudioSource& source, double time) {
   const double since = time - std::floor(time) - kSignal;
-  if (source.beeps && (since < 0 || since >= 0.1)) return 0.005 * std::sin(2 * M_PI * source.frequency * time);
+  if (source.beeps && (since < 0 || since >= 0.1))
+    return 0.005 * std::sin(2 * M_PI * source.frequency * time);
   if (!source.voice) return 0.4 * std::sin(2 * M_PI * source.frequency * time);
   const double pitch = 2 * M_PI * (140 * time + 6 * std::sin(2 * M_PI * 1.3 * time));
   double value = 0;

@@ -1,23 +1,12 @@
 #pragma once
 
-extern "C" {
-#include <libavcodec/avcodec.h>
-#include <libavformat/avformat.h>
-}
-
 #include <cstdint>
-#include <cstring>
 #include <span>
+
+#include "media/libav_functions.hpp"
 
 /// What FFmpeg 5.1 to 9 name differently, behind one name each.
 namespace rtpx::libav {
-
-/// Of the buffer that an AVIOContext's write callback is given.
-#if LIBAVFORMAT_VERSION_MAJOR >= 61
-using WrittenByte = const std::uint8_t;
-#else
-using WrittenByte = std::uint8_t;
-#endif
 
 /// The stream's display matrix, nine numbers; nullptr where it has none.
 inline const std::int32_t* display_matrix(const AVStream& stream) noexcept {
@@ -30,23 +19,6 @@ inline const std::int32_t* display_matrix(const AVStream& stream) noexcept {
   return reinterpret_cast<const std::int32_t*>(
       av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, nullptr));
 #endif
-}
-
-/// False: out of memory.
-[[nodiscard]] inline bool set_display_matrix(AVStream& stream,
-                                             std::span<const std::int32_t, 9> matrix) noexcept {
-#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 31, 100)
-  AVCodecParameters& parameters = *stream.codecpar;
-  AVPacketSideData* side =
-      av_packet_side_data_new(&parameters.coded_side_data, &parameters.nb_coded_side_data,
-                              AV_PKT_DATA_DISPLAYMATRIX, matrix.size_bytes(), 0);
-  std::uint8_t* data = side != nullptr ? side->data : nullptr;
-#else
-  std::uint8_t* data = av_stream_new_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, matrix.size_bytes());
-#endif
-  if (data == nullptr) return false;
-  std::memcpy(data, matrix.data(), matrix.size_bytes());
-  return true;
 }
 
 /// The sample rates that an encoder takes; empty: any.
