@@ -1,5 +1,6 @@
 // rtpx worker: does the jobs of a fleet.
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <memory>
 
 #include "commands.hpp"
@@ -24,6 +25,9 @@ const char* const kWorkerFooter =
     R"(A worker reads recordings below STORE/recordings, works on them in a process without network, and writes what it makes
 below STORE/results. It may be started, stopped, killed and paused at any time: a job has one result whatever happens to
 those who work on it. SIGTERM lets jobs under way end (--drain); what is not done by then goes to others at once.
+
+With RTPX_INDEX_KEY, the key file that the nodes have too, a recording is read where it lies, by ranges, and is not fetched;
+reports and verification read all of it here, and so does whoever meets a recording without a packet index.
 
 Example:
   rtpx worker --nats nats://10.0.0.5:4222 --store s3://calls/fleet --jobs 2)";
@@ -50,6 +54,7 @@ int run(CLI::App& command, WorkerArguments& arguments, const std::stop_token& st
   options.drain = std::chrono::seconds(arguments.drain_seconds);
   if (options.limits.program.empty())
     options.limits.program = std::filesystem::read_symlink("/proc/self/exe");
+  options.limits.in_place = std::getenv("RTPX_INDEX_KEY") != nullptr;
   server::set_up_log(arguments.log_level, arguments.log_format);
   const auto done = server::run_worker(options, stop);
   if (done) return kDone;
@@ -111,7 +116,8 @@ void add_worker(CLI::App& app, Program& program) {
   command->add_option("--log-format", arguments->log_format, "text (default) or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->type_name("FORMAT");
-  command->callback([arguments, command, &program] { program.exit_code = run(*command, *arguments, program.stop()); });
+  command->callback(
+      [arguments, command, &program] { program.exit_code = run(*command, *arguments, program.stop()); });
 }
 
 }  // namespace rtpx::cli

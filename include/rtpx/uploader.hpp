@@ -64,6 +64,8 @@ class Downloader {
   /// Objects as files, read by ranges where they lie: as they are when they are first opened here, and an error once they
   /// have changed. For the library's own use. By default null: everything is fetched whole.
   virtual std::shared_ptr<FileSystem> objects() { return nullptr; }
+  /// Whether objects() are read also where all of a recording is needed, and nothing is ever fetched.
+  [[nodiscard]] virtual bool only_in_place() const { return false; }
 };
 
 }  // namespace rtpx

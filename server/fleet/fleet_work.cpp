@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "base/file_system.hpp"
+#include "base/remote_file.hpp"
+#include "packets/packet_index.hpp"
 #include "rtpx/composer.hpp"
+#include "s3/object_relay.hpp"
 #include "server/work/child.hpp"
 #include "server/work/child_identity.hpp"
 #include "server/work/conversion_limits.hpp"
@@ -45,10 +47,16 @@ std::string seconds_text(std::uint32_t ms) {
   return std::to_string(ms / 1000) + "." + rest.substr(1);
 }
 
-/// The commands of a job, without the program.
-std::vector<std::vector<std::string>> commands_of(const Job& job, const Bench& bench,
+/// Makes do with a packet index and parts of the records; or goes over all of them once, where without an
+/// index it would do so twice.
+bool reads_in_place(JobKind kind) {
+  return kind != JobKind::report && kind != JobKind::verify;
+}
+
+/// The commands of a job, without the program. `in`: the recording's folder, or its URL.
+std::vector<std::vector<std::string>> commands_of(const Job& job, const std::string& in, const Bench& bench,
                                                   const WorkLimits& limits) {
-  const std::string in = bench.recording.string(), out = bench.output.string();
+  const std::string out = bench.output.string();
   switch (job.kind) {
     case JobKind::convert:
       return {{"convert", in, "-o", out, "--json", "--thumbnail", "--sprites", std::to_string(job.sprites),
@@ -117,9 +125,10 @@ std::optional<WorkEnd> bring_slices(const fleet::Store& store, const ReadRecord&
     if (!is_there || !fleet::is_settled((*stored)->record.state))
       return given_back(name + " is not made yet.", kUntilSlicesAreMade);
     if ((*stored)->record.state != fleet::JobState::done)
-      return WorkEnd{.kind = WorkEnd::Kind::hopeless,
-                     .result = {},
-                     .error = name + " is " + to_string((*stored)->record.state) + ": " + (*stored)->record.error};
+      return WorkEnd{
+          .kind = WorkEnd::Kind::hopeless,
+          .result = {},
+          .error = name + " is " + to_string((*stored)->record.state) + ": " + (*stored)->record.error};
     made.push_back((*stored)->record);
   }
   for (const fleet::JobRecord& slice : made) {
@@ -143,20 +152,20 @@ void make_relative(json& value, const std::string& folder) {
   }
 }
 
-std::string printed_by(const Bench& bench) {
+std::string printed_by(const Bench& bench, const std::string& in) {
   const auto text = read_whole_file(real_file_system(), bench.printed, kMaxOutput);
   if (!text) return {};
   json value = json::parse(*text, nullptr, false);
   if (value.is_discarded()) return {};
   make_relative(value, bench.output.string());
-  make_relative(value, bench.recording.string());
+  make_relative(value, in);
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 }  // namespace
 
-WorkEnd do_job(const WorkLimits& limits, const fleet::Store& store, const ReadRecord& read_record, const Job& job,
-               const std::string& worker, const std::string& token, unsigned attempt,
+WorkEnd do_job(const WorkLimits& limits, const fleet::Store& store, const ReadRecord& read_record,
+               const Job& job, const std::string& worker, const std::string& token, unsigned attempt,
                const std::function<void(double)>& on_progress, std::stop_token stop) {
   FileSystem& files = real_file_system();
   const Bench bench(limits, job, token);
@@ -174,13 +183,26 @@ WorkEnd do_job(const WorkLimits& limits, const fleet::Store& store, const ReadRe
   const bool joins = job.kind == JobKind::compose && job.slices > 1;
   if (joins)
     if (auto end = bring_slices(store, read_record, job, bench.output, room, stop)) return *std::move(end);
-  if (auto fetched = store.fetch(job, bench.recording, room, stop); !fetched)
+  std::string in = bench.recording.string();
+  std::unique_ptr<s3::ObjectRelay> relay;
+  const auto objects = store.objects(stop);
+  if (limits.in_place && reads_in_place(job.kind)) {
+    const auto index = objects->stat(store.url_of(job) + "/" + kPacketIndexName);
+    if (!index) return ended_by(index.error());
+    if (*index) in = store.url_of(job);
+  }
+  if (is_s3_url(in)) {
+    auto begun = store.relay(job);
+    if (!begun) return ended_by(begun.error());
+    relay = *std::move(begun);
+  } else if (auto fetched = store.fetch(job, bench.recording, room, stop); !fetched) {
     return ended_by(fetched.error());
+  }
 
-  const ConversionLimits bounds = conversion_limits(bench.recording);
+  const ConversionLimits bounds = conversion_limits(*objects, in);
   const ChildIdentity identity(limits.identities);
   int exit_code = 0;
-  for (std::vector<std::string> command : commands_of(job, bench, limits)) {
+  for (std::vector<std::string> command : commands_of(job, in, bench, limits)) {
     command.insert(command.begin(), limits.program.string());
     identity.add_to(command);
     const auto exit =
@@ -196,7 +218,8 @@ WorkEnd do_job(const WorkLimits& limits, const fleet::Store& store, const ReadRe
                    .folder = bench.output,
                    .file_bytes = bounds.file_bytes,
                    .deadline = bounds.deadline,
-                   .secret = identity.secret()},
+                   .secret = identity.secret(),
+                   .objects = relay ? relay->descriptor() : -1},
                   stop);
     if (!exit) return ended_by(exit.error());
     if (exit->cancelled)
@@ -217,7 +240,7 @@ WorkEnd do_job(const WorkLimits& limits, const fleet::Store& store, const ReadRe
                                         .worker = worker,
                                         .token = token},
                              .files = {},
-                             .output = printed_by(bench)};
+                             .output = printed_by(bench, in)};
   result.record.result.exit_code = exit_code;
   auto stored = store.put(std::move(result), bench.output, stop);
   if (!stored) return ended_by(stored.error());

@@ -21,6 +21,7 @@ struct WorkLimits {
   std::uint64_t max_bytes = 0;              ///< of a recording that is fetched; 0: what the disk has
   std::uint64_t min_free_bytes = 1ULL << 30;
   Identities identities;  ///< open sealed recordings
+  bool in_place = false;  ///< a recording with a packet index is read by ranges where it lies, instead of fetched
 };
 
 /// The record of a job, by its key; as Bus::read().

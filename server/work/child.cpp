@@ -16,13 +16,14 @@
 #include <cstring>
 #include <string_view>
 
+#include "s3/object_relay.hpp"
 #include "server/work/sandbox.hpp"
 
 namespace rtpx::server {
 namespace {
 
 constexpr std::size_t kStderrTail = 4096;
-constexpr int kProgressDescriptor = 3, kSecretDescriptor = 4;
+constexpr int kProgressDescriptor = 3, kSecretDescriptor = 4, kObjectsDescriptor = 5;
 constexpr int kNiceness = 10;
 constexpr std::chrono::seconds kPatience{3};
 
@@ -52,18 +53,20 @@ std::vector<std::string> clean_environment(const ChildOptions& options) {
       "PATH=",         "LANG=",          "LC_",           "TZ=",          "LD_LIBRARY_PATH=",
       "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS=", "TSAN_OPTIONS="};
   constexpr std::string_view kNetwork[] = {
-      "HOME=",      "AWS_",        "SSL_CERT_",    "HTTP_PROXY=", "HTTPS_PROXY=",    "NO_PROXY=",
-      "ALL_PROXY=", "http_proxy=", "https_proxy=", "no_proxy=",   "all_proxy=",      "XDG_STATE_HOME=",
-      "RTPX_INDEX_KEY="};
+      "HOME=",      "AWS_",        "SSL_CERT_",    "HTTP_PROXY=", "HTTPS_PROXY=", "NO_PROXY=",
+      "ALL_PROXY=", "http_proxy=", "https_proxy=", "no_proxy=",   "all_proxy=",   "XDG_STATE_HOME="};
   std::vector<std::string> out;
   for (char** at = environ; *at != nullptr; ++at) {
     const std::string_view variable = *at;
     const auto begins = [&](std::string_view name) { return variable.starts_with(name); };
-    if (std::ranges::any_of(kAlways, begins) || (options.network && std::ranges::any_of(kNetwork, begins)) ||
+    const bool reads_objects = options.network || options.objects >= 0;
+    if (std::ranges::any_of(kAlways, begins) || (reads_objects && begins("RTPX_INDEX_KEY=")) ||
+        (options.network && std::ranges::any_of(kNetwork, begins)) ||
         (options.folder.empty() && variable.starts_with("TMPDIR=")))
       out.emplace_back(variable);
   }
   if (!options.folder.empty()) out.push_back("TMPDIR=" + options.folder.string());
+  if (options.objects >= 0) out.push_back(s3::kRelayVariable + ("=" + std::to_string(kObjectsDescriptor)));
   return out;
 }
 
@@ -81,7 +84,7 @@ class SecretFile {
   bool make(std::string_view secret) {
     const int made = ::memfd_create("secret", MFD_CLOEXEC);
     if (made < 0) return false;
-    descriptor_ = ::fcntl(made, F_DUPFD_CLOEXEC, kSecretDescriptor + 1);  // clear of those that a child gets
+    descriptor_ = ::fcntl(made, F_DUPFD_CLOEXEC, kObjectsDescriptor + 1);  // clear of those that a child gets
     ::close(made);
     size_ = secret.size();
     return descriptor_ >= 0 && ::write(descriptor_, secret.data(), size_) == static_cast<ssize_t>(size_);
@@ -119,6 +122,14 @@ void limit(int resource, std::uint64_t most) {
   ::setrlimit(static_cast<__rlimit_resource>(resource), &both);
 }
 
+/// -1: nothing.
+void give(int descriptor, int as) {
+  if (descriptor >= 0)
+    ::dup2(descriptor, as);
+  else
+    ::close(as);
+}
+
 /// Between fork and exec: async-signal-safe calls only.
 [[noreturn]] void become(const Start& start) {
   ::setpgid(0, 0);
@@ -142,8 +153,9 @@ void limit(int resource, std::uint64_t most) {
     ::fcntl(start.progress, F_SETFD, 0);
   else
     ::dup2(start.progress, kProgressDescriptor);
-  if (start.secret >= 0) ::dup2(start.secret, kSecretDescriptor);
-  ::close_range(start.secret >= 0 ? kSecretDescriptor + 1 : kProgressDescriptor + 1, ~0U, 0);
+  give(start.secret, kSecretDescriptor);
+  give(start.options.objects, kObjectsDescriptor);
+  ::close_range(kObjectsDescriptor + 1, ~0U, 0);
   if (start.filter != nullptr) (void)enter(*start.filter);
   ::execve(start.arguments[0], start.arguments, start.environment);
   ::_exit(127);
@@ -201,10 +213,16 @@ Result<ChildExit> run_child(const ChildOptions& options, std::stop_token stop) {
   if (out < 0) return failed("its output file");
   std::vector<std::string> command = options.command, environment = clean_environment(options);
   const std::vector<char*> arguments = pointers(command), variables = pointers(environment);
-  const Start start{
-      arguments.data(),    variables.data(), input.descriptor(), out, errors.write, progress.write,
-      secret.descriptor(), options,          options.network || !options.sandboxed ? nullptr : &no_network_filter(),
-      ::getpid()};
+  const Start start{arguments.data(),
+                    variables.data(),
+                    input.descriptor(),
+                    out,
+                    errors.write,
+                    progress.write,
+                    secret.descriptor(),
+                    options,
+                    options.network || !options.sandboxed ? nullptr : &no_network_filter(),
+                    ::getpid()};
   const pid_t child = ::fork();
   if (child == 0) become(start);
   ::close(out);

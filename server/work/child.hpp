@@ -39,6 +39,7 @@ struct ChildOptions {
   std::string_view input;  ///< what it reads on standard input; empty: nothing
   bool sandboxed = true;   ///< false: it is a command of the operator's, and may do what it likes
   bool network = false;              ///< it talks to an object store, and gets the AWS_* variables for it
+  int objects = -1;                  ///< a socket by which it reads objects (s3/object_relay.hpp); -1: none
 };
 
 /// Why it failed, for a person: its own last sentence, or that it crashed. `what`: "conversion".

@@ -14,19 +14,15 @@ constexpr std::chrono::hours kLongest{7 * 24};       // that is believed
 
 }  // namespace
 
-ConversionLimits conversion_limits(const std::filesystem::path& folder) {
-  namespace fs = std::filesystem;
+ConversionLimits conversion_limits(FileSystem& files, const std::filesystem::path& folder) {
   std::uint64_t bytes = 0;
-  std::error_code error;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    std::error_code gone;
-    const bool file = fs::is_regular_file(at->symlink_status(gone));
-    const auto size = file ? at->file_size(gone) : 0;
-    if (file && !gone) bytes += size;
+  for (const DirectoryEntry& entry : files.list(folder).value_or(std::vector<DirectoryEntry>())) {
+    const auto info = files.stat(folder / entry.name);
+    if (info && *info && !(*info)->is_directory) bytes += (*info)->size;
   }
   bytes = std::min<std::uint64_t>(bytes, 1ULL << 50);
   std::chrono::seconds duration(bytes / kLeastBytesASecond);
-  if (const auto info = read_recording_info(real_file_system(), folder); info && info->ended_at)
+  if (const auto info = read_recording_info(files, folder); info && info->ended_at)
     duration = std::chrono::floor<std::chrono::seconds>(*info->ended_at - info->created);
   duration = std::clamp<std::chrono::seconds>(duration, std::chrono::seconds(0), kLongest);
   return {4 * bytes + kSpareOutput, kSpareTime + 10 * duration};

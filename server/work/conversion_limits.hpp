@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "base/file_system.hpp"
+
 namespace rtpx::server {
 
 /// What a child process may take that works on a recording.
@@ -13,6 +15,6 @@ struct ConversionLimits {
 };
 
 /// By how much there is of the recording, and how long it says that it is.
-[[nodiscard]] ConversionLimits conversion_limits(const std::filesystem::path& folder);
+[[nodiscard]] ConversionLimits conversion_limits(FileSystem& files, const std::filesystem::path& folder);
 
 }  // namespace rtpx::server

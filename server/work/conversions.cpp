@@ -145,7 +145,7 @@ StepState Conversions::convert_folder(const Job& job, const fs::path& folder, st
   if (!output) return {"failed", output.error().message};
   std::error_code error;
   fs::remove(*output / kTemporaryResult, error);
-  const ConversionLimits limits = conversion_limits(folder);
+  const ConversionLimits limits = conversion_limits(real_file_system(), folder);
   if (const auto entry = library_.entry(job.id); entry && entry->sealed)
     return {.state = "failed",
             .error = "The recording is sealed, and this server holds no identity that opens it.",

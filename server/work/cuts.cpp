@@ -103,7 +103,7 @@ Result<std::shared_ptr<http::Descriptor>> Cuts::run(const fs::path& recording, O
                                .stdout_file = result,
                                .memory_bytes = options_.conversion_memory_bytes,
                                .folder = own->path(),
-                               .file_bytes = conversion_limits(recording).file_bytes,
+                               .file_bytes = conversion_limits(real_file_system(), recording).file_bytes,
                                .deadline = kLongestCut,
                                .secret = identity.secret()},
                               stop_.get_token());

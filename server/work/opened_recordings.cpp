@@ -63,7 +63,7 @@ Result<OpenedRecordings::Opened> OpenedRecordings::convert(const fs::path& recor
                  .stdout_file = result_file,
                  .memory_bytes = options_.conversion_memory_bytes,
                  .folder = own.path(),
-                 .file_bytes = conversion_limits(recording).file_bytes,
+                 .file_bytes = conversion_limits(real_file_system(), recording).file_bytes,
                  .deadline = kLongestChild,
                  .secret = keys},
                 {});

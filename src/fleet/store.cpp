@@ -2,10 +2,11 @@
 
 #include <algorithm>
 
-#include "base/file_system.hpp"
 #include "s3/client.hpp"
 #include "s3/download.hpp"
 #include "s3/names.hpp"
+#include "s3/object_files.hpp"
+#include "s3/object_relay.hpp"
 
 namespace rtpx::fleet {
 namespace {
@@ -45,7 +46,7 @@ Result<std::vector<ResultFile>> files_below(const fs::path& folder) {
 }  // namespace
 
 Store::Store(const S3Config& config, S3Url base)
-    : client_(std::make_unique<s3::Client>(config)), base_(std::move(base)) {}
+    : client_(std::make_shared<s3::Client>(config)), base_(std::move(base)) {}
 Store::~Store() = default;
 
 S3Url Store::recordings_of(const std::string& node) const {
@@ -86,8 +87,23 @@ Result<void> Store::fetch(const Job& job, const fs::path& folder, std::uint64_t 
   return {};
 }
 
+std::string Store::url_of(const Job& job) const {
+  std::string url = below(recordings_of(job.node), job.recording).text();
+  url.pop_back();
+  return url;
+}
+
+std::shared_ptr<FileSystem> Store::objects(std::stop_token stop) const {
+  return std::make_shared<s3::ObjectFiles>(client_, std::make_shared<s3::RangeCache>(client_, stop), stop);
+}
+
+Result<std::unique_ptr<s3::ObjectRelay>> Store::relay(const Job& job) const {
+  return s3::ObjectRelay::begin(client_, below(recordings_of(job.node), job.recording));
+}
+
 Result<void> Store::fetch_result(const Job& job, const std::string& name, const std::string& file,
-                                 const fs::path& folder, std::uint64_t max_bytes, std::stop_token stop) const {
+                                 const fs::path& folder, std::uint64_t max_bytes,
+                                 std::stop_token stop) const {
   RetryBudget budget(kPatience);
   s3::Allowance allowance(max_bytes);
   const auto got = s3::download_object(*client_, object_in(below(results_of(job), name), file), folder / file,

@@ -9,11 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "base/file_system.hpp"
 #include "fleet/record.hpp"
 #include "rtpx/s3.hpp"
 
 namespace rtpx::s3 {
 class Client;
+class ObjectRelay;
 }
 
 namespace rtpx::fleet {
@@ -51,6 +53,12 @@ class Store {
   /// not_found, where there is no manifest.json.
   [[nodiscard]] Result<void> fetch(const Job& job, const std::filesystem::path& folder,
                                    std::uint64_t max_bytes, std::stop_token stop) const;
+  /// A recording's URL, without a slash at the end.
+  [[nodiscard]] std::string url_of(const Job& job) const;
+  /// Objects as files, as they are when they are first looked at.
+  [[nodiscard]] std::shared_ptr<FileSystem> objects(std::stop_token stop) const;
+  /// Reads a recording's objects for a process without network. Errors: too_many_files, io.
+  [[nodiscard]] Result<std::unique_ptr<s3::ObjectRelay>> relay(const Job& job) const;
   /// Brings one file of a result into `folder`. Errors: no_space, also when it has more than `max_bytes`.
   [[nodiscard]] Result<void> fetch_result(const Job& job, const std::string& name, const std::string& file,
                                           const std::filesystem::path& folder, std::uint64_t max_bytes,
@@ -83,7 +91,7 @@ class Store {
  private:
   [[nodiscard]] Result<void> put_file(const std::filesystem::path& file, std::uint64_t bytes,
                                       const S3Url& object, std::stop_token stop) const;
-  std::unique_ptr<s3::Client> client_;
+  std::shared_ptr<s3::Client> client_;
   const S3Url base_;
 };
 

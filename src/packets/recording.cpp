@@ -42,8 +42,8 @@ std::string remote_folder_of(std::string url) {
 /// Resolves the locations of one track.
 class Finder {
  public:
-  /// `remote_folder`: the URL that the manifest comes from; empty: it is a local one. `objects`: through which remote
-  /// files are read where they lie; null: they are fetched.
+  /// `remote_folder`: the URL that the manifest comes from; empty: it is a local one. `objects`: through
+  /// which remote files are read where they lie; null: they are fetched.
   Finder(const std::filesystem::path& folder, std::string remote_folder,
          const std::filesystem::path& download_path, Downloader* downloader, Outside outside,
          std::shared_ptr<FileSystem> objects)
@@ -58,7 +58,8 @@ class Finder {
     const std::string name = last_component(location);
     if (is_s3_url(location)) {
       // What was downloaded as a whole, or stored and kept, lies beside its manifest.
-      if (remote_folder_.empty() && !name.empty() && look_below(folder_, name) == Below::file) return folder_ / name;
+      if (remote_folder_.empty() && !name.empty() && look_below(folder_, name) == Below::file)
+        return folder_ / name;
       // Of a recording that was copied to another place, too.
       if (!remote_folder_.empty() && objects_)
         if (auto beside = bring(remote_folder_ + "/" + name)) return beside;
@@ -132,7 +133,8 @@ Result<Recording> find_recording(const std::string& recording, const std::filesy
                                  Downloader* downloader, Outside outside, const Identities& identities,
                                  Reading reading) {
   std::shared_ptr<FileSystem> objects;
-  if (downloader != nullptr && reading == Reading::parts) objects = downloader->objects();
+  if (downloader != nullptr && (reading == Reading::parts || downloader->only_in_place()))
+    objects = downloader->objects();
   const auto source = sealed::reading_files(identities, objects);
   std::filesystem::path place = recording;
   std::string remote_folder;
@@ -146,15 +148,16 @@ Result<Recording> find_recording(const std::string& recording, const std::filesy
   auto manifest = read_manifest(*source, place);
   if (!manifest && remote_folder.empty() &&
       (manifest.error().code == Errc::malformed || manifest.error().code == Errc::not_found))
-    if (auto rebuilt = rebuild_manifest(place, {}, identities); rebuilt && !rebuilt->empty()) manifest = std::move(*rebuilt);
+    if (auto rebuilt = rebuild_manifest(place, {}, identities); rebuilt && !rebuilt->empty())
+      manifest = std::move(*rebuilt);
   if (!manifest) return std::unexpected(manifest.error());
   std::error_code ignored;
   const bool is_folder = !is_s3_url(place) && std::filesystem::is_directory(place, ignored);
   const std::filesystem::path folder = is_folder ? place : place.parent_path();
   if (!remote_folder.empty() && !objects)  // its people and marks; it may have none
     (void)fetch(remote_folder + "/" + kRecordingFileName, download_path, downloader);
-  Recording found = find_with(Finder(folder, remote_folder, download_path, downloader, outside, objects), *manifest,
-                              folder, source);
+  Recording found = find_with(Finder(folder, remote_folder, download_path, downloader, outside, objects),
+                              *manifest, folder, source);
   found.name = recording;
   return found;
 }

@@ -1,6 +1,5 @@
 #include "s3/object_files.hpp"
 
-#include "base/remote_file.hpp"
 #include "sealed/memory_file.hpp"
 
 namespace rtpx::s3 {
@@ -14,33 +13,20 @@ S3Url folder_of(const S3Url& object) {
   return {object.bucket, slash == std::string::npos ? std::string() : object.key.substr(0, slash + 1)};
 }
 
-Unexpected<Error> read_only(const fs::path& path) {
-  return fail(Errc::unsupported, path.string() + " is an object of a service: it is written whole, or not at all");
-}
-
 /// For one thread at a time, as every File.
-class ObjectFile final : public RemoteFile {
+class ObjectFile final : public RemoteObject {
  public:
   ObjectFile(std::shared_ptr<RangeCache> cache, ObjectVersion version)
-      : cache_(std::move(cache)), version_(std::move(version)), path_(version_.object.text()) {}
+      : RemoteObject(version.object.text()), cache_(std::move(cache)), version_(std::move(version)) {}
 
   Result<std::size_t> pread(std::span<std::byte> to, std::uint64_t offset) const override {
     return cache_->read(version_, offset, to, ahead_);
   }
   Result<std::uint64_t> size() const override { return version_.bytes; }
-  Result<std::size_t> writev(std::span<const Bytes>) override { return read_only(path_); }
-  Result<void> pwrite(Bytes, std::uint64_t) override { return read_only(path_); }
-  Result<void> sync() override { return {}; }
-  Result<void> sync_range(std::uint64_t, std::uint64_t, RangeSync) override { return {}; }
-  Result<void> truncate(std::uint64_t) override { return read_only(path_); }
-  Result<void> reserve(std::uint64_t) override { return {}; }
-  bool preallocate(std::uint64_t) override { return false; }
-  Result<void> close() override { return {}; }
 
  private:
   const std::shared_ptr<RangeCache> cache_;
   const ObjectVersion version_;
-  const fs::path path_;
   mutable ReadAhead ahead_;
 };
 
@@ -61,7 +47,8 @@ class ObjectFiles::NewObject final : public sealed::MemoryFile {
   const fs::path path_;
 };
 
-ObjectFiles::ObjectFiles(std::shared_ptr<Client> client, std::shared_ptr<RangeCache> cache, std::stop_token stop)
+ObjectFiles::ObjectFiles(std::shared_ptr<Client> client, std::shared_ptr<RangeCache> cache,
+                         std::stop_token stop)
     : client_(std::move(client)), stop_(std::move(stop)), cache_(std::move(cache)) {}
 
 Result<std::shared_ptr<const ObjectFiles::Objects>> ObjectFiles::objects_in(const S3Url& folder) {
@@ -98,17 +85,19 @@ void ObjectFiles::forget(const S3Url& object) {
 }
 
 Result<std::unique_ptr<File>> ObjectFiles::open(const fs::path& path, OpenMode mode) {
-  if (!is_s3_url(path)) return real_file_system().open(path, mode);
-  if (mode == OpenMode::create_new) return std::make_unique<NewObject>(*this, path);
-  if (mode != OpenMode::read) return read_only(path);
-  auto found = find(path);
+  if (is_s3_url(path) && mode == OpenMode::create_new) return std::make_unique<NewObject>(*this, path);
+  return RemoteFiles::open(path, mode);
+}
+
+Result<std::unique_ptr<File>> ObjectFiles::open_object(const fs::path& url) {
+  auto found = find(url);
   if (!found) return std::unexpected(found.error());
-  if (!*found) return fail(Errc::not_found, "There is no " + path.string() + ".");
+  if (!*found) return fail(Errc::not_found, "There is no " + url.string() + ".");
   return std::make_unique<ObjectFile>(cache_, std::move(**found));
 }
 
 Result<void> ObjectFiles::rename(const fs::path& from, const fs::path& to) {
-  if (!is_s3_url(from) && !is_s3_url(to)) return real_file_system().rename(from, to);
+  if (!is_s3_url(from) && !is_s3_url(to)) return RemoteFiles::rename(from, to);
   const auto url = parse_s3_url(to.native());
   if (!url) return std::unexpected(url.error());
   std::string content;
@@ -125,7 +114,7 @@ Result<void> ObjectFiles::rename(const fs::path& from, const fs::path& to) {
 }
 
 Result<void> ObjectFiles::remove(const fs::path& path) {
-  if (!is_s3_url(path)) return real_file_system().remove(path);
+  if (!is_s3_url(path)) return RemoteFiles::remove(path);
   {
     const std::lock_guard lock(mutex_);
     if (written_.erase(path) > 0) return {};
@@ -139,11 +128,10 @@ Result<void> ObjectFiles::remove(const fs::path& path) {
   return removed;
 }
 
-Result<std::vector<DirectoryEntry>> ObjectFiles::list(const fs::path& path) {
-  if (!is_s3_url(path)) return real_file_system().list(path);
-  const auto url = parse_s3_url((path / "").native());
-  if (!url) return std::unexpected(url.error());
-  const auto objects = objects_in(*url);
+Result<std::vector<DirectoryEntry>> ObjectFiles::list_objects(const fs::path& url) {
+  const auto folder = parse_s3_url((url / "").native());
+  if (!folder) return std::unexpected(folder.error());
+  const auto objects = objects_in(*folder);
   if (!objects) return std::unexpected(objects.error());
   std::vector<DirectoryEntry> out;
   for (const auto& [name, version] : **objects)
@@ -151,31 +139,10 @@ Result<std::vector<DirectoryEntry>> ObjectFiles::list(const fs::path& path) {
   return out;
 }
 
-Result<std::optional<FileInfo>> ObjectFiles::stat(const fs::path& path) {
-  if (!is_s3_url(path)) return real_file_system().stat(path);
-  const auto found = find(path);
+Result<std::optional<FileInfo>> ObjectFiles::stat_object(const fs::path& url) {
+  const auto found = find(url);
   if (!found) return std::unexpected(found.error());
   return *found ? std::optional(FileInfo{false, (*found)->bytes, (*found)->etag}) : std::nullopt;
-}
-
-Result<void> ObjectFiles::sync_directory(const fs::path& path) {
-  return is_s3_url(path) ? Result<void>() : real_file_system().sync_directory(path);
-}
-
-Result<void> ObjectFiles::create_directory(const fs::path& path) {
-  return is_s3_url(path) ? read_only(path) : real_file_system().create_directory(path);
-}
-
-Result<void> ObjectFiles::create_directories(const fs::path& path) {
-  return is_s3_url(path) ? read_only(path) : real_file_system().create_directories(path);
-}
-
-Result<void> ObjectFiles::link(const fs::path& from, const fs::path& to) {
-  return is_s3_url(from) || is_s3_url(to) ? read_only(from) : real_file_system().link(from, to);
-}
-
-Result<std::uint64_t> ObjectFiles::free_bytes(const fs::path& path) {
-  return is_s3_url(path) ? read_only(path) : real_file_system().free_bytes(path);
 }
 
 }  // namespace rtpx::s3

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import unittest
 
-from fleet_servers import DATA, INSTALLED, RTPX, Fleet, wait_for
+from fleet_servers import DATA, INSTALLED, RTPX, Fleet, converted_alone, wait_for
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 BROWSER = all(shutil.which(name) for name in ("chromium", "node", "npm"))
@@ -90,6 +90,60 @@ class AnyNodePlays(unittest.TestCase):
         self.assertEqual(self.all_of("a", base), here, "a node plays what it has only in the store")
         self.fleet.members["a"].kill()
         self.assertEqual(self.all_of("b", base), here, "and others while it is dead")
+
+
+class WorkersReadInPlace(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.fleet = Fleet()
+        cls.fleet.init()
+        cls.alone = converted_alone(cls.fleet.folder)
+        os.environ["RTPX_INDEX_KEY"] = str(cls.fleet.folder / "shared.key")
+        cls.fleet.node("a", 0)
+        cls.fleet.worker("w")
+
+    @classmethod
+    def tearDownClass(cls):
+        os.environ.pop("RTPX_INDEX_KEY", None)
+        cls.fleet.close()
+
+    def order(self, name, kind, body):
+        answer = self.fleet.request("a", "POST", f"/api/fleet/recordings/a/{name}/{kind}", json.dumps(body))
+        self.assertEqual(answer.status, 202, answer.content)
+        return self.fleet.wait_done("a", name, kind)
+
+    def content(self, job):
+        return {file["name"]: self.fleet.request("a", "GET", file["url"]).content for file in job["files"]}
+
+    def test_a_worker_with_the_key_reads_what_it_needs_and_makes_the_same(self):
+        name = self.fleet.add_recording("a", "stored")
+        self.assertEqual(self.fleet.request("a", "POST", f"/api/recordings/{name}/convert").status, 202)
+        self.fleet.wait_done("a", name)
+        stored = f"{self.fleet.prefix}/recordings/a/{name}/packets.rtpxp"
+        wait_for(lambda: stored in self.fleet.store.objects(stored), "the packet index is stored")
+
+        received = lambda: int(self.fleet.store.tell("received").split()[1])
+        received()
+        picture = self.content(self.order(name, "thumbnails", {"times_ms": [500]}))["500.jpg"]
+        self.assertLess(received(), SIZE / 2, "half a second of it")
+        self.fleet.answer("retry", f"job.a.{name}.convert")
+        again = self.content(self.fleet.wait_done("a", name, generation=2))
+        self.assertEqual(set(again), set(self.alone))
+        for file, content in self.alone.items():
+            if not file.endswith(".json"):
+                self.assertEqual(again[file], content, file)
+        sliced = self.order(name, "compose", {"width": 320, "height": 180, "slices": 2})
+        self.assertIn("film.mp4", [file["name"] for file in sliced["files"]])
+
+        worker = self.fleet.members["w"]
+        worker.kill()
+        del os.environ["RTPX_INDEX_KEY"]
+        self.fleet.worker("fetches")
+        received()
+        self.fleet.answer("retry", f"job.a.{name}.thumbnails")
+        fetched = self.fleet.wait_done("a", name, "thumbnails", generation=2)
+        self.assertEqual(self.content(fetched)["500.jpg"], picture)
+        self.assertGreater(received(), SIZE)
 
 
 if __name__ == "__main__":

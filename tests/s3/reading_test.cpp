@@ -1,8 +1,9 @@
-// Recordings on a real S3 server, read where they lie: what is told is what a local recording tells, and little is
-// fetched.
+// Recordings on a real S3 server, read where they lie: what is told is what a local recording tells, and
+// little is fetched.
 #include <gtest/gtest.h>
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <random>
 #include <thread>
@@ -16,6 +17,7 @@
 #include "rtpx/reader.hpp"
 #include "rtpx/sealed.hpp"
 #include "s3/object_files.hpp"
+#include "s3/object_relay.hpp"
 #include "s3/server.hpp"
 #include "support/packet_recording.hpp"
 #include "support/payloader.hpp"
@@ -208,7 +210,74 @@ TEST_F(Reading, CutsAndPlaylistsAreThoseOfALocalRecording) {
   const std::string here = play((dir_ / "call").string());
   (void)server->received();
   EXPECT_TRUE(play(url_) == here);
-  EXPECT_LT(server->received(), bytes_in(dir_ / "call") / 6) << "the index has the playlists, a segment is a part";
+  EXPECT_LT(server->received(), bytes_in(dir_ / "call") / 6)
+      << "the index has the playlists, a segment is a part";
+}
+
+TEST_F(Reading, AProcessWithoutNetworkReadsThroughOneThatHasIt) {
+  RTPX_NEEDS_S3(server);
+  make_call(dir_ / "call");
+  store(*server, dir_ / "call");
+  index((dir_ / "call").string());
+  const auto local = frames(*Reader::open((dir_ / "call").string()), INT64_MIN);
+  const auto relay =
+      s3::ObjectRelay::begin(std::make_shared<s3::Client>(server->relay_config()), *parse_s3_url(url_ + "/"));
+  ASSERT_TRUE(relay) << relay.error().message;
+  const auto objects = s3::relayed_downloader((*relay)->descriptor());
+  ReaderOptions options;
+  options.downloader = objects;
+  (void)server->received();
+  const auto reader = Reader::open(url_, options);
+  ASSERT_TRUE(reader) << reader.error().message;
+  EXPECT_LT(server->received(), bytes_in(dir_ / "call") / 20);
+  EXPECT_EQ(*frames(*reader, INT64_MIN), *local);
+
+  ConvertOptions whole;
+  whole.output_path = dir_ / "remote";
+  whole.downloader = objects;
+  const auto made = convert(url_, whole);
+  ASSERT_TRUE(made) << made.error().message;
+  whole.output_path = dir_ / "local";
+  ASSERT_TRUE(convert((dir_ / "call").string(), whole));
+  for (const auto& entry : fs::directory_iterator(dir_ / "local"))
+    if (entry.path().extension() == ".webm")
+      EXPECT_TRUE(test::read_file(entry.path()) ==
+                  test::read_file(dir_ / "remote" / entry.path().filename()));
+
+  const auto files = objects->objects();
+  EXPECT_EQ(files->list(url_)->size(), 3U) << "records, manifest, index";
+  const auto absent = files->stat(url_ + "/nothing");
+  EXPECT_TRUE(absent && !*absent);
+  EXPECT_EQ(files->open(url_ + "/nothing", OpenMode::read).error().code, Errc::not_found);
+  for (const std::string& other : {parse_s3_url(url_)->bucket, std::string("elsewhere")})
+    EXPECT_EQ(files->stat("s3://" + other + "/another/manifest.json").error().code, Errc::denied);
+}
+
+TEST_F(Reading, ARelayAnswersNonsenseByEndingAndItsEndIsAnErrorThatSaysSo) {
+  RTPX_NEEDS_S3(server);
+  make_call(dir_ / "call");
+  store(*server, dir_ / "call");
+  const auto client = std::make_shared<s3::Client>(server->relay_config());
+  auto relay = s3::ObjectRelay::begin(client, *parse_s3_url(url_ + "/"));
+  ASSERT_TRUE(relay);
+  const std::string nonsense(400, '\xff');
+  ASSERT_EQ(::write((*relay)->descriptor(), nonsense.data(), nonsense.size()),
+            static_cast<ssize_t>(nonsense.size()));
+  char nothing;
+  EXPECT_EQ(::read((*relay)->descriptor(), &nothing, 1), 0) << "it has hung up";
+
+  server->relay("hang");
+  auto hangs = s3::ObjectRelay::begin(client, *parse_s3_url(url_ + "/"));
+  ASSERT_TRUE(hangs);
+  const auto files = s3::relayed_downloader((*hangs)->descriptor())->objects();
+  std::jthread asks([&] { EXPECT_EQ(files->stat(url_ + "/manifest.json").error().code, Errc::network); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  const auto began = std::chrono::steady_clock::now();
+  (*hangs)->end();
+  asks.join();
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(20))
+      << "it does not wait for a service that hangs";
+  server->relay("pass");
 }
 
 TEST_F(Reading, AnObjectThatChangesIsAnErrorThatNamesIt) {
@@ -229,7 +298,8 @@ TEST_F(Reading, AnObjectThatChangesIsAnErrorThatNamesIt) {
   const auto read = frames(*reader, 40 * kSecond);
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().code, Errc::network);
-  EXPECT_NE(read.error().message.find(object.text() + " has changed"), std::string::npos) << read.error().message;
+  EXPECT_NE(read.error().message.find(object.text() + " has changed"), std::string::npos)
+      << read.error().message;
 
   (void)server->received();
   const auto again = open();
