@@ -22,7 +22,7 @@ struct RecoverArguments {
 const char* const kRecoverFooter =
     R"(Torn tails and damaged stretches are cut out, a missing or broken manifest is rebuilt from the record files, and tracks
 that were never ended are ended. Works on ex_webrtc_recorder's recordings too. In place, each file that changes is
-first kept as NAME.damaged; with -o the recording is not touched. A recording that is being written is refused; the
+first kept as NAME.damaged (of one that only ends in an unfinished record these bytes, as NAME.torn); with -o the recording is not touched. A recording that is being written is refused; the
 message says by which process.
 
 The exit status is 1 when something had to be cut out.

@@ -15,7 +15,8 @@ namespace rtpx {
 
 struct RecoverOptions {
   /// Where to write a repaired copy (new or empty); the recording itself is then not touched. Empty: in
-  /// place, and each file that is changed is first kept beside it as NAME.damaged.
+  /// place, and each file that is changed is first kept beside it as NAME.damaged; of one that only ends in an unfinished
+  /// record these bytes are, as NAME.torn.
   std::filesystem::path output;
   std::stop_token stop;
   Identities identities;  ///< open a sealed recording; what is written is sealed for the same recipients
@@ -46,7 +47,7 @@ struct RecoverReport {
   std::vector<RecoveredFile> files;
   std::vector<std::string> rebuilt_tracks;  ///< ids whose manifest entry was made from the files
   std::vector<std::string> ended_tracks;    ///< ids that had not been ended
-  std::vector<std::filesystem::path> kept;  ///< NAME.damaged of files that were changed
+  std::vector<std::filesystem::path> kept;  ///< NAME.damaged and NAME.torn of files that were changed
   std::vector<std::string> notes;           ///< for a person: all that was found and done, in order
   std::filesystem::path report;  ///< recovery.json, the same for programs; empty when nothing was wrong
   /// False: the recording was whole, nothing was written (in place).

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/decoded_file.hpp"
 #include "recover/recovery_plan.hpp"
 #include "recover/recovery_report.hpp"
 #include "sealed/sealed_files.hpp"
@@ -12,6 +13,7 @@ namespace rtpx {
 namespace {
 
 constexpr std::uint64_t kLargestText = 256U << 20;  // that is compared with what it should be
+constexpr int kMostKept = 1000;                       // copies of one file
 
 namespace fs = std::filesystem;
 
@@ -19,6 +21,15 @@ namespace fs = std::filesystem;
 std::shared_ptr<FileSystem> files_of(const fs::path& recording, const Identities& identities) {
   return std::make_shared<sealed::SealedFiles>(
       real_file_system(), recipients_of(recording).value_or(std::vector<Recipient>()), identities);
+}
+
+/// `path` with another ending, the first of them without a number.
+fs::path beside(const fs::path& path, const std::string& ending, int number) {
+  return path.string() + ending + (number == 1 ? "" : "." + std::to_string(number));
+}
+
+Unexpected<Error> too_many(const fs::path& path) {
+  return fail(Errc::already_exists, "There are too many copies of " + path.string() + " already");
 }
 
 /// Writes what differs from what is there, files before the manifest that names them.
@@ -69,6 +80,8 @@ class Recovery {
         plan_.report.notes.push_back(
             report.file.string() + " lies outside the recording and was left as it is: use an output folder");
         report.changed = false;
+      } else if (!copying() && is_torn_only(report)) {
+        if (const auto done = cut_tail(rescue.source.path, report.cuts.front()); !done) return done;
       } else if (report.changed || copying()) {
         const fs::path to = target_ / rescue.source.path.filename();
         const fs::path temporary = target_ / ("." + to.filename().string() + ".recovering");
@@ -82,6 +95,42 @@ class Recovery {
     return {};
   }
 
+  /// An unfinished record at the end is all that is wrong, of a file whose bytes stand as they are.
+  [[nodiscard]] bool is_torn_only(const RecoveredFile& report) const {
+    if (report.cuts.size() != 1) return false;
+    const RecoveredFile::Cut& cut = report.cuts.front();
+    const auto file = files_.open(report.file, OpenMode::read);
+    return cut.tail && cut.length <= kLargestText && cut.offset + cut.length == report.bytes_before && file && as_stored(**file);
+  }
+
+  /// Keeps its bytes as NAME.torn, and ends the file before them. Hours of recording are not copied for a record.
+  Result<void> cut_tail(const fs::path& path, const RecoveredFile::Cut& cut) {
+    const auto file = files_.open(path, OpenMode::read_write);
+    if (!file) return std::unexpected(file.error());
+    std::string torn(cut.length, '\0');
+    const auto got = (*file)->pread(std::as_writable_bytes(std::span(torn)), cut.offset);
+    if (!got) return std::unexpected(got.error());
+    torn.resize(*got);
+    if (const auto done = keep_torn(path, torn); !done) return done;
+    if (const auto done = (*file)->truncate(cut.offset); !done) return done;
+    if (const auto done = (*file)->sync(); !done) return done;
+    return (*file)->close();
+  }
+
+  Result<void> keep_torn(const fs::path& path, const std::string& torn) {
+    for (int number = 1; number < kMostKept; ++number) {
+      const fs::path kept = beside(path, ".torn", number);
+      const auto there = read_whole_file(files_, kept, kLargestText);
+      const bool is_free = !there && there.error().code == Errc::not_found;
+      if (!is_free && (!there || *there != torn)) continue;  // a recovery that was stopped may have left the same
+      if (is_free)
+        if (const auto done = write_file_atomically(files_, kept, as_bytes(torn)); !done) return done;
+      plan_.report.kept.push_back(kept);
+      return {};
+    }
+    return too_many(path);
+  }
+
   Result<void> put_in_place(const fs::path& temporary, const fs::path& to) {
     if (const auto done = keep(to); !done) return done;
     if (const auto done = files_.rename(temporary, to); !done) return done;
@@ -93,9 +142,8 @@ class Recovery {
     const auto info = files_.stat(path);
     if (!info) return std::unexpected(info.error());
     if (!*info) return {};
-    for (int number = 1; number < 1000; ++number) {
-      const std::string ending = number == 1 ? ".damaged" : ".damaged." + std::to_string(number);
-      const fs::path kept = path.parent_path() / (path.filename().string() + ending);
+    for (int number = 1; number < kMostKept; ++number) {
+      const fs::path kept = beside(path, ".damaged", number);
       auto done = files_.link(path, kept);
       if (!done && done.error().code == Errc::already_exists) continue;
       if (!done) done = files_.rename(path, kept);  // a file system without links
@@ -103,7 +151,7 @@ class Recovery {
       plan_.report.kept.push_back(kept);
       return {};
     }
-    return fail(Errc::already_exists, "There are too many copies of " + path.string() + " already");
+    return too_many(path);
   }
 
   /// Manifest, index, recording.json where they differ from what is there, and the report when anything did.

@@ -110,10 +110,8 @@ class StoredWhileRecorded(unittest.TestCase):
         self.wait_until_nothing_is_sent()
         node.start()
         wait_for(lambda: listens(node.port), "it listens again")
-        self.assert_stored(recording)
-        # What was under way goes again, also what the service had and the node had not noted. Where the kill tore a record,
-        # the file as it was found is kept, and stored, beside the mended one.
-        size = sum(file.stat().st_size for file in (self.fleet.folder / "a" / recording).iterdir())
+        size = self.assert_stored(recording)
+        # What was under way goes again, also what the service had and the node had not noted.
         self.assertLess(self.sent(), size - noted * PART + (1 << 20))
 
     def test_what_was_begun_of_a_recording_that_is_gone_is_aborted(self):

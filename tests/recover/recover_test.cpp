@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
 #include <set>
 
 #include "base/utc_time.hpp"
@@ -76,9 +78,18 @@ TEST(Recover, ATornTailIsCutAndTheTracksAreEnded) {
   const test::RecordFile more = test::record_file(3, 77, 1'010'000, 0x1000);
   const std::string torn = made.files.at("t0.rtpx").text() + more.text().substr(0, more.offsets[2] + 20);
   write_file(dir / "t0.rtpx", torn);
+  const auto inode = [](const fs::path& path) {
+    struct stat info {};
+    EXPECT_EQ(::stat(path.c_str(), &info), 0);
+    return info.st_ino;
+  };
+  const auto as_it_was = inode(dir / "t0.rtpx");
   const RecoverReport report = recovered(dir.path());
   EXPECT_TRUE(report.changed());
-  EXPECT_EQ(test::read_file(dir / "t0.rtpx.damaged"), torn);
+  EXPECT_EQ(test::read_file(dir / "t0.rtpx.torn"), more.text().substr(more.offsets[2], 20));
+  EXPECT_EQ(inode(dir / "t0.rtpx"), as_it_was) << "what is whole is not copied";
+  EXPECT_FALSE(fs::exists(dir / "t0.rtpx.damaged"));
+  EXPECT_EQ(report.kept.front(), dir / "t0.rtpx.torn");
   EXPECT_EQ(test::read_file(dir / "t0.rtpx"),
             made.files.at("t0.rtpx").text() + more.text().substr(0, more.offsets[2]));
   EXPECT_EQ(test::read_file(dir / "t1.rtpx"), made.files.at("t1.rtpx").text());
@@ -93,6 +104,20 @@ TEST(Recover, ATornTailIsCutAndTheTracksAreEnded) {
   EXPECT_TRUE(fs::exists(report.report));
   EXPECT_EQ(verify(dir.path())->exit_code(), 0);
   EXPECT_FALSE(recovered(dir.path()).changed()) << "a second time";
+}
+
+TEST(Recover, ASecondTornTailIsKeptBesideTheFirst) {
+  const TempDir dir;
+  const MadeRecording made(dir.path(), 5, {.ended = false});
+  const std::string whole_file = made.files.at("t0.rtpx").text();
+  for (const char* torn : {"first", "second", "second"}) {  // as if the second recovery was stopped before it cut
+    write_file(dir / "t0.rtpx", whole_file + torn);
+    EXPECT_TRUE(recovered(dir.path()).changed());
+    EXPECT_EQ(test::read_file(dir / "t0.rtpx"), whole_file);
+  }
+  EXPECT_EQ(test::read_file(dir / "t0.rtpx.torn"), "first");
+  EXPECT_EQ(test::read_file(dir / "t0.rtpx.torn.2"), "second");
+  EXPECT_FALSE(fs::exists(dir / "t0.rtpx.torn.3"));
 }
 
 TEST(Recover, WithAnOutputFolderTheRecordingStaysAsItIs) {
@@ -302,7 +327,10 @@ TEST(Recover, EveryRecordOutsideRandomDamageComesBack) {
     // What was changed is kept as it was.
     const auto after = contents(dir.path());
     for (const auto& [name, text] : before) {
-      EXPECT_TRUE(after.at(name) == text || after.at(name + ".damaged") == text) << seed << " " << name;
+      const bool is_torn = after.contains(name + ".torn");
+      EXPECT_TRUE((is_torn ? after.at(name) + after.at(name + ".torn") : after.at(name)) == text ||
+                  (after.contains(name + ".damaged") && after.at(name + ".damaged") == text))
+          << seed << " " << name;
     }
     EXPECT_FALSE(recovered(dir.path()).changed()) << "seed " << seed << ", a second time";
   }
