@@ -20,6 +20,14 @@ TEST(Command, SaysItsVersion) {
   EXPECT_EQ(run.out, std::string("rtpx ") + version() + "\n");
 }
 
+TEST(Command, BeginsWithoutTheLibrariesThatFewCommandsNeed) {
+  const auto run = run_program({"ldd", rtpx_command()});
+  EXPECT_EQ(run.status, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("libstdc++"));
+  for (const char* library : {"libavcodec", "libavformat", "libswscale", "libcurl", "libpango", "libcairo"})
+    EXPECT_THAT(run.out, testing::Not(HasSubstr(library)));
+}
+
 TEST(Command, HelpTeachesByExamples) {
   const auto run = rtpx({"--help"});
   EXPECT_EQ(run.status, 0);

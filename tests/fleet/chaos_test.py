@@ -40,9 +40,9 @@ class Chaos:
         name = self.fleet.add_recording(node, f"call-{len(self.recordings)}")
         self.recordings.append((node, name))
         try:
-            self.fleet.request(node, "POST", f"/api/recordings/{name}/convert")
+            self.fleet.request(node, "POST", f"/api/recordings/{name}/convert", timeout=2)
         except OSError:
-            pass  # it is down, and finds the recording when it starts again
+            pass  # it is down, and finds the recording when it starts again; or it sleeps, and hears of it when it wakes
 
     def misfortune(self):
         what = self.random.choice(["kill worker", "kill worker", "stop worker", "stop worker", "kill node", "stop node", "kill server",
@@ -86,16 +86,18 @@ class Chaos:
     def run(self):
         until, next_recording = time.time() + SECONDS, time.time()
         while time.time() < until:
-            while len(self.recordings) < RECORDINGS and time.time() >= next_recording:
-                self.begin_recording()
-                next_recording += 0.8 * SECONDS / RECORDINGS
             self.misfortune()
-            self.wake()
-            time.sleep(self.random.uniform(0.1, 1.5))
-        while len(self.recordings) < RECORDINGS:
-            self.begin_recording()
+            next_misfortune = time.time() + self.random.uniform(0.1, 1.5)
+            while time.time() < next_misfortune:
+                self.wake()
+                if len(self.recordings) < RECORDINGS and time.time() >= next_recording:
+                    self.begin_recording()
+                    next_recording += 0.8 * SECONDS / RECORDINGS
+                time.sleep(0.05)
         self.wake(everything=True)
         self.fleet.store.tell("pass")
+        while len(self.recordings) < RECORDINGS:
+            self.begin_recording()
 
     def check(self):
         left = list(self.recordings)

@@ -225,8 +225,8 @@ class Fleet:
         target.rename(self.folder / node / name)
         return name
 
-    def request(self, node, method, path, body=None, headers=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.members[node].port, timeout=60)
+    def request(self, node, method, path, body=None, headers=None, timeout=60):
+        connection = http.client.HTTPConnection("127.0.0.1", self.members[node].port, timeout=timeout)
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
         answer.content = answer.read()
