@@ -30,6 +30,8 @@ struct Frame {
   std::int64_t timestamp = 0;  ///< unwrapped RTP time
   FrameKind kind = FrameKind::delta;
   Bytes data;  ///< valid until the next push() or flush() of the depacketizer
+  /// The memory that `data` is all of: who needs it for longer may swap it away. nullptr: it has to be copied.
+  std::vector<std::byte>* owner = nullptr;
   std::int64_t first_sequence = 0, last_sequence = 0;
   std::uint32_t duration = 0;   ///< RTP ticks where the payload tells (audio); 0: unknown
   bool discardable = false;     ///< no other frame refers to it

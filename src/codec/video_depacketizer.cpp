@@ -112,6 +112,7 @@ void VideoDepacketizer::deliver(Frame frame) {
   frame.last_sequence = unit_.last_sequence;
   frame.parameters_changed = std::exchange(changed_, false) && delivered_;
   delivered_ = true;
+  if (frame.data.data() == buffer_.data() && frame.data.size() == buffer_.size()) frame.owner = &buffer_;
   on_frame_(frame);
 }
 

@@ -151,6 +151,7 @@ class Writer {
     sample.discardable = placed.frame.discardable;
     sample.discard_ns = placed.discard_ns;
     sample.data = placed.frame.data;
+    sample.owner = placed.frame.owner;
     if (route.config != placed.config) sample.new_config = placed.config;
     if (auto written = muxer_->write(sample); !written) return written;
     route.config = placed.config;

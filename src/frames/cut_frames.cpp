@@ -50,6 +50,7 @@ Result<bool> CutFrames::more_behind() {
     Kept& kept = kept_.emplace_back(**next, std::vector<std::byte>());
     kept.data.assign(kept.frame.frame.data.begin(), kept.frame.frame.data.end());
     kept.frame.frame.data = kept.data;
+    kept.frame.frame.owner = &kept.data;
     source_.pop();
   }
   return false;

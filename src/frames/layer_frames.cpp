@@ -390,7 +390,10 @@ void LayerFrames::on_frame(const Frame& frame) {
   placed.after_loss = std::exchange(missing_, false) || numbers_missing;
   last_sequence_ = frame.last_sequence;
   log_.wrote(placed);
-  if (frame.last_sequence != pushing_) placed.frame.data = keep(frame.data);
+  if (frame.last_sequence != pushing_) {
+    placed.frame.data = keep(frame.data);
+    placed.frame.owner = nullptr;
+  }
   ready_.push_back(placed);
 }
 

@@ -57,6 +57,7 @@ Result<void> LayerSwitch::read_ahead(Layer& layer, std::int64_t until_ns) {
     Kept& kept = layer.ahead.emplace_back(**next, std::vector<std::byte>());
     kept.data.assign(kept.frame.frame.data.begin(), kept.frame.frame.data.end());
     kept.frame.frame.data = kept.data;
+    kept.frame.frame.owner = &kept.data;
     layer.source->pop();
   }
   if (!layer.ahead.empty()) layer.next = &layer.ahead.front().frame;

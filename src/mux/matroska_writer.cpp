@@ -275,13 +275,17 @@ Result<void> MatroskaWriter::hold(const Sample& sample, Bytes prefix) {
   Track& track = tracks_[sample.track];
   if (track.waiting != nullptr) track.waiting->next_ns = sample.time_ns;
   const Bytes data = track.codec == CodecId::av1 ? without_temporal_delimiter(sample.data) : sample.data;
-  Waiting& made = waiting_.emplace_back(sample);
-  if (!spare_.empty()) {
-    made.data = std::move(spare_.back());
-    spare_.pop_back();
+  if (spare_.empty()) spare_.emplace_back();
+  waiting_.splice(waiting_.end(), spare_, spare_.begin());
+  Waiting& made = waiting_.back();
+  made.sample = sample;
+  made.next_ns.reset();
+  if (sample.owner != nullptr && prefix.empty() && data.size() == sample.data.size()) {
+    made.data.swap(*sample.owner);
+  } else {
+    made.data.assign(prefix.begin(), prefix.end());
+    made.data.insert(made.data.end(), data.begin(), data.end());
   }
-  made.data.assign(prefix.begin(), prefix.end());
-  made.data.insert(made.data.end(), data.begin(), data.end());
   made.sample.data = made.data;
   waiting_bytes_ += made.data.size();
   track.waiting = &made;
@@ -298,8 +302,7 @@ Result<void> MatroskaWriter::write_ready(std::int64_t now_ns) {
     if (track.waiting == &front) track.waiting = nullptr;
     if (auto written = write_waiting(front); !written) return written;
     waiting_bytes_ -= front.data.size();
-    spare_.push_back(std::move(front.data));
-    waiting_.pop_front();
+    spare_.splice(spare_.begin(), waiting_, waiting_.begin());
   }
   return {};
 }

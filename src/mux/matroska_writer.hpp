@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -82,8 +82,7 @@ class MatroskaWriter final : public Muxer {
   bool cluster_has_blocks_ = false;
   std::vector<Cue> cues_;
 
-  std::deque<Waiting> waiting_;
-  std::vector<std::vector<std::byte>> spare_;  // memory of samples that are written
+  std::list<Waiting> waiting_, spare_;  // the latter are written: their memory is used again
   std::size_t waiting_bytes_ = 0;
 };
 

@@ -39,6 +39,7 @@ struct Sample {
   bool discardable = false;
   std::int64_t discard_ns = 0;               ///< audio: so much of the packet's end is not to be played
   Bytes data;                                ///< valid during write() only
+  std::vector<std::byte>* owner = nullptr;   ///< as of a Frame: write() may swap it away
   const StreamConfig* new_config = nullptr;  ///< set when the stream's configuration changes with this sample
 };
 
