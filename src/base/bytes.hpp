@@ -51,7 +51,10 @@ class ByteReader {
   [[nodiscard]] std::size_t position() const noexcept { return at_; }
   [[nodiscard]] Bytes rest() const noexcept { return bytes_.subspan(at_); }
 
-  std::uint8_t u8() noexcept { return static_cast<std::uint8_t>(integer(1)); }
+  std::uint8_t u8() noexcept {
+    ok_ = ok_ && !empty();
+    return ok_ ? static_cast<std::uint8_t>(bytes_[at_++]) : std::uint8_t{0};
+  }
   std::uint16_t u16() noexcept { return static_cast<std::uint16_t>(integer(2)); }
   std::uint32_t u24() noexcept { return static_cast<std::uint32_t>(integer(3)); }
   std::uint32_t u32() noexcept { return static_cast<std::uint32_t>(integer(4)); }

@@ -17,12 +17,13 @@ namespace rtpx {
 /// of the payload. Header extensions, which change from copy to copy, are left out. Never 0.
 [[nodiscard]] inline std::uint32_t content_hash(const RtpPacket& packet, const MediaPayload& media) noexcept {
   constexpr std::size_t kEnd = 32;  // bytes of the payload's front and back
+  constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15U;
   std::uint64_t hash = std::uint64_t{media.payload_type} << 24 | media.payload.size();
   const auto mix = [&](Bytes bytes) {
     const auto mix_word = [&](std::size_t size) {
       std::uint64_t word = 0;
       std::memcpy(&word, bytes.data(), size);
-      hash = std::rotl((hash ^ word) * 0x9E3779B97F4A7C15U, 29);
+      hash = std::rotl(hash, 13) ^ word * kOdd;  // no multiplication waits for another
       bytes = bytes.subspan(size);
     };
     while (bytes.size() >= 8) mix_word(8);  // a size that the compiler knows: most payloads have no rest
@@ -30,7 +31,7 @@ namespace rtpx {
   };
   mix(media.payload.first(std::min(kEnd, media.payload.size())));
   if (media.payload.size() > kEnd) mix(media.payload.last(std::min(kEnd, media.payload.size() - kEnd)));
-  const auto folded = static_cast<std::uint32_t>(hash ^ hash >> 32) ^ hash_of_time(packet.timestamp);
+  const auto folded = static_cast<std::uint32_t>(hash * kOdd >> 32) ^ hash_of_time(packet.timestamp);
   return folded == 0 ? 1 : folded;
 }
 

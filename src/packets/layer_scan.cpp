@@ -175,6 +175,15 @@ void LayerScanner::judge(const Arrival& arrival) {
     if (arrival.media) open_segment(arrival, SegmentStart::start);
     return;
   }
+  Segment& newest = current();
+  if (arrival.media && !candidate_ && arrival.ssrc == newest.ssrc && arrival.clock_rate == newest.clock_rate) {
+    const SequenceTracker& line = newest.line;
+    const auto place = line.fit(arrival.sequence, arrival.timestamp, arrival.receive_ms);
+    // Nearly all packets are the next one, sent within a second: then nothing else has to be asked.
+    if (place.fit == SequenceTracker::Fit::ahead && place.sequence == line.highest() + 1 &&
+        place.timestamp - line.highest_timestamp() < newest.clock_rate && arrival.receive_ms >= line.last_receive_ms())
+      return take_ahead(newest, arrival, place);
+  }
   const std::size_t count = out_.segments.size();
   for (std::size_t back = 1; back <= std::min(count, kLiveSegments); ++back)
     if (offer(count - back, arrival)) return;
@@ -349,10 +358,11 @@ bool LayerScanner::spoken_over(const Arrival& arrival) const {
 bool LayerScanner::leaps(const Arrival& arrival, const SequenceTracker::Place& place) const {
   const Segment& segment = current();
   if (!arrival.media) return false;
-  const std::int64_t step_ms =
-      (place.timestamp - segment.line.highest_timestamp()) * 1000 / segment.clock_rate;
-  return place.sequence > segment.line.highest() + kTailNumbers ||
-         step_ms > arrival.receive_ms - segment.line.last_receive_ms() + kLeapMs;
+  if (place.sequence > segment.line.highest() + kTailNumbers) return true;
+  const std::int64_t ticks = place.timestamp - segment.line.highest_timestamp();
+  const std::int64_t came_after_ms = arrival.receive_ms - segment.line.last_receive_ms();
+  if (ticks < segment.clock_rate && came_after_ms >= 0) return false;  // nearly all packets need no division
+  return ticks * 1000 / segment.clock_rate > came_after_ms + kLeapMs;
 }
 
 void LayerScanner::take_ahead(Segment& segment, const Arrival& arrival, const SequenceTracker::Place& place) {
@@ -378,7 +388,7 @@ void LayerScanner::take_ahead(Segment& segment, const Arrival& arrival, const Se
   remember_tail(arrival);
   segment.clock.add_packet(place.timestamp, arrival.receive_ms, place.sequence, arrival.play_ns);
   if (arrival.capture_ntp_ns) segment.clock.add_capture_time(place.timestamp, *arrival.capture_ntp_ns);
-  feed_reports(segment, arrival.receive_ms);
+  if (segment.has_report(arrival.receive_ms)) feed_reports(segment, arrival.receive_ms);
 }
 
 void LayerScanner::note_quiet(const Segment& segment, const Arrival& arrival,
@@ -441,16 +451,13 @@ void LayerScanner::open_segment(const Arrival& arrival, SegmentStart why) {
 /// The first bytes of the frame that begins in this payload; of formats whose packets may carry anything.
 Bytes LayerScanner::start_of_frame(HintFormat format, Bytes payload) const {
   if (context_.kind == MediaKind::audio) return payload;
+  if ((format != HintFormat::vp8 && format != HintFormat::vp9) || !may_begin_frame(format, payload)) return {};
   if (format == HintFormat::vp8) {
     const auto descriptor = parse_vp8_descriptor(payload);
-    if (descriptor && descriptor->starts_partition && descriptor->partition == 0)
-      return payload.subspan(descriptor->size);
+    return descriptor ? payload.subspan(descriptor->size) : Bytes{};
   }
-  if (format == HintFormat::vp9) {
-    const auto descriptor = parse_vp9_descriptor(payload);
-    if (descriptor && descriptor->begins_layer) return payload.subspan(descriptor->size);
-  }
-  return {};
+  const auto descriptor = parse_vp9_descriptor(payload);
+  return descriptor ? payload.subspan(descriptor->size) : Bytes{};
 }
 
 void LayerScanner::watch_encryption(const RtpPacket& packet, const MediaPayload& media) {
@@ -480,8 +487,10 @@ void LayerScanner::count(const Arrival& arrival) {
   ++out_.packets;
   out_.media_types.set(arrival.payload_type);
   out_.bytes += arrival.bytes;
-  if (arrival.keyframe_hint) ++out_.keyframe_bound;
-  if (arrival.size.area() > out_.largest.area()) out_.largest = arrival.size;
+  if (arrival.keyframe_hint) {
+    ++out_.keyframe_bound;
+    if (arrival.size.area() > out_.largest.area()) out_.largest = arrival.size;
+  }
   out_.bits_per_second.add(arrival.receive_ms - out_.first_receive_ms, arrival.bytes * 8);
 }
 
@@ -501,11 +510,8 @@ void LayerScanner::write_order(bool all) {
 }
 
 void LayerScanner::feed_reports(Segment& segment, std::int64_t until_ms) {
-  if (segment.reports == nullptr) return;
-  for (const auto& reports = *segment.reports;
-       segment.next_report < reports.size() && reports[segment.next_report].receive_ms <= until_ms;
-       ++segment.next_report) {
-    const ReportArrival& report = reports[segment.next_report];
+  for (; segment.has_report(until_ms); ++segment.next_report) {
+    const ReportArrival& report = (*segment.reports)[segment.next_report];
     const std::int64_t time = segment.line.unwrap(report.rtp_timestamp);
     if (std::abs(time - segment.line.highest_timestamp()) <= std::int64_t{3600} * segment.clock_rate)
       segment.clock.add_sender_report(time, report.ntp_ns, report.receive_ms);

@@ -78,6 +78,9 @@ struct Segment {
   std::optional<End> ended;
   const std::vector<ReportArrival>* reports = nullptr;  ///< of its source; more may come
   std::size_t next_report = 0;                          ///< of those not yet given to the clock
+  [[nodiscard]] bool has_report(std::int64_t until_ms) const noexcept {
+    return reports != nullptr && next_report < reports->size() && (*reports)[next_report].receive_ms <= until_ms;
+  }
 };
 
 /// Packets of a payload type that is no media as far as anybody has told.

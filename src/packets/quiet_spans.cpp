@@ -6,12 +6,14 @@ namespace rtpx {
 namespace {
 
 constexpr std::int64_t kQuietMs = 1'000;
+constexpr std::int64_t kLeastMs = 100;
 
 }  // namespace
 
 void QuietSpans::look_at(const Step& step) {
   const std::int64_t ticks = step.to_timestamp - step.from_timestamp;
   if (ticks > 0 && (typical_ == 0 || ticks < typical_)) typical_ = ticks;
+  if (step.arrival_ms < kQuietMs && ticks < step.clock_rate / (1'000 / kLeastMs)) return;
   const std::int64_t step_ms = ticks * 1000 / step.clock_rate;
   const bool audio = kind_ == MediaKind::audio;
 
@@ -20,7 +22,7 @@ void QuietSpans::look_at(const Step& step) {
     span.kind = ReportGap::Kind::pause;
   else if (audio && step_ms >= 5 * kQuietMs)
     span.kind = ReportGap::Kind::mute;
-  else if (audio && ticks > 3 * typical_ && step_ms >= 100)
+  else if (audio && ticks > 3 * typical_ && step_ms >= kLeastMs)
     span.kind = ReportGap::Kind::dtx;
   else if (audio || step_ms < 2 * kQuietMs)
     return;

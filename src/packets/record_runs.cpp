@@ -4,17 +4,14 @@
 
 namespace rtpx {
 
-void RecordRuns::add(bool on_line) {
-  if (on_line != open_on_line_) {
-    for (std::uint64_t rest = open_;; rest >>= 7) {
-      const bool last = rest < 0x80;
-      lengths_.push_back(static_cast<std::uint8_t>((rest & 0x7F) | (last ? 0 : 0x80)));
-      if (last) break;
-    }
-    open_ = 0;
-    open_on_line_ = on_line;
+void RecordRuns::close_run() {
+  for (std::uint64_t rest = open_;; rest >>= 7) {
+    const bool last = rest < 0x80;
+    lengths_.push_back(static_cast<std::uint8_t>((rest & 0x7F) | (last ? 0 : 0x80)));
+    if (last) break;
   }
-  ++open_;
+  open_ = 0;
+  open_on_line_ = !open_on_line_;
 }
 
 RecordRuns::Reader::Reader(const RecordRuns& runs, std::uint64_t records) : runs_(&runs) {
@@ -27,14 +24,13 @@ RecordRuns::Reader::Reader(const RecordRuns& runs, std::uint64_t records) : runs
   }
 }
 
-bool RecordRuns::Reader::next() {
+bool RecordRuns::Reader::next_run() {
   while (left_ == 0) {
     if (ended_) return false;
     left_ = next_length();
     on_line_ = !on_line_;
   }
-  --left_;
-  return on_line_;
+  return true;
 }
 
 bool RecordRuns::Reader::any_left() {

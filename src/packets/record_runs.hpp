@@ -11,7 +11,10 @@ namespace rtpx {
 class RecordRuns {
  public:
   /// The next record in file order.
-  void add(bool on_line);
+  void add(bool on_line) {
+    if (on_line != open_on_line_) close_run();
+    ++open_;
+  }
 
   /// Goes through the records again; a copy goes on from where the original stands. The runs must outlive it and may
   /// not grow meanwhile.
@@ -20,11 +23,16 @@ class RecordRuns {
     /// Behind the first `records`.
     explicit Reader(const RecordRuns& runs, std::uint64_t records = 0);
     /// Whether the next record is of the line; false beyond the last.
-    [[nodiscard]] bool next();
+    [[nodiscard]] bool next() {
+      if (left_ == 0 && !next_run()) return false;
+      --left_;
+      return on_line_;
+    }
     /// Whether a record of the line is left. Passes over those that are not.
     [[nodiscard]] bool any_left();
 
    private:
+    [[nodiscard]] bool next_run();
     [[nodiscard]] std::uint64_t next_length();
 
     const RecordRuns* runs_;
@@ -41,6 +49,8 @@ class RecordRuns {
   }
 
  private:
+  void close_run();
+
   std::vector<std::uint8_t> lengths_;  // of closed runs, 7 bits a byte, the lowest first; they take turns
   std::uint64_t open_ = 0;             // length of the open run
   bool open_on_line_ = false;

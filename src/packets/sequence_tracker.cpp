@@ -90,7 +90,7 @@ bool SequenceTracker::time_fits_behind(std::int64_t sequence, std::int64_t times
 
 std::int64_t SequenceTracker::take(const Place& place, std::int64_t receive_ms, std::uint32_t content) {
   ++packets_;
-  others_.remove(place.sequence);
+  if (!others_.empty()) others_.remove(place.sequence);
   if (place.fit == Fit::late) {
     remember(place.sequence, place.timestamp);
     remember_content(place.sequence, content);
@@ -101,7 +101,7 @@ std::int64_t SequenceTracker::take(const Place& place, std::int64_t receive_ms, 
     first_time_ = std::min(first_time_, place.timestamp);
     return missing;
   }
-  const std::int64_t missing = open_gaps(place.sequence, place.timestamp);
+  const std::int64_t missing = place.sequence == highest_ + 1 ? 0 : open_gaps(place.sequence, place.timestamp);
   for (std::int64_t skipped = std::max(highest_ + 1, place.sequence - std::int64_t{kContents});
        skipped < place.sequence; ++skipped)
     remember_content(skipped, 0);
@@ -130,7 +130,7 @@ std::int64_t SequenceTracker::open_gaps(std::int64_t below, std::int64_t timesta
   return missing;
 }
 
-bool SequenceTracker::adjoins(std::int64_t sequence) const noexcept {
+bool SequenceTracker::others_fill(std::int64_t sequence) const noexcept {
   std::int64_t next = highest_ + 1;
   for (const NumberRanges::Range& used : others_.beyond(highest_)) {
     if (used.first > next || next >= sequence) break;

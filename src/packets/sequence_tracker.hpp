@@ -54,7 +54,9 @@ class SequenceTracker {
   [[nodiscard]] bool differs(std::int64_t sequence, std::uint32_t content) const noexcept;
   /// Whether all numbers between the newest and `sequence`, which is ahead, were used by packets without
   /// media.
-  [[nodiscard]] bool adjoins(std::int64_t sequence) const noexcept;
+  [[nodiscard]] bool adjoins(std::int64_t sequence) const noexcept {
+    return sequence == highest_ + 1 || others_fill(sequence);
+  }
 
   /// Gives the memory of old numbers back; from now on only packets ahead of the line fit.
   void retire() {
@@ -91,6 +93,7 @@ class SequenceTracker {
   static constexpr std::size_t kBlocks = 2048;
   static constexpr std::size_t kContents = 1 << 15;  // numbers
 
+  [[nodiscard]] bool others_fill(std::int64_t sequence) const noexcept;
   [[nodiscard]] bool time_plausible_ahead(std::int64_t time_step, std::int64_t receive_ms) const noexcept;
   [[nodiscard]] bool loss_plausible(std::int64_t step, std::int64_t time_step,
                                     std::int64_t receive_ms) const noexcept;

@@ -67,7 +67,7 @@ RidWatch::Source& RidWatch::source_of(std::uint8_t recorded, std::uint32_t ssrc,
 
 void RidWatch::push(std::uint8_t recorded, const RtpPacket& packet, PayloadRole role,
                     std::int64_t receive_ms) {
-  if (rids_.size() < 2 || role == PayloadRole::unknown) return;
+  if (!watches() || role == PayloadRole::unknown) return;
   Source& source = source_of(recorded, packet.ssrc, !only_repairs(role), receive_ms);
   ++source.packets;
   source.last_ms = receive_ms;

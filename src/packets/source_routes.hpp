@@ -39,6 +39,8 @@ class RidWatch {
  public:
   explicit RidWatch(const ManifestTrack& track);
 
+  /// Without two rids there is nothing to watch.
+  [[nodiscard]] bool watches() const noexcept { return rids_.size() > 1; }
   void push(std::uint8_t recorded, const RtpPacket& packet, PayloadRole role, std::int64_t receive_ms);
   /// Whether a source says another rid than it is recorded under, or sources that sent at once share one
   /// while another rid has none.

@@ -20,7 +20,7 @@ class TrackScanner {
  public:
   /// `watch` may be null.
   TrackScanner(TrackScan& scan, const RtcpLog& rtcp, SpillFile& spill, RidWatch* watch)
-      : scan_(scan), watch_(watch) {
+      : scan_(scan), watch_(watch != nullptr && watch->watches() ? watch : nullptr) {
     context_ = {scan.types.get(), &scan.files.track.header_extensions, &rtcp, &spill, scan.files.track.kind,
                 scan.files.track.pauses};
   }
