@@ -138,7 +138,7 @@ void LayerFrames::push(const OrderedPacket& packet) {
   const bool media = packet.media.role == PayloadRole::media;
   if (media && packet.media.payload_type != payload_type_) choose_depacketizer(packet);
   if (media && !depacketizer_) leave_out(packet);
-  if (!depacketizer_ || is_encrypted(packet)) return;
+  if (!depacketizer_ || (!placed_.layer->encrypted.empty() && is_encrypted(packet))) return;
   if (orientation_id_ && packet.packet.marker) look_at_orientation(packet);
   MediaPacket in{packet.sequence, packet.timestamp, packet.packet.marker,
                  media ? packet.media.payload : Bytes{}, std::nullopt};
@@ -154,7 +154,6 @@ void LayerFrames::push(const OrderedPacket& packet) {
 // Frames that nobody here can read go no further: what they seem to say would be noise. For what comes after
 // they are missing. With keys each frame is decided by itself.
 bool LayerFrames::is_encrypted(const OrderedPacket& packet) {
-  if (placed_.layer->encrypted.empty()) return false;
   const bool never_opened = codec_ != nullptr && hint_format(codec_->mime_type) == HintFormat::av1;
   if (opened_ && !never_opened) return false;
   if (find_span(placed_.layer->encrypted, packet.segment, packet.timestamp) == nullptr) return false;

@@ -22,16 +22,15 @@ Result<std::unique_ptr<PacketCursor>> PacketCursor::open(const TrackScan& track,
 
 PacketCursor::PacketCursor(const TrackScan& track, const LayerScan& layer, const SpillFile& spill,
                            std::unique_ptr<RecordReader> reader)
-    : track_(track), layer_(layer), spill_(spill), reader_(std::move(reader)), at_(layer.line) {}
+    : track_(track), layer_(layer), spill_(spill), reader_(std::move(reader)), damage_(reader_->damage()), at_(layer.line) {}
 
 Result<const OrderedPacket*> PacketCursor::next() {
-  if (failed_) return std::unexpected(*failed_);
-  const auto found = find_next();
-  if (failed_) return std::unexpected(*failed_);
-  return found;
+  if (!failed_)
+    if (const OrderedPacket* found = find_next(); !failed_) return found;
+  return std::unexpected(*failed_);
 }
 
-Result<const OrderedPacket*> PacketCursor::find_next() {
+const OrderedPacket* PacketCursor::find_next() {
   if (layer_.segments.empty()) return nullptr;
   while (true) {
     if (!at_.holds && !at_.at_end && !read_line()) at_.at_end = true;
@@ -39,8 +38,8 @@ Result<const OrderedPacket*> PacketCursor::find_next() {
     last_was_line_ = false;
     if (std::min(next_patch(), next_other()) < line) {
       if (next_other() < next_patch()) return emit_other();
-      auto patch = emit_patch();
-      if (!patch || *patch != nullptr) return patch;
+      const OrderedPacket* patch = emit_patch();
+      if (patch != nullptr || failed_) return patch;
       continue;
     }
     if (at_.held_opens_next) {
@@ -62,16 +61,17 @@ bool PacketCursor::read_line() {
       lose(reader_->place().offset, record.error());
       return false;
     }
-    if (const auto lost = new_damage()) {
-      lose(*lost, {Errc::io, "the disk does not give it"});
-      return false;
-    }
+    if (damage_seen_ < damage_.size())
+      if (const auto lost = new_damage()) {
+        lose(*lost, {Errc::io, "the disk does not give it"});
+        return false;
+      }
     if (!*record) {
       if (at_.line.any_left()) lose(reader_->place().offset, {Errc::io, "it has become shorter"});
       return false;
     }
     at_.position = (*record)->offset;
-    if (was_damaged((*record)->offset)) continue;
+    if (!track_.damage.empty() && was_damaged((*record)->offset)) continue;
     const bool routed = track_.routes.size() > 0;
     if (!routed && (*record)->header.rid_index != layer_.rid_index) continue;
     const auto packet = parse_rtp((*record)->packet);
@@ -97,9 +97,8 @@ bool PacketCursor::read_line() {
 // Records are counted to find their places, so that what the reader passes over now and did not before ends what
 // the cursor can tell.
 std::optional<std::uint64_t> PacketCursor::new_damage() {
-  const auto& damage = reader_->damage();
-  for (; damage_seen_ < damage.size(); ++damage_seen_) {
-    const DamagedRange& range = damage[damage_seen_];
+  for (; damage_seen_ < damage_.size(); ++damage_seen_) {
+    const DamagedRange& range = damage_[damage_seen_];
     if (!range.tail && range.offset < track_.file_bytes && !was_damaged(range.offset + range.length - 1))
       return range.offset;
   }
@@ -152,12 +151,15 @@ const OrderedPacket* PacketCursor::emit_other() {
   return &patch_;
 }
 
-Result<const OrderedPacket*> PacketCursor::emit_patch() {
+const OrderedPacket* PacketCursor::emit_patch() {
   const Patch patch = segment().patches[at_.next_patch++];
   Bytes bytes;
   if ((patch.where & Patch::kSpilled) != 0) {
     auto spilled = spill_.read(patch.where & ~Patch::kSpilled, spill_buffer_);
-    if (!spilled) return std::unexpected(spilled.error());
+    if (!spilled) {
+      failed_ = spilled.error();
+      return nullptr;
+    }
     bytes = *spilled;
   } else {
     const auto record = reader_->read_at(patch.where);
@@ -199,7 +201,7 @@ void PacketCursor::go_to(const Place& place) {
   last_was_line_ = false;
   failed_.reset();
   reader_->go_to(place.reader_);
-  damage_seen_ = std::min(damage_seen_, reader_->damage().size());
+  damage_seen_ = std::min(damage_seen_, damage_.size());
   const auto record = reader_->read_at(at_.position);
   const auto packet = record ? parse_rtp(record->packet) : std::nullopt;
   at_.holds = packet.has_value();

@@ -67,8 +67,8 @@ class PacketCursor {
                std::unique_ptr<RecordReader> reader);
 
   [[nodiscard]] bool read_line();
-  /// nullptr when the file has become unreadable there since the scan.
-  [[nodiscard]] Result<const OrderedPacket*> emit_patch();
+  /// nullptr when the file has become unreadable there since the scan, or the spill file.
+  [[nodiscard]] const OrderedPacket* emit_patch();
   const OrderedPacket* emit_other();
   const OrderedPacket* emit(OrderedPacket& out, std::int64_t sequence, std::int64_t timestamp);
   [[nodiscard]] const Segment& segment() const { return *layer_.segments[at_.segment]; }
@@ -81,13 +81,14 @@ class PacketCursor {
   /// The scan passed over this offset.
   [[nodiscard]] bool was_damaged(std::uint64_t offset) const;
   void lose(std::uint64_t offset, const Error& why);
-  [[nodiscard]] Result<const OrderedPacket*> find_next();
+  [[nodiscard]] const OrderedPacket* find_next();
 
   const TrackScan& track_;
   const LayerScan& layer_;
   const SpillFile& spill_;
   std::unique_ptr<RecordReader> reader_;
-  std::size_t damage_seen_ = 0;  // of the reader's
+  const std::vector<DamagedRange>& damage_;  // the reader's
+  std::size_t damage_seen_ = 0;
   PacketCursorState at_;
   OrderedPacket held_;           // next of the main line: patches may go before it
   bool last_was_line_ = false;   // what next() answered last

@@ -16,7 +16,7 @@ bool repeats_something(const RtpPacket& packet, const PayloadTypes& types) {
 
 }  // namespace
 
-bool RtxMedia::restore(RtpPacket& packet, const PayloadTypes& types, std::vector<std::byte>& buffer) const {
+bool RtxMedia::restore_any(RtpPacket& packet, const PayloadTypes& types, std::vector<std::byte>& buffer) const {
   const auto media = media_of_.find(packet.ssrc);
   if (media == media_of_.end() || !repeats_something(packet, types)) return false;
   const auto number = load_be<std::uint16_t>(packet.payload.data());

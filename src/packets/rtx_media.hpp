@@ -20,7 +20,9 @@ class RtxMedia {
 
   /// Takes the place of a retransmission of such a source: the packet as it was first sent, built in `buffer`, which must
   /// not hold `packet`. False: it is another packet, or repeats nothing.
-  [[nodiscard]] bool restore(RtpPacket& packet, const PayloadTypes& types, std::vector<std::byte>& buffer) const;
+  [[nodiscard]] bool restore(RtpPacket& packet, const PayloadTypes& types, std::vector<std::byte>& buffer) const {
+    return !empty() && restore_any(packet, types, buffer);
+  }
 
   /// base/archive.hpp
   template <class Archive>
@@ -29,6 +31,8 @@ class RtxMedia {
   }
 
  private:
+  [[nodiscard]] bool restore_any(RtpPacket& packet, const PayloadTypes& types, std::vector<std::byte>& buffer) const;
+
   std::map<std::uint32_t, std::uint32_t> media_of_;  // by the SSRC of the retransmissions
 };
 
