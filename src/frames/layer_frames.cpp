@@ -107,7 +107,7 @@ Result<const PlacedFrame*> LayerFrames::peek() {
       flush();
       continue;
     }
-    if (depacketizer_ && ((*packet)->segment != segment_ || other_format(**packet))) {
+    if (depacketizer_ && ((*packet)->segment != segment_ || ((*packet)->media.payload_type != payload_type_ && other_format(**packet)))) {
       const bool paused =
           (*packet)->segment != segment_ && placed_.layer->segments[(*packet)->segment]->after_pause;
       cut_by_pause_ = paused;

@@ -19,18 +19,23 @@ namespace rtpx {
   constexpr std::size_t kEnd = 32;  // bytes of the payload's front and back
   constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15U;
   std::uint64_t hash = std::uint64_t{media.payload_type} << 24 | media.payload.size();
-  const auto mix = [&](Bytes bytes) {
-    const auto mix_word = [&](std::size_t size) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, bytes.data(), size);
-      hash = std::rotl(hash, 13) ^ word * kOdd;  // no multiplication waits for another
-      bytes = bytes.subspan(size);
-    };
-    while (bytes.size() >= 8) mix_word(8);  // a size that the compiler knows: most payloads have no rest
-    if (!bytes.empty()) mix_word(bytes.size());
+  const auto mix_word = [&](const std::byte* from, std::size_t size) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, from, size);
+    hash = std::rotl(hash, 13) ^ word * kOdd;  // no multiplication waits for another
   };
-  mix(media.payload.first(std::min(kEnd, media.payload.size())));
-  if (media.payload.size() > kEnd) mix(media.payload.last(std::min(kEnd, media.payload.size() - kEnd)));
+  const auto mix = [&](const std::byte* from, std::size_t size) {
+    std::size_t at = 0;
+    for (; at + 8 <= size; at += 8) mix_word(from + at, 8);
+    if (at < size) mix_word(from + at, size - at);
+  };
+  const Bytes payload = media.payload;
+  if (payload.size() >= 2 * kEnd) {  // most: sizes that the compiler knows
+    mix(payload.data(), kEnd);
+    mix(payload.data() + payload.size() - kEnd, kEnd);
+  } else {
+    mix(payload.data(), payload.size());
+  }
   const auto folded = static_cast<std::uint32_t>(hash * kOdd >> 32) ^ hash_of_time(packet.timestamp);
   return folded == 0 ? 1 : folded;
 }

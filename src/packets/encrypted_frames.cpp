@@ -10,6 +10,12 @@ namespace {
 
 constexpr unsigned kRelayProof = 3;  // frames
 
+/// False of nearly all plain frames: then there is neither a trailer nor metadata behind one.
+bool may_have_trailer(Bytes frame) noexcept {
+  return frame.size() >= FrameTrailer::kSize &&
+         (frame[frame.size() - 2] == std::byte{FrameTrailer::kIv} || frame.back() == std::byte{'S'});
+}
+
 bool is_own(const FrameTrailer& trailer, const RtpPacket& packet) noexcept {
   return trailer.ssrc == packet.ssrc && trailer.timestamp == packet.timestamp;
 }
@@ -23,6 +29,8 @@ bool ends_encrypted(const RtpPacket& packet) noexcept {
 
 void EncryptedFrames::push(std::size_t segment, std::int64_t timestamp, const RtpPacket& packet, bool escaped,
                            bool whole, Bytes start) {
+  const bool may_end_span = whole && open_;
+  if (start.empty() && !escaped && !may_end_span && !may_have_trailer(packet.payload)) return;
   const Bytes frame = without_frame_metadata(packet.payload);
   auto trailer = parse_frame_trailer(frame);
   if (escaped && !(trailer && is_own(*trailer, packet))) trailer = parse_escaped_frame_trailer(frame);
@@ -32,7 +40,7 @@ void EncryptedFrames::push(std::size_t segment, std::int64_t timestamp, const Rt
   }
   if (!start.empty()) note_run(segment, timestamp, start);
   // Plain, or the middle of a frame. Only a whole plain frame behind the span ends it.
-  if (whole && open_ && !packet.payload.empty() &&
+  if (may_end_span && !packet.payload.empty() &&
       (segment != out_.back().segment || timestamp > out_.back().to_timestamp))
     open_ = false;
 }
