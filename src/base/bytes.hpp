@@ -1,6 +1,7 @@
 #pragma once
 
 #include <bit>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -22,22 +23,36 @@ using Bytes = std::span<const std::byte>;
   return std::as_bytes(std::span(text.data(), text.size()));
 }
 
-/// Big-endian load and store. The caller has checked that the bytes are there.
-template <typename T>
+/// From this machine's order of bytes into `order`, or back.
+template <std::endian order, std::integral T>
+[[nodiscard]] constexpr T in_order(T value) noexcept {
+  if constexpr (order == std::endian::native) return value;
+  else return std::byteswap(value);
+}
+
+/// Big-endian and little-endian load and store. The caller has checked that the bytes are there.
+template <std::integral T>
 [[nodiscard]] inline T load_be(const std::byte* from) noexcept {
   T value;
   std::memcpy(&value, from, sizeof value);
-  if constexpr (sizeof(T) == 2) return static_cast<T>(__builtin_bswap16(static_cast<std::uint16_t>(value)));
-  if constexpr (sizeof(T) == 4) return static_cast<T>(__builtin_bswap32(static_cast<std::uint32_t>(value)));
-  if constexpr (sizeof(T) == 8) return static_cast<T>(__builtin_bswap64(static_cast<std::uint64_t>(value)));
-  return value;
+  return in_order<std::endian::big>(value);
 }
-template <typename T>
+template <std::integral T>
 inline void store_be(std::byte* to, T value) noexcept {
-  const T swapped = load_be<T>(reinterpret_cast<const std::byte*>(&value));
-  std::memcpy(to, &swapped, sizeof swapped);
+  value = in_order<std::endian::big>(value);
+  std::memcpy(to, &value, sizeof value);
 }
-static_assert(std::endian::native == std::endian::little, "load_be swaps unconditionally");
+template <std::integral T>
+[[nodiscard]] inline T load_le(const std::byte* from) noexcept {
+  T value;
+  std::memcpy(&value, from, sizeof value);
+  return in_order<std::endian::little>(value);
+}
+template <std::integral T>
+inline void store_le(std::byte* to, T value) noexcept {
+  value = in_order<std::endian::little>(value);
+  std::memcpy(to, &value, sizeof value);
+}
 
 /// Reads big-endian fields from the front of a span. Overrun latches: every later read answers zero or empty,
 /// so a parser reads like the syntax table of its RFC and checks ok() once at the end.

@@ -99,9 +99,7 @@ std::uint32_t crc32c_by_table(Bytes bytes, std::uint32_t seed) noexcept {
   const std::byte* at = bytes.data();
   std::size_t left = bytes.size();
   for (; left >= 8; at += 8, left -= 8) {
-    std::uint64_t word;  // little endian: bytes.hpp asserts it
-    std::memcpy(&word, at, sizeof word);
-    word ^= crc;
+    const std::uint64_t word = load_le<std::uint64_t>(at) ^ crc;
     crc = 0;
     for (std::size_t k = 0; k < 8; ++k) crc ^= kTable[7 - k][word >> 8 * k & 0xFFU];
   }

@@ -50,7 +50,8 @@ class Drawing {
     cairo_surface_flush(surface_.get());
     return overlay_of(
         cairo_image_surface_get_data(surface_.get()), cairo_image_surface_get_stride(surface_.get()),
-        cairo_image_surface_get_width(surface_.get()), cairo_image_surface_get_height(surface_.get()));
+        cairo_image_surface_get_width(surface_.get()), cairo_image_surface_get_height(surface_.get()),
+        std::endian::native);
   }
 
  private:

@@ -69,7 +69,7 @@ Result<Overlay> read_logo(const FilmLogo& logo, int width, int height) {
   if (!scaled) return std::unexpected(scaled.error());
   libyuv::ARGBScale((*whole)->data[0], (*whole)->linesize[0], from.width, from.height, (*scaled)->data[0], (*scaled)->linesize[0],
                     to_width, to_height, libyuv::kFilterBox);
-  Overlay out = overlay_of((*scaled)->data[0], (*scaled)->linesize[0], to_width, to_height);
+  Overlay out = overlay_of((*scaled)->data[0], (*scaled)->linesize[0], to_width, to_height, std::endian::little);
   put(out, logo.place, width, height);
   return out;
 }

@@ -107,7 +107,7 @@ Yuv yuv_of(const Colour& colour) noexcept {
           octet(128 + 0.439216 * r - 0.367788 * g - 0.071427 * b)};
 }
 
-Overlay overlay_of(const std::uint8_t* argb, int stride, int width, int height) {
+Overlay overlay_of(const std::uint8_t* argb, int stride, int width, int height, std::endian order) {
   Overlay out;
   out.width = width;
   out.height = height;
@@ -118,12 +118,14 @@ Overlay overlay_of(const std::uint8_t* argb, int stride, int width, int height) 
   out.v.resize(pixels / 4);
   out.chroma_cover.resize(pixels / 4);
   const auto colour_at = [&](int x, int y, int& alpha) {
-    const std::uint8_t* pixel = argb + static_cast<std::ptrdiff_t>(y) * stride + 4 * x;  // B, G, R, A
-    alpha = pixel[3];
-    const auto part = [&](int i) {
-      return static_cast<std::uint8_t>(alpha == 0 ? 0 : std::min(255, pixel[i] * 255 / alpha));
+    const auto* at = reinterpret_cast<const std::byte*>(argb + static_cast<std::ptrdiff_t>(y) * stride + 4 * x);
+    const auto pixel = order == std::endian::little ? load_le<std::uint32_t>(at) : load_be<std::uint32_t>(at);
+    alpha = static_cast<int>(pixel >> 24);
+    const auto part = [&](int shift) {
+      const int value = static_cast<int>(pixel >> shift & 0xFFU);
+      return static_cast<std::uint8_t>(alpha == 0 ? 0 : std::min(255, value * 255 / alpha));
     };
-    return Colour{part(2), part(1), part(0)};
+    return Colour{part(16), part(8), part(0)};
   };
   for (int y = 0; y < height; y += 2)
     for (int x = 0; x < width; x += 2) {

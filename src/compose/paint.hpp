@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <vector>
 
@@ -23,8 +24,8 @@ struct Overlay {
   std::vector<std::uint8_t> cover, chroma_cover;
   [[nodiscard]] bool empty() const noexcept { return width == 0; }
 };
-/// From cairo's ARGB32 (alpha multiplied in), `width` x `height`, both even.
-[[nodiscard]] Overlay overlay_of(const std::uint8_t* argb, int stride, int width, int height);
+/// From ARGB of 32 bits (alpha multiplied in) in `order`: cairo's is the machine's. `width` x `height`, both even.
+[[nodiscard]] Overlay overlay_of(const std::uint8_t* argb, int stride, int width, int height, std::endian order);
 
 /// All of a 4:2:0 picture, or a part of it (even), in one colour.
 void fill(AVFrame& picture, int x, int y, int width, int height, const Yuv& colour) noexcept;

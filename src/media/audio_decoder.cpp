@@ -1,7 +1,6 @@
 #include "media/audio_decoder.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "media/libav.hpp"
 #include "media/opus_decoder.hpp"
@@ -20,12 +19,8 @@ class L16Decoder final : public AudioDecoder {
     const std::size_t unit = static_cast<std::size_t>(channels_) * 2;
     const std::size_t size = packet.size() / unit * unit;
     if (size == 0 || packet.size() > kLargestPacket) return false;
-    for (std::size_t i = 0; i < size; i += 2) {
-      std::int16_t sample = 0;
-      std::memcpy(&sample, packet.data() + i,
-                  sizeof sample);  // base/bytes.hpp asserts a little-endian machine
-      out.push_back(static_cast<float>(sample) * kScale);
-    }
+    for (std::size_t i = 0; i < size; i += 2)
+      out.push_back(static_cast<float>(load_le<std::int16_t>(packet.data() + i)) * kScale);
     return true;
   }
 };

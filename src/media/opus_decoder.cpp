@@ -26,7 +26,7 @@ Result<std::unique_ptr<AudioDecoder>> OpusAudioDecoder::make(const StreamConfig&
   const Bytes head = config.codec_private;
   if (head.size() >= 19 && std::memcmp(head.data(), "OpusHead", 8) == 0) {  // RFC 7845 section 5.1
     channels = static_cast<int>(head[9]);
-    std::memcpy(&pre_skip, head.data() + 10, sizeof pre_skip);
+    pre_skip = load_le<std::uint16_t>(head.data() + 10);
     if (head[18] != std::byte{0} && head.size() >= 21U + static_cast<unsigned>(channels)) {
       streams = static_cast<int>(head[19]);
       coupled = static_cast<int>(head[20]);

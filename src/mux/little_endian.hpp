@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstring>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -16,7 +15,7 @@ class LittleEndian {
   LittleEndian& put(std::type_identity_t<T> value) {
     const std::size_t at = bytes_.size();
     bytes_.resize(at + sizeof(T));
-    std::memcpy(bytes_.data() + at, &value, sizeof(T));  // base/bytes.hpp asserts a little-endian machine
+    store_le<T>(bytes_.data() + at, value);
     return *this;
   }
   LittleEndian& text(std::string_view value) {

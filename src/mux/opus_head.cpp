@@ -11,8 +11,7 @@ std::vector<std::byte> plain_head(unsigned channels) {
   std::memcpy(head.data(), "OpusHead", 8);
   head[8] = std::byte{1};
   head[9] = static_cast<std::byte>(channels);
-  const std::uint32_t rate = 48'000;
-  std::memcpy(head.data() + 12, &rate, sizeof rate);
+  store_le<std::uint32_t>(head.data() + 12, 48'000);
   return head;
 }
 
@@ -29,11 +28,10 @@ Result<OpusHead> opus_head(const OutputTrack& track) {
   if (head.bytes.size() < 19 || std::memcmp(head.bytes.data(), "OpusHead", 8) != 0)
     return fail(Errc::malformed, "the codec configuration of an Opus track is no OpusHead (" +
                                      std::to_string(head.bytes.size()) + " bytes)");
-  if (track.codec_delay_ns > 0) {
-    const auto samples = static_cast<std::uint16_t>((track.codec_delay_ns * 48 + 500'000) / 1'000'000);
-    std::memcpy(head.bytes.data() + 10, &samples, sizeof samples);
-  }
-  std::memcpy(&head.pre_skip, head.bytes.data() + 10, sizeof head.pre_skip);
+  std::byte* const pre_skip = head.bytes.data() + 10;
+  if (track.codec_delay_ns > 0)
+    store_le(pre_skip, static_cast<std::uint16_t>((track.codec_delay_ns * 48 + 500'000) / 1'000'000));
+  head.pre_skip = load_le<std::uint16_t>(pre_skip);
   return head;
 }
 
