@@ -144,7 +144,10 @@ Result<std::unique_ptr<OpenCall>> OpenCall::open(const std::vector<std::string>&
 
 Result<void> OpenCall::scan(const std::string& name, const OpenCallOptions& options,
                             const std::function<void(double)>& progress) {
-  auto found = find_recording(name, options.download_path, options.downloader.get(), Outside::refused, options.identities,
+  // Files of two recordings have the same names.
+  const auto downloads =
+      opened_.empty() ? options.download_path : options.download_path / std::to_string(opened_.size() + 1);
+  auto found = find_recording(name, downloads, options.downloader.get(), Outside::refused, options.identities,
                               Reading::whole);
   if (!found) return std::unexpected(found.error());
   Opened& opened = opened_.emplace_back();

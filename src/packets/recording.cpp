@@ -154,10 +154,11 @@ Result<Recording> find_recording(const std::string& recording, const std::filesy
   std::error_code ignored;
   const bool is_folder = !is_s3_url(place) && std::filesystem::is_directory(place, ignored);
   const std::filesystem::path folder = is_folder ? place : place.parent_path();
-  if (!remote_folder.empty() && !objects)  // its people and marks; it may have none
-    (void)fetch(remote_folder + "/" + kRecordingFileName, download_path, downloader);
-  Recording found = find_with(Finder(folder, remote_folder, download_path, downloader, outside, objects),
-                              *manifest, folder, source);
+  // Its people, marks and clock; it may have none, where that of another was fetched before.
+  if (!remote_folder.empty() && !objects && !fetch(remote_folder + "/" + kRecordingFileName, download_path, downloader))
+    std::filesystem::remove(folder / kRecordingFileName, ignored);
+  Recording found = find_with(Finder(folder, remote_folder, download_path, downloader, outside, objects), *manifest,
+                              folder, source);
   found.name = recording;
   return found;
 }

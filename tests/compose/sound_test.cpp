@@ -327,6 +327,39 @@ TEST(Plan, SeveralRecordingsAreJoinedByTheirClocks) {
   EXPECT_NEAR(plan["participants"][1]["joined_ms"].get<double>(), 1500, 2);
 }
 
+/// A bucket "calls" that is a folder of this machine.
+class FolderDownloader final : public Downloader {
+ public:
+  explicit FolderDownloader(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  Result<void> download(const std::string& url, const std::filesystem::path& to) override {
+    std::error_code failed;
+    std::filesystem::copy_file(folder_ / url.substr(std::string_view("s3://calls/").size()), to,
+                               std::filesystem::copy_options::overwrite_existing, failed);
+    if (failed) return fail(Errc::not_found, url + ": " + failed.message());
+    return {};
+  }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+TEST(JoinedRecordings, FromElsewhereMayHaveFilesOfTheSameNames) {
+  const TempDir folder;
+  for (const auto& [name, frequency] : {std::pair("one", 500), std::pair("two", 1500)}) {
+    MadeCall call(folder / name);
+    call.add_voice("Ann", {.from = 0, .seconds = 2, .wave = tone(frequency)});
+    call.write();
+  }
+  ComposeOptions options = into(folder / "mix.wav");
+  options.downloader = std::make_shared<FolderDownloader>(folder.path());
+  options.download_path = folder / "downloads";
+  const auto result = compose({"s3://calls/one", "s3://calls/two"}, options);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->participants, 2U);
+  const auto sound = heard(folder / "mix.wav");
+  for (const int frequency : {500, 1500}) EXPECT_NEAR(strength(sound, frequency, 0.2, 1.8), 0.25, 0.03) << frequency;
+}
+
 TEST(Limiter, NothingPassesTheCeilingAndWhatIsBelowIsUntouched) {
   film::Limiter limiter(0.5F);
   constexpr int kBlock = film::Mixer::kBlock;
