@@ -83,6 +83,7 @@ class Recorder {
     std::vector<std::string> labels;              ///< words to find it by; kept there too
     std::map<std::string, std::string> metadata;  ///< whatever else belongs to it; kept there too
     std::string continues;  ///< folder name of the recording that this one goes on with, kept there too
+    std::string key;  ///< who names the same one, elsewhere too, is recorded together with it; kept there too
     /// Runs after every (re)start, on the dispatcher thread at restarts and inside start() at first; returns
     /// tracks to add.
     std::function<std::vector<MediaStreamTrack>(class Recorder&)> on_start;

@@ -162,9 +162,33 @@ Result<void> OpenCall::scan(const std::string& name, const OpenCallOptions& opti
   return {};
 }
 
+// What all know of how far their clocks were from one that they share. Some of them on it would be worse than none.
+void OpenCall::correct_clocks() {
+  const bool all_know =
+      std::ranges::all_of(opened_, [](const Opened& one) { return one.recording.clock && one.scanned.started; });
+  if (!all_know) {
+    if (opened_.size() > 1)
+      note(ConvertNote::Severity::info, "",
+           "not all recordings say how far the clocks of their machines were from a common one: they are taken as they are");
+    return;
+  }
+  std::int64_t worst_us = 0, next_us = 0;  // these two, compared
+  for (Opened& one : opened_) {
+    *one.scanned.started += std::chrono::microseconds(one.recording.clock->offset_us);
+    const std::int64_t error_us = one.recording.clock->error_us;
+    next_us = std::max(next_us, std::min(worst_us, error_us));
+    worst_us = std::max(worst_us, error_us);
+  }
+  if (opened_.size() > 1)
+    note(ConvertNote::Severity::info, "",
+         "the recordings' clocks are corrected by how far they were from their fleet's; what is left is at most " +
+             std::to_string((worst_us + next_us + 999) / 1000) + " ms");
+}
+
 // The earliest recording's zero is the film's.
 void OpenCall::join_clocks() {
   std::erase_if(opened_, [](const Opened& one) { return one.scanned.layers.empty(); });
+  correct_clocks();
   for (const Opened& one : opened_)
     if (one.scanned.started && (!started_ || *one.scanned.started < *started_))
       started_ = one.scanned.started;
@@ -175,14 +199,14 @@ void OpenCall::join_clocks() {
            one.recording.name + " does not say what time it was: it is taken to begin with the others");
       continue;
     }
-    const std::int64_t offset_ns = (*one.scanned.started - *started_).count() * 1'000;
-    if (offset_ns > kLongestNs) {
+    const std::int64_t offset_us = (*one.scanned.started - *started_).count();
+    if (offset_us > kLongestNs / 1'000) {
       note(ConvertNote::Severity::skipped, "",
            one.recording.name + " began more than 24 hours after the others: it is left out");
       one.scanned.layers.clear();
       continue;
     }
-    one.offset_ns = offset_ns;
+    one.offset_ns = offset_us * 1'000;
   }
 }
 

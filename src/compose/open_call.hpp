@@ -92,6 +92,7 @@ class OpenCall {
   };
   [[nodiscard]] Result<void> scan(const std::string& name, const OpenCallOptions& options,
                                   const std::function<void(double)>& progress);
+  void correct_clocks();
   void join_clocks();
   [[nodiscard]] Result<void> add_tracks(const OpenCallOptions& options);
   [[nodiscard]] Result<void> look_at_picture(const TrackSource& source, PictureFacts& facts, bool& screen,

@@ -110,6 +110,7 @@ Recording find_with(const Finder& finder, const Manifest& manifest, const std::f
   if (auto info = read_recording_info(*recording.source, folder)) {
     recording.title = std::move(info->name);
     recording.facts = std::move(info->facts);
+    recording.clock = info->clock.whole();
   }
   for (const auto& [id, track] : manifest) {
     recording.tracks.push_back(finder.files_of(id, track));

@@ -42,6 +42,7 @@ struct Recording {
   std::vector<TrackFiles> tracks;
   std::string title;        ///< what people call it; may be empty
   RecordingFacts facts;     ///< of its recording.json; empty where there is none
+  std::optional<ClockOffset> clock;  ///< from its fleet's; nullopt: not known
   bool cut_pauses = false;  ///< pauses of the whole recording take no time on the timeline
 };
 

@@ -117,6 +117,7 @@ Result<void> RecorderImpl::write_info(const std::filesystem::path& where, UtcTim
       info.facts.labels = options.labels;
       info.facts.metadata = options.metadata;
       info.continues = options.continues;
+      info.key = options.key;
     }
     if (!end_reason.empty()) {
       info.ended_at = now();

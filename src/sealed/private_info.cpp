@@ -10,7 +10,7 @@ namespace rtpx::sealed {
 namespace {
 
 constexpr const char* kSealedKey = "sealed";
-constexpr const char* kPrivateKeys[] = {"name", "continues", "labels", "metadata", "participants", "marks"};
+constexpr const char* kPrivateKeys[] = {"name", "key", "continues", "labels", "metadata", "participants", "marks"};
 constexpr int kBase64 = sodium_base64_VARIANT_ORIGINAL;
 
 std::string to_base64(std::string_view bytes) {

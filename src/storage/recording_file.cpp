@@ -54,6 +54,33 @@ std::int64_t ms_of(const Json& json, const char* key, std::optional<Error>& erro
   return 0;
 }
 
+/// A member of "clock". What cannot be is as if it were not there: a recording without a common clock is a recording.
+std::optional<ClockOffset> offset_of(const Json& clock, const char* key) {
+  const auto at = clock.find(key);
+  if (at == clock.end() || !at->is_object()) return std::nullopt;
+  const auto number = [&](const char* name, std::int64_t most) -> std::optional<std::int64_t> {
+    const auto value = at->find(name);
+    if (value == at->end() || !value->is_number_integer()) return std::nullopt;
+    if (value->is_number_unsigned() && value->get<std::uint64_t>() > static_cast<std::uint64_t>(most)) return std::nullopt;
+    const auto out = value->get<std::int64_t>();
+    return out >= -most ? std::optional(out) : std::nullopt;
+  };
+  const auto offset = number("offset_us", kMostClockOffsetUs), error = number("error_us", kMostClockErrorUs);
+  if (!offset || !error || *error < 0) return std::nullopt;
+  return ClockOffset{*offset, *error};
+}
+
+RecordingClock clock_of(const Json& json) {
+  const auto at = json.find("clock");
+  if (at == json.end() || !at->is_object()) return {};
+  return {offset_of(*at, "begin"), offset_of(*at, "end")};
+}
+
+void add_clock(Json& out, const RecordingClock& clock) {
+  for (const auto& [key, one] : {std::pair("begin", clock.begin), std::pair("end", clock.end)})
+    if (one) out["clock"][key] = {{"offset_us", one->offset_us}, {"error_us", one->error_us}};
+}
+
 std::string short_text(std::string text) {
   if (text.size() > kMostFactBytes) text.resize(kMostFactBytes);
   return text;
@@ -128,6 +155,7 @@ Json known_keys(const RecordingInfo& info) {
               {"name", info.name},
               {"created", format_utc(info.created)}};
   if (!info.continues.empty()) out["continues"] = info.continues;
+  if (!info.key.empty()) out["key"] = info.key;
   if (info.ended_at) out["ended_at"] = format_utc(*info.ended_at);
   if (info.end_reason) out["end_reason"] = *info.end_reason;
   const auto add = [&out](const char* key, const std::string& text) {
@@ -138,6 +166,7 @@ Json known_keys(const RecordingInfo& info) {
   add("upload", info.upload);
   add("reception", info.reception);
   add_facts(out, info.facts);
+  add_clock(out, info.clock);
   return out;
 }
 
@@ -172,11 +201,13 @@ Result<RecordingInfo> parse_recording_info(std::string_view text) {
   std::optional<Error> error;
   info.name = text_of(*json, "name", error).value_or("");
   info.continues = text_of(*json, "continues", error).value_or("");
+  info.key = short_text(text_of(*json, "key", error).value_or(""));
   info.created = time_of(*json, "created", error).value_or(UtcTime{});
   info.ended_at = time_of(*json, "ended_at", error);
   info.end_reason = text_of(*json, "end_reason", error);
   info.facts = facts_of(*json, error);
   if (error) return std::unexpected(*error);
+  info.clock = clock_of(*json);
   const auto opaque = [&](const char* key) {
     const auto at = json->find(key);
     return at == json->end() || at->is_null() ? std::string() : dump_json(*at);

@@ -22,12 +22,14 @@ struct RecordingInfo {
   int format_major = kRecordingMajor, format_minor = kRecordingMinor;
   std::string name;  ///< what people call it
   std::string continues;  ///< the recording, by its folder's name, that this one goes on with; empty: none
+  std::string key;  ///< who named it was recorded together, here and on other nodes; empty: there was none
   UtcTime created{};
   std::optional<UtcTime> ended_at;  ///< unset while it runs, and after a crash
   std::optional<std::string> end_reason;
   std::string conversion, upload;  ///< state kept by others: a JSON value's text, empty when there is none
   std::string reception;           ///< what was dropped before the recorder, likewise
   RecordingFacts facts;            ///< its people, marks and pauses
+  RecordingClock clock;            ///< how far it is from its fleet's
   std::string unknown_keys;        ///< as in ManifestTrack
 };
 

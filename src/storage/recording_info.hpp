@@ -39,6 +39,24 @@ struct RecordingFacts {
   [[nodiscard]] const ParticipantInfo* participant(const std::string& id) const;
 };
 
+/// How far the wall-clock times of a recording are from those of its fleet: what to add to them, and by how much that may
+/// be wrong.
+struct ClockOffset {
+  std::int64_t offset_us = 0, error_us = 0;
+  bool operator==(const ClockOffset&) const = default;
+};
+inline constexpr std::int64_t kMostClockOffsetUs = 3'200'000'000'000'000;  ///< a century; what is more is not believed
+inline constexpr std::int64_t kMostClockErrorUs = 3'600'000'000;           ///< an hour, likewise
+
+/// The same as it was known when the recording began, and when it ended; nullopt: it was not.
+struct RecordingClock {
+  std::optional<ClockOffset> begin, end;
+  bool operator==(const RecordingClock&) const = default;
+
+  /// For all of it: the middle of the two, half of whose difference may be wrong besides.
+  [[nodiscard]] std::optional<ClockOffset> whole() const;
+};
+
 /// Most entries of each list, and bytes of each text: more is cut off when it is read, and refused by what
 /// writes it.
 inline constexpr std::size_t kMostFacts = 10'000, kMostFactBytes = 4'096;

@@ -10,6 +10,7 @@
 #include "compose/mixer.hpp"
 #include "mux/support/media.hpp"
 #include "rtpx/composer.hpp"
+#include "storage/recording_file.hpp"
 #include "support/captures.hpp"
 
 namespace rtpx::test {
@@ -325,6 +326,60 @@ TEST(Plan, SeveralRecordingsAreJoinedByTheirClocks) {
   const auto plan = nlohmann::json::parse(*text);
   EXPECT_NEAR(plan["duration_ms"].get<double>(), 4500, 5);
   EXPECT_NEAR(plan["participants"][1]["joined_ms"].get<double>(), 1500, 2);
+}
+
+/// Two recordings of one call, in which Ann and Bob beep at each whole second. The second one's machine was three seconds
+/// ahead, and begins later. Answers the film, and by how much Bob's beeps are later than Ann's.
+std::pair<ComposeResult, double> beeps_of_two(const TempDir& folder, std::optional<ClockOffset> first,
+                                              std::optional<ClockOffset> second) {
+  std::vector<std::string> recordings;
+  for (const auto& [name, from, ahead_ms, offset] :
+       {std::tuple("Ann", 0.0, 0, first), std::tuple("Bob", 1.3, 3000, second)}) {
+    MadeCall call(folder / name);
+    call.add_voice(name, {.from = from, .seconds = 5, .wave = beeps(name == std::string("Ann") ? 500 : 1500)});
+    call.write();
+    Manifest manifest = *read_manifest(call.path());
+    const UtcTime start = manifest.begin()->second.start_time;
+    for (auto& [id, track] : manifest) track.clock = ClockAnchor{1'000'000, start + std::chrono::milliseconds(ahead_ms)};
+    write_file(call.path() / "manifest.json", serialize_manifest(manifest));
+    RecordingInfo info;
+    info.clock.begin = offset;
+    EXPECT_TRUE(write_recording_info(real_file_system(), call.path(), info));
+    recordings.push_back(call.path().string());
+  }
+  ComposeOptions options = into(folder / "mix.wav");
+  options.stems = Stems{folder / "stems", StemFormat::wav};
+  const auto result = compose(recordings, options);
+  EXPECT_TRUE(result) << result.error().message;
+  if (!result || result->stems.size() != 2) return {};
+  const auto first_beep = [&](const ComposedStem& stem, double after) {
+    const auto sound = heard(stem.file);
+    for (auto i = static_cast<std::size_t>(after * 48'000); 2 * i < sound.size(); ++i)
+      if (std::abs(sound[2 * i]) > 0.05F) return static_cast<double>(i) / 48'000;
+    return -1.0;
+  };
+  return {*result, first_beep(result->stems[1], 0.5) - first_beep(result->stems[0], 1.5)};
+}
+
+std::string notes_of(const ComposeResult& result) {
+  std::string out;
+  for (const ConvertNote& note : result.notes) out += note.message + "\n";
+  return out;
+}
+
+TEST(JoinedClocks, AreCorrectedByHowFarEachWasFromTheFleets) {
+  const TempDir folder;
+  const auto [film, later] = beeps_of_two(folder, ClockOffset{250, 1'000}, ClockOffset{-3'000'000, 4'200});
+  EXPECT_NEAR(later, 0, 0.02);
+  EXPECT_NEAR(static_cast<double>(film.duration_ms), 6'300, 30);
+  EXPECT_THAT(notes_of(film), testing::HasSubstr("at most 6 ms"));
+}
+
+TEST(JoinedClocks, AreTakenAsTheyAreWhereNotAllAreKnown) {
+  const TempDir folder;
+  const auto [film, later] = beeps_of_two(folder, std::nullopt, ClockOffset{-3'000'000, 4'200});
+  EXPECT_NEAR(later, 3, 0.02);
+  EXPECT_THAT(notes_of(film), testing::HasSubstr("taken as they are"));
 }
 
 /// A bucket "calls" that is a folder of this machine.

@@ -15,6 +15,7 @@ inline void record_call(const std::filesystem::path& folder, std::vector<Recipie
   Recorder::Options options;
   options.folder = folder;
   options.name = "a name that nobody should see";
+  options.key = "a key that nobody should see";
   options.recipients = std::move(recipients);
   options.flush_interval = std::chrono::milliseconds(2);
   options.clock = ClockAnchor{1000, UtcTime{std::chrono::microseconds(1'700'000'000'000'000)}};

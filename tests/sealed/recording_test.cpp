@@ -43,6 +43,7 @@ TEST_F(SealedRecording, OpenedItsPacketsAreThoseOfAPlainOne) {
   const auto info = read_recording_info(real_file_system(), dir / "opened");
   ASSERT_TRUE(info);
   EXPECT_EQ(info->name, "a name that nobody should see");
+  EXPECT_EQ(info->key, "a key that nobody should see");
   EXPECT_EQ(info->facts.participants.size(), 1U);
   EXPECT_TRUE(info->unknown_keys.empty());
   Manifest theirs = read_manifest(dir / "opened").value(), ours = read_manifest(dir / "plain").value();

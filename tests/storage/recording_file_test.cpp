@@ -49,6 +49,31 @@ TEST(RecordingFile, NamesPeopleMarksAndPauses) {
   EXPECT_EQ(read->facts.participant("p2"), nullptr);
 }
 
+TEST(RecordingFile, KnowsItsKeyAndHowFarItsClockIs) {
+  RecordingInfo info;
+  info.key = "room";
+  info.clock = {ClockOffset{-3'000'000, 1'200}, ClockOffset{-3'000'400, 900}};
+  const std::string text = serialize_recording_info(info);
+  const auto read = parse_recording_info(text);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->key, "room");
+  EXPECT_EQ(read->clock, info.clock);
+  EXPECT_EQ(read->unknown_keys, "");
+  EXPECT_EQ(read->clock.whole(), (ClockOffset{-3'000'200, 1'400}));
+  EXPECT_EQ((RecordingClock{std::nullopt, ClockOffset{5, 6}}.whole()), (ClockOffset{5, 6}));
+  EXPECT_FALSE(RecordingClock().whole());
+}
+
+TEST(RecordingFile, AClockThatCannotBeIsNone) {
+  for (const char* clock : {"7", "[]", "{}", R"({"begin":7})", R"({"begin":{"offset_us":1}})", R"({"begin":{"offset_us":1.5,"error_us":1}})",
+                            R"({"begin":{"offset_us":1,"error_us":-1}})", R"({"begin":{"offset_us":18446744073709551615,"error_us":1}})",
+                            R"({"begin":{"offset_us":-9223372036854775808,"error_us":1}})", R"({"end":{"offset_us":1,"error_us":3600000001}})"}) {
+    const auto info = parse_recording_info(R"({"format":{"major":1,"minor":0},"clock":)" + std::string(clock) + "}");
+    ASSERT_TRUE(info) << clock;
+    EXPECT_FALSE(info->clock.whole()) << clock;
+  }
+}
+
 TEST(RecordingFile, WhatIsChangedAtOnceByManyIsAllThere) {
   const test::TempDir dir;
   std::vector<std::jthread> writers;
@@ -79,7 +104,7 @@ TEST(RecordingFile, ANewerMajorVersionIsRefusedByName) {
 
 TEST(RecordingFile, ContradictionsAreMalformed) {
   for (const char* text : {"", "[]", "{}", R"({"format":1})", R"({"format":{"major":-1,"minor":0}})",
-                           R"({"format":{"major":1,"minor":0},"name":1})",
+                           R"({"format":{"major":1,"minor":0},"name":1})", R"({"format":{"major":1,"minor":0},"key":1})",
                            R"({"format":{"major":1,"minor":0},"created":"yesterday"})",
                            R"({"format":{"major":1,"minor":0},"labels":[1]})",
                            R"({"format":{"major":1,"minor":0},"participants":{}})",
