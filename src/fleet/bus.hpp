@@ -47,6 +47,9 @@ struct Member {
   std::uint64_t unproven = 0;  ///< of a node: recordings that are not yet proven to be stored
   bool draining = false;
   std::int64_t time_ms = 0;  ///< since 1970, by its own clock
+  // As the servers keep it, where they tell of it.
+  std::uint64_t revision = 0;
+  std::int64_t stamped_ns = 0;  ///< when they were told of it, since 1970, by their clock
 };
 /// Total.
 [[nodiscard]] std::optional<Member> parse_member(std::string_view json);
@@ -84,7 +87,8 @@ class Bus {
       const std::function<void(const std::string& key, const std::optional<Stored>&)>& on_record,
       const std::function<void(const std::set<std::string>& keys)>& on_synced) = 0;
 
-  [[nodiscard]] virtual Result<void> tell_alive(const Member& member) = 0;
+  /// Answers the revision.
+  [[nodiscard]] virtual Result<std::uint64_t> tell_alive(const Member& member) = 0;
   [[nodiscard]] virtual Result<std::vector<Member>> members() = 0;
   [[nodiscard]] virtual Result<bool> is_to_drain(const std::string& member) = 0;
   [[nodiscard]] virtual Result<void> set_drain(const std::string& member, bool drain) = 0;

@@ -25,6 +25,25 @@ bool is_plain_recording_name(const std::string& name) {
   });
 }
 
+constexpr std::uint64_t kLastMs = 1ULL << 53;
+
+/// nullopt: one that names what it must not, or another twice.
+std::optional<std::vector<RecordingName>> parts_from(const Json& value, const RecordingName& own) {
+  std::vector<RecordingName> out;
+  const auto parts = value.find("parts");
+  if (parts == value.end()) return out;
+  if (!parts->is_array() || parts->size() > kMostFilmParts) return std::nullopt;
+  for (const Json& part : *parts) {
+    if (!part.is_object()) return std::nullopt;
+    auto node = text_in(part, "node", 64), recording = text_in(part, "recording", kMaxRecordingName);
+    if (!node || !is_member_name(*node) || !recording || !is_plain_recording_name(*recording)) return std::nullopt;
+    RecordingName name{*std::move(node), *std::move(recording)};
+    if (name == own || std::ranges::find(out, name) != out.end()) return std::nullopt;
+    out.push_back(std::move(name));
+  }
+  return out;
+}
+
 template <typename Names>
 std::optional<std::size_t> index_in(const Names& names, std::string_view name) {
   const auto at = std::ranges::find(names, name);
@@ -145,6 +164,14 @@ std::optional<Job> job_from_json(const Json& value) {
     const auto sprites = number_in(value, "sprites", 1000);
     if (!sprites) return std::nullopt;
     job.sprites = static_cast<int>(*sprites);
+    if (value.contains("key")) {
+      auto key = text_in(value, "key", kMaxKey);
+      const auto from = number_in(value, "from_ms", kLastMs), until = number_in(value, "until_ms", kLastMs);
+      if (!key || key->empty() || !from || !until || *until < *from) return std::nullopt;
+      job.key = *std::move(key);
+      job.from_ms = static_cast<std::int64_t>(*from);
+      job.until_ms = static_cast<std::int64_t>(*until);
+    }
   }
   if (*kind == JobKind::compose || *kind == JobKind::slice) {
     const auto width = number_in(value, "width", 10'000), height = number_in(value, "height", 10'000);
@@ -159,6 +186,9 @@ std::optional<Job> job_from_json(const Json& value) {
     const auto slices = value.contains("slices") ? number_in(value, "slices", kMostSlices) : 1;
     if (slices.value_or(0) == 0) return std::nullopt;
     job.slices = static_cast<int>(*slices);
+    auto parts = parts_from(value, name_of(job));
+    if (!parts) return std::nullopt;
+    job.parts = *std::move(parts);
   }
   if (*kind == JobKind::slice) {
     const auto slice = number_in(value, "slice", static_cast<std::uint64_t>(job.slices));
@@ -185,13 +215,21 @@ Json to_json(const Job& job) {
               {"recording", job.recording},
               {"generation", job.generation},
               {"publication", job.publication}};
-  if (job.kind == JobKind::convert) out["sprites"] = job.sprites;
+  if (job.kind == JobKind::convert) {
+    out["sprites"] = job.sprites;
+    if (!job.key.empty()) {
+      out["key"] = job.key;
+      out["from_ms"] = job.from_ms;
+      out["until_ms"] = job.until_ms;
+    }
+  }
   if (job.kind == JobKind::compose || job.kind == JobKind::slice) {
     out["width"] = job.width;
     out["height"] = job.height;
     out["layout"] = job.layout;
     out["title"] = job.title;
     out["slices"] = job.slices;
+    for (const RecordingName& part : job.parts) out["parts"].push_back({{"node", part.node}, {"recording", part.recording}});
   }
   if (job.kind == JobKind::slice) out["slice"] = job.slice;
   if (job.kind == JobKind::thumbnails) out["times_ms"] = job.times_ms;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -23,6 +24,12 @@ inline constexpr JobClass kJobClasses[] = {JobClass::hi, JobClass::norm, JobClas
 [[nodiscard]] const char* to_string(JobClass priority) noexcept;
 [[nodiscard]] std::optional<JobClass> job_class(std::string_view name) noexcept;
 
+/// A recording by its names: of the node that recorded it, and of its folder.
+struct RecordingName {
+  std::string node, recording;
+  auto operator<=>(const RecordingName&) const = default;
+};
+
 /// One job, as messages and state records have it. It holds no address: where recordings lie is a setting of
 /// nodes and workers, so no message makes a worker read or write elsewhere.
 struct Job {
@@ -42,11 +49,19 @@ struct Job {
   int slices = 1;
   int slice = 0;                             ///< slice: 1 to `slices`; 0: the film's sound
   std::vector<std::uint32_t> times_ms = {};  ///< thumbnails: 1 to 100 moments
+  /// compose: recordings that are in the film beside this one, up to kMostFilmParts, each once.
+  std::vector<RecordingName> parts = {};
+  /// convert: what the recording's key is, where it has one, and when it was recorded, since 1970 by the fleet's clock as
+  /// far as that is known: of this all nodes know which recordings are parts of one.
+  std::string key = {};
+  std::int64_t from_ms = 0, until_ms = 0;
 
   bool operator==(const Job&) const = default;
 };
 
 inline constexpr int kMostSlices = 100;
+inline constexpr std::size_t kMostFilmParts = 16, kMaxKey = 600;
+[[nodiscard]] inline RecordingName name_of(const Job& job) { return {job.node, job.recording}; }
 /// A slice of the film that `compose` is to make.
 [[nodiscard]] Job slice_of(const Job& compose, int number);
 /// Whether a slice is one of the film that `compose` is to make.

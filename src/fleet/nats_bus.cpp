@@ -213,12 +213,12 @@ class NatsBus final : public Bus {
     }
   }
 
-  Result<void> tell_alive(const Member& member) override {
+  Result<std::uint64_t> tell_alive(const Member& member) override {
     const auto done = put(kMembersBucket, (member.is_worker ? "worker." : "node.") + member.name,
                           serialize_member(member), std::nullopt);
     if (done.first != Wrote::yes)
       return fail(Errc::network, "NATS: cannot say that " + member.name + " is alive.");
-    return {};
+    return done.second;
   }
 
   Result<std::vector<Member>> members() override {
@@ -230,7 +230,10 @@ class NatsBus final : public Bus {
         [&](const std::string&, kvEntry* entry) {
           auto member = parse_member({static_cast<const char*>(kvEntry_Value(entry)),
                                       static_cast<std::size_t>(kvEntry_ValueLen(entry))});
-          if (member) out.push_back(*std::move(member));
+          if (!member) return;
+          member->revision = kvEntry_Revision(entry);
+          member->stamped_ns = kvEntry_Created(entry);
+          out.push_back(*std::move(member));
         },
         [&] { enough.request_stop(); }, &error);
     if (error) return std::unexpected(*error);

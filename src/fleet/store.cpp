@@ -215,6 +215,14 @@ Result<std::set<std::string>> Store::recordings(const std::string& node, std::st
   return out;
 }
 
+Result<RecordingInfo> Store::about(const RecordingName& recording, std::stop_token stop) const {
+  RetryBudget budget(kPatience);
+  const S3Url folder = below(recordings_of(recording.node), recording.recording);
+  const auto text = client_->get_text(object_in(folder, kRecordingFileName), {budget, stop});
+  if (!text) return std::unexpected(text.error());
+  return parse_recording_info(*text);
+}
+
 Result<StoredResult> Store::result(const Job& job, const std::string& name, std::stop_token stop) const {
   RetryBudget budget(kPatience);
   const S3Url object = object_in(below(results_of(job), name), kResultFile);

@@ -12,6 +12,7 @@
 #include "base/file_system.hpp"
 #include "fleet/record.hpp"
 #include "rtpx/s3.hpp"
+#include "storage/recording_file.hpp"
 
 namespace rtpx::s3 {
 class Client;
@@ -77,6 +78,8 @@ class Store {
   [[nodiscard]] Result<Listing> list(const Job& job, std::stop_token stop) const;
   /// Every recording of a node that is stored to its end.
   [[nodiscard]] Result<std::set<std::string>> recordings(const std::string& node, std::stop_token stop) const;
+  /// What the recording.json says that was stored with a recording.
+  [[nodiscard]] Result<RecordingInfo> about(const RecordingName& recording, std::stop_token stop) const;
   [[nodiscard]] Result<StoredResult> result(const Job& job, const std::string& name,
                                             std::stop_token stop) const;
   /// The whole result of the latest order and attempt.
