@@ -135,6 +135,12 @@ Result<void> App::join_fleet() {
                          .unproven = unproven()};
   };
   events.stored_here = [this] { return stored_and_not_converted(); };
+  // As it lies there: of a sealed recording it tells the fleet nothing that is sealed.
+  events.about = [this](const std::string& id) -> Result<RecordingInfo> {
+    const auto folder = library_.folder(id);
+    if (!folder) return std::unexpected(folder.error());
+    return read_recording_info(real_file_system(), *folder);
+  };
   auto node = FleetNode::start(options_, std::move(events));
   if (!node) return std::unexpected(node.error());
   fleet_ = *std::move(node);
@@ -167,6 +173,16 @@ void App::follow_job(const fleet::JobRecord& record) {
   }
   (void)library_.set_conversion(id, state);
   tell_end(id, "conversion", "converted", state);
+}
+
+/// In the recording's own file, how far its clock is from the fleet's now.
+void App::note_clock(const std::string& id, const std::optional<ClockAnchor>& clock,
+                     std::optional<ClockOffset> RecordingClock::* when) {
+  if (!fleet_ || !clock) return;
+  const auto offset = fleet_->clock_offset(*clock);
+  if (!offset) return;
+  if (const auto noted = library_.set_clock(id, when, *offset); !noted)
+    log(LogLevel::warn, noted.error().message, {.recording = id});
 }
 
 std::vector<std::string> App::stored_and_not_converted() const {
@@ -202,6 +218,7 @@ Result<std::unique_ptr<App>> App::start(ServeOptions options) {
   events.started = [self](const LiveSession& session) {
     log(LogLevel::info, "recording started",
         {.recording = session.recording_id, .session = session.session_id});
+    self->note_clock(session.recording_id, session.clock, &RecordingClock::begin);
     self->uploads_.begin(session.recording_id);
     self->events_->changed(session.recording_id);
     self->webhooks_.send("recording.started", {{"id", session.recording_id}, {"name", session.name}});
@@ -228,6 +245,7 @@ Result<std::unique_ptr<App>> App::start(ServeOptions options) {
     }
     log(LogLevel::info, "recording ended: " + recording.reason, {.recording = recording.id});
     self->webhooks_.send("recording.ended", {{"id", recording.id}, {"reason", recording.reason}});
+    self->note_clock(recording.id, recording.clock, &RecordingClock::end);
     if (!self->options_.upload_url.empty())  // also after a crash between conversion and upload
       (void)self->library_.set_upload(recording.id, {"waiting"});
     self->conversions_.add(recording.id);

@@ -71,6 +71,8 @@ class App {
   App(ServeOptions options, FolderLock lock);
   [[nodiscard]] Result<void> join_fleet();
   void follow_job(const fleet::JobRecord& record);
+  void note_clock(const std::string& id, const std::optional<ClockAnchor>& clock,
+                  std::optional<ClockOffset> RecordingClock::* when);
   [[nodiscard]] std::vector<std::string> stored_and_not_converted() const;
   [[nodiscard]] std::uint64_t unproven() const;
   void finish_what_was_left();

@@ -31,12 +31,17 @@ Response fleet_status(App& app, const Request&) {
   return http::json(view_of(*app.fleet()));
 }
 
-Response fleet_recordings(App& app, const Request&) {
+Response fleet_recordings(App& app, const Request& request) {
   if (app.fleet() == nullptr) return no_fleet();
+  auto asked_for = app.fleet()->recordings();
+  if (const auto key = request.target.parameter("key"))
+    std::erase_if(asked_for, [&](const FleetNode::Recording& one) {
+      return one.conversion() == nullptr || one.conversion()->key != *key;
+    });
   Response out;
   out.with("Content-Type", "application/json").with("Cache-Control", "no-store");
   out.body =
-      http::Generator([all = app.fleet()->recordings(), at = std::size_t(0)](std::string& piece) mutable {
+      http::Generator([all = std::move(asked_for), at = std::size_t(0)](std::string& piece) mutable {
         constexpr std::size_t kPiece = 64U << 10;
         if (at == 0) piece = "{\"recordings\":[";
         while (at < all.size() && piece.size() < kPiece) {
@@ -57,6 +62,8 @@ Response fleet_recording(App& app, const Request& request) {
   const auto recording = app.fleet()->recording(request.captured[0], request.captured[1]);
   if (!recording) return no_such_recording();
   json out = view_of(*recording);
+  for (const fleet::RecordingName& part : app.fleet()->parts_beside(recording->node, recording->id))
+    out["parts"].push_back(view_of_part(part));
   for (json& one : out["jobs"]) {
     const auto kind = fleet::job_kind(one["kind"].get<std::string>());
     const auto record = app.fleet()->job(recording->node, recording->id, *kind);
@@ -100,6 +107,19 @@ Response fleet_file(App& app, const Request& request) {
   return out;
 }
 
+/// The recordings that are in a film beside one, as a job has them: those that are one with it, unless the order says
+/// which, or none. nullopt: no such order.
+std::optional<json> parts_of(const FleetNode& fleet, const Request& request, const json& order) {
+  const json asked = order.value("parts", json(true));
+  if (asked.is_array()) return asked;
+  if (!asked.is_boolean()) return std::nullopt;
+  json out = json::array();
+  if (asked == true)
+    for (const fleet::RecordingName& part : fleet.parts_beside(request.captured[0], request.captured[1]))
+      out.push_back({{"node", part.node}, {"recording", part.recording}});
+  return out;
+}
+
 /// Orders a job of any recording that the fleet knows, of this node or another.
 Response fleet_order(App& app, const Request& request) {
   if (app.fleet() == nullptr) return no_fleet();
@@ -114,10 +134,20 @@ Response fleet_order(App& app, const Request& request) {
   json whole = fleet::to_json(defaults);
   for (const char* field : {"class", "sprites", "width", "height", "layout", "title", "slices", "times_ms"})
     if (body.contains(field)) whole[field] = body[field];
+  if (*kind == JobKind::compose) {
+    auto parts = parts_of(*app.fleet(), request, body);
+    if (!parts) return http::problem(400, "\"parts\" is true, false or an array of objects with node and recording.");
+    whole["parts"] = *std::move(parts);
+  }
   const auto job = fleet::job_from_json(whole);
   if (!job) return http::problem(400, "A job cannot have these settings.");
+  json out = {{"ordered", fleet::key_of(*job)}};
+  for (const fleet::RecordingName& part : job->parts) {
+    if (!app.fleet()->recording(part.node, part.recording)) return no_such_recording();
+    out["parts"].push_back(view_of_part(part));
+  }
   app.fleet()->order(*job, true);
-  return http::json({{"ordered", fleet::key_of(*job)}}, 202);
+  return http::json(out, 202);
 }
 
 constexpr Route kFleetRoutes[] = {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/utc_time.hpp"
 #include "server/http/target.hpp"
 
 namespace rtpx::server {
@@ -39,6 +40,7 @@ json view_of(const fleet::JobRecord& record) {
               {"generation", record.job.generation},
               {"attempts", record.attempts}};
   if (record.job.slices > 1) out["slices"] = record.job.slices;
+  for (const fleet::RecordingName& part : record.job.parts) out["parts"].push_back(view_of_part(part));
   if (!record.worker.empty()) out["worker"] = record.worker;
   if (!record.error.empty()) out["error"] = record.error;
   if (record.state == JobState::running) out["progress"] = record.fraction;
@@ -52,6 +54,10 @@ json view_of(const fleet::JobRecord& record) {
 
 }  // namespace
 
+json view_of_part(const fleet::RecordingName& recording) {
+  return {{"node", recording.node}, {"id", recording.recording}};
+}
+
 json view_of(const FleetNode& fleet) {
   const FleetNode::Counts counts = fleet.counts();
   json out = {{"connected", counts.connected},
@@ -59,6 +65,10 @@ json view_of(const FleetNode& fleet) {
               {"oldest_waiting_seconds", counts.oldest_waiting_seconds},
               {"nodes", json::array()},
               {"workers", json::array()}};
+  const ClockAnchor now{
+      std::chrono::floor<fleet::Milliseconds>(ReceiveClock::now().time_since_epoch()).count(), utc_now()};
+  if (const auto offset = fleet.clock_offset(now))
+    out["clock"] = {{"offset_us", offset->offset_us}, {"error_us", offset->error_us}};
   for (const fleet::Member& member : fleet.members())
     out[member.is_worker ? "workers" : "nodes"].push_back(view_of(member));
   return out;
@@ -67,6 +77,11 @@ json view_of(const FleetNode& fleet) {
 json view_of(const FleetNode::Recording& recording) {
   json out = {{"node", recording.node}, {"id", recording.id}, {"jobs", json::array()}};
   out["play"] = "/api/fleet/recordings/" + recording.node + "/" + http::percent_encoded(recording.id) + "/play/";
+  if (const fleet::Job* conversion = recording.conversion(); conversion != nullptr && !conversion->key.empty()) {
+    out["key"] = conversion->key;
+    out["from"] = format_utc(UtcTime(fleet::Milliseconds(conversion->from_ms)));
+    out["until"] = format_utc(UtcTime(fleet::Milliseconds(conversion->until_ms)));
+  }
   for (const fleet::JobRecord& record : recording.jobs) out["jobs"].push_back(view_of(record));
   return out;
 }

@@ -160,6 +160,7 @@ json view_of(const App& app, const RecordingEntry& entry) {
               {"duration_ms", entry.duration_ms},
               {"tracks", json::array()},
               {"files", json::array()}};
+  if (!entry.info.key.empty()) out["key"] = entry.info.key;
   if (!entry.info.continues.empty()) out["continues"] = entry.info.continues;
   if (entry.info.ended_at) out["ended"] = format_utc(*entry.info.ended_at);
   add_people(app, entry, out);

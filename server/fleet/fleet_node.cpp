@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "fleet/parts.hpp"
 #include "server/log.hpp"
 
 namespace rtpx::server {
@@ -20,6 +21,25 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr auto kNodeHeartbeat = 5s;
 constexpr auto kBetweenFullLooks = 1h;   // at the store, for what neither the fleet nor this disk tells of
 constexpr std::size_t kMostLooks = 500;  // at jobs that wait, each time
+
+void set_key(Job& job, const Job& from) {
+  job.key = from.key;
+  job.from_ms = from.from_ms;
+  job.until_ms = from.until_ms;
+}
+
+/// By the fleet's clock, where the recording knows it.
+void set_key(Job& job, const RecordingInfo& info) {
+  if (info.key.empty() || info.key.size() > fleet::kMaxKey) return;
+  const std::chrono::microseconds offset(info.clock.whole().value_or(ClockOffset{}).offset_us);
+  const auto ms = [&](UtcTime time) {
+    return std::max<std::int64_t>(
+        std::chrono::floor<Milliseconds>((time + offset).time_since_epoch()).count(), 0);
+  };
+  job.key = info.key;
+  job.from_ms = ms(info.created);
+  job.until_ms = std::max(job.from_ms, ms(info.ended_at.value_or(info.created)));
+}
 
 }  // namespace
 
@@ -54,10 +74,15 @@ FleetNode::FleetNode(const ServeOptions& options, Events events, std::shared_ptr
       store_(S3Config{}, std::move(store)) {}
 
 Job FleetNode::conversion_of(const std::string& recording) const {
-  return {.kind = fleet::JobKind::convert,
+  Job out{.kind = fleet::JobKind::convert,
           .node = options_.node_name,
           .recording = recording,
           .sprites = options_.sprites};
+  if (const auto about = events_.about(recording))
+    set_key(out, *about);
+  else if (const auto known = job(options_.node_name, recording, fleet::JobKind::convert))
+    set_key(out, known->job);
+  return out;
 }
 
 void FleetNode::order(Job job, bool again) {
@@ -146,10 +171,16 @@ void FleetNode::beat() {
   self.draining = draining_;
   self.time_ms =
       std::chrono::duration_cast<Milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  if (!bus_->tell_alive(self)) return;
+  const auto sent = ReceiveClock::now();
+  const auto revision = bus_->tell_alive(self);
+  const auto acknowledged = ReceiveClock::now();
+  if (!revision) return;
   auto members = bus_->members();
   if (!members) return;
   const std::lock_guard lock(mutex_);
+  for (const fleet::Member& one : *members)
+    if (!one.is_worker && one.name == self.name && one.revision == *revision)
+      clock_.add(sent, acknowledged, one.stamped_ns);
   members_ = *std::move(members);
 }
 
@@ -198,6 +229,8 @@ void FleetNode::order_what_is_stored(std::stop_token stop) {
     Job one = conversion_of(id);
     one.generation = 0;
     const auto known = job(options_.node_name, id, fleet::JobKind::convert);
+    if (!known && one.key.empty() && !events_.about(id))  // of a disk that is lost
+      if (const auto about = store_.about({options_.node_name, id}, stop)) set_key(one, *about);
     if (!known && !carry_out(Order(one, rules_), one, stop)) return;
     if (known && known->state == JobState::done) tidy(known->job, stop);
   }
@@ -217,6 +250,7 @@ bool FleetNode::carry_out(const Todo& todo, std::stop_token stop) {
   if (wanted.kind == fleet::JobKind::compose && wanted.slices > 1 && is_new)
     for (int number = 0; number <= wanted.slices; ++number)
       if (!carry_out(Todo{fleet::slice_of(wanted, number), true}, stop)) return false;
+  if (*there && wanted.key.empty()) set_key(wanted, (*there)->record.job);  // who orders need not know of it
   wanted.generation = *there ? (*there)->record.job.generation : 1;
   if (*there && is_new) wanted.generation += 1;
   return carry_out(Order(wanted, rules_), wanted, stop);
@@ -344,6 +378,27 @@ std::optional<FleetNode::Recording> FleetNode::recording(const std::string& node
     if (at->second.record.job.kind != fleet::JobKind::slice) out.jobs.push_back(at->second.record);
   if (out.jobs.empty()) return std::nullopt;
   return out;
+}
+
+const Job* FleetNode::Recording::conversion() const {
+  for (const JobRecord& record : jobs)
+    if (record.job.kind == fleet::JobKind::convert) return &record.job;
+  return nullptr;
+}
+
+std::vector<fleet::RecordingName> FleetNode::parts_beside(const std::string& node, const std::string& id) const {
+  std::vector<Job> same;
+  const std::lock_guard lock(mutex_);
+  const auto own = known_.find(fleet::key_of({.kind = fleet::JobKind::convert, .node = node, .recording = id}));
+  if (own == known_.end() || own->second.record.job.key.empty()) return {};
+  for (const auto& [key, known] : known_)
+    if (known.record.job.key == own->second.record.job.key) same.push_back(known.record.job);
+  return fleet::parts_beside(own->second.record.job, same);
+}
+
+std::optional<ClockOffset> FleetNode::clock_offset(const ClockAnchor& anchor) const {
+  const std::lock_guard lock(mutex_);
+  return clock_.offset_of(anchor, ReceiveClock::now());
 }
 
 std::vector<fleet::Member> FleetNode::members() const {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "fleet/bus.hpp"
+#include "fleet/fleet_clock.hpp"
 #include "fleet/order.hpp"
 #include "fleet/store.hpp"
 #include "server/options.hpp"
@@ -32,6 +33,8 @@ class FleetNode {
     std::function<fleet::Member()> describe;
     /// Recordings of this node that are stored and not known to be converted: to be ordered, if nobody has.
     std::function<std::vector<std::string>()> stored_here;
+    /// What the recording.json of a recording of this node says. Errors: not_found: it is not here any more.
+    std::function<Result<RecordingInfo>(const std::string& recording)> about;
   };
 
   /// Takes part from begin() on. Errors: invalid_argument, denied.
@@ -50,10 +53,16 @@ class FleetNode {
   struct Recording {
     std::string node, id;
     std::vector<fleet::JobRecord> jobs;  // but for slices of its film
+    /// Its conversion, which knows of its key and time; null: not ordered.
+    [[nodiscard]] const fleet::Job* conversion() const;
   };
   /// By node and name.
   [[nodiscard]] std::vector<Recording> recordings() const;
   [[nodiscard]] std::optional<Recording> recording(const std::string& node, const std::string& id) const;
+  /// The other recordings that are one with this one: of its key, at its time.
+  [[nodiscard]] std::vector<fleet::RecordingName> parts_beside(const std::string& node, const std::string& id) const;
+  /// How far the wall-clock times that go by `anchor` are from the fleet's clock, as far as that is known now.
+  [[nodiscard]] std::optional<ClockOffset> clock_offset(const ClockAnchor& anchor) const;
   [[nodiscard]] std::vector<fleet::Member> members() const;
   struct Counts {
     std::map<std::string, std::uint64_t> by_state;
@@ -106,6 +115,7 @@ class FleetNode {
   std::deque<Todo> todo_;
   std::vector<Tidying> tidying_;
   std::vector<fleet::Member> members_;
+  fleet::FleetClock clock_;
   fleet::Rules rules_;
   std::jthread watcher_, keeper_;
 };

@@ -29,11 +29,15 @@ constexpr const char* kFilm = "film.mp4";
 /// The folders of one claim, gone with it.
 struct Bench {
   fs::path folder, recording, output, printed;
+  std::vector<fs::path> parts;  // same index as the job's
   explicit Bench(const WorkLimits& limits, const Job& job, const std::string& token)
       : folder(fs::absolute(limits.folder) / token),
         recording(folder / "in" / job.recording),
         output(folder / "out"),
-        printed(folder / "printed.json") {}
+        printed(folder / "printed.json") {
+    for (const fleet::RecordingName& part : job.parts)
+      parts.push_back(folder / ("in-" + part.node) / part.recording);
+  }
   ~Bench() {
     std::error_code ignored;
     fs::remove_all(folder, ignored);
@@ -49,8 +53,8 @@ std::string seconds_text(std::uint32_t ms) {
 
 /// Makes do with a packet index and parts of the records; or goes over all of them once, where without an
 /// index it would do so twice.
-bool reads_in_place(JobKind kind) {
-  return kind != JobKind::report && kind != JobKind::verify;
+bool reads_in_place(const Job& job) {
+  return job.kind != JobKind::report && job.kind != JobKind::verify && job.parts.empty();
 }
 
 /// The commands of a job, without the program. `in`: the recording's folder, or its URL.
@@ -71,6 +75,7 @@ std::vector<std::vector<std::string>> commands_of(const Job& job, const std::str
           "--vtt",    out + "/film.vtt",
           "--json",   "--progress-fd",
           "3"};
+      words.insert(words.begin() + 2, bench.parts.begin(), bench.parts.end());
       if (!job.title.empty()) words.push_back("--title=" + job.title);
       if (job.kind == JobKind::slice)
         words.insert(words.end(), {"--slice", std::to_string(job.slice) + "/" + std::to_string(job.slices)});
@@ -103,6 +108,28 @@ WorkEnd ended_by(const Error& error) {
   return {.kind = is_here ? WorkEnd::Kind::returned : WorkEnd::Kind::failed,
           .result = {},
           .error = error.message};
+}
+
+/// What a recording that is fetched next may have: what is made of it needs room, too.
+Result<std::uint64_t> room_on(const WorkLimits& limits, const fs::path& folder) {
+  const auto free = real_file_system().free_bytes(folder);
+  if (!free) return std::unexpected(free.error());
+  const std::uint64_t room =
+      *free > limits.min_free_bytes ? (*free - limits.min_free_bytes) / (1 + kRoomForOutput) : 0;
+  return limits.max_bytes != 0 ? std::min(room, limits.max_bytes) : room;
+}
+
+/// Brings the recordings that are in the film beside the job's own.
+Result<void> bring_parts(const WorkLimits& limits, const fleet::Store& store, const Job& film, const Bench& bench,
+                         std::stop_token stop) {
+  for (std::size_t i = 0; i < film.parts.size(); ++i) {
+    if (auto made = real_file_system().create_directories(bench.parts[i]); !made) return made;
+    const auto room = room_on(limits, bench.folder);
+    if (!room) return std::unexpected(room.error());
+    const Job part{.node = film.parts[i].node, .recording = film.parts[i].recording};
+    if (auto fetched = store.fetch(part, bench.parts[i], *room, stop); !fetched) return fetched;
+  }
+  return {};
 }
 
 std::string slice_name(const Job& slice) {
@@ -142,11 +169,13 @@ std::optional<WorkEnd> bring_slices(const fleet::Store& store, const ReadRecord&
   return std::nullopt;
 }
 
-/// Paths of this machine as names: what a command printed goes to others.
+/// Paths of this machine as names, also in sentences: what a command printed goes to others.
 void make_relative(json& value, const std::string& folder) {
   if (value.is_string()) {
-    const std::string text = value;
-    if (text.starts_with(folder + "/")) value = text.substr(folder.size() + 1);
+    std::string text = value;
+    for (auto at = text.find(folder + "/"); at != text.npos; at = text.find(folder + "/", at))
+      text.erase(at, folder.size() + 1);
+    value = std::move(text);
   } else if (value.is_structured()) {
     for (json& one : value) make_relative(one, folder);
   }
@@ -159,7 +188,42 @@ std::string printed_by(const Bench& bench, const std::string& in) {
   if (value.is_discarded()) return {};
   make_relative(value, bench.output.string());
   make_relative(value, in);
+  make_relative(value, bench.folder.string());
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+/// Where the recording is read, and within which bounds.
+struct Input {
+  std::string place;                       // its folder, or its URL
+  std::unique_ptr<s3::ObjectRelay> relay;  // of a URL
+  ConversionLimits bounds;
+};
+
+/// Brings it here, and what else the film is made of; or finds that it can be read where it lies.
+Result<Input> bring_recording(const WorkLimits& limits, const fleet::Store& store, const Job& job, const Bench& bench,
+                              std::uint64_t room, const std::stop_token& stop) {
+  Input input{.place = bench.recording.string(), .relay = nullptr, .bounds = {}};
+  const auto objects = store.objects(stop);
+  if (limits.in_place && reads_in_place(job)) {
+    const auto index = objects->stat(store.url_of(job) + "/" + kPacketIndexName);
+    if (!index) return std::unexpected(index.error());
+    if (*index) input.place = store.url_of(job);
+  }
+  if (is_s3_url(input.place)) {
+    auto relay = store.relay(job);
+    if (!relay) return std::unexpected(relay.error());
+    input.relay = *std::move(relay);
+  } else if (auto fetched = store.fetch(job, bench.recording, room, stop); !fetched) {
+    return std::unexpected(fetched.error());
+  }
+  if (auto brought = bring_parts(limits, store, job, bench, stop); !brought) return std::unexpected(brought.error());
+  input.bounds = conversion_limits(*objects, input.place);
+  for (const fs::path& part : bench.parts) {
+    const ConversionLimits more = conversion_limits(*objects, part);
+    input.bounds.file_bytes += more.file_bytes;
+    input.bounds.deadline += more.deadline;
+  }
+  return input;
 }
 
 }  // namespace
@@ -171,11 +235,9 @@ WorkEnd do_job(const WorkLimits& limits, const fleet::Store& store, const ReadRe
   const Bench bench(limits, job, token);
   for (const fs::path& folder : {bench.recording, bench.output})
     if (auto made = files.create_directories(folder); !made) return ended_by(made.error());
-  const auto free = files.free_bytes(bench.folder);
-  if (!free) return ended_by(free.error());
-  std::uint64_t room =
-      *free > limits.min_free_bytes ? (*free - limits.min_free_bytes) / (1 + kRoomForOutput) : 0;
-  if (limits.max_bytes != 0) room = std::min(room, limits.max_bytes);
+  const auto there = room_on(limits, bench.folder);
+  if (!there) return ended_by(there.error());
+  const std::uint64_t room = *there;
   if (room == 0)
     return {.kind = WorkEnd::Kind::returned,
             .result = {},
@@ -183,26 +245,11 @@ WorkEnd do_job(const WorkLimits& limits, const fleet::Store& store, const ReadRe
   const bool joins = job.kind == JobKind::compose && job.slices > 1;
   if (joins)
     if (auto end = bring_slices(store, read_record, job, bench.output, room, stop)) return *std::move(end);
-  std::string in = bench.recording.string();
-  std::unique_ptr<s3::ObjectRelay> relay;
-  const auto objects = store.objects(stop);
-  if (limits.in_place && reads_in_place(job.kind)) {
-    const auto index = objects->stat(store.url_of(job) + "/" + kPacketIndexName);
-    if (!index) return ended_by(index.error());
-    if (*index) in = store.url_of(job);
-  }
-  if (is_s3_url(in)) {
-    auto begun = store.relay(job);
-    if (!begun) return ended_by(begun.error());
-    relay = *std::move(begun);
-  } else if (auto fetched = store.fetch(job, bench.recording, room, stop); !fetched) {
-    return ended_by(fetched.error());
-  }
-
-  const ConversionLimits bounds = conversion_limits(*objects, in);
+  const auto input = bring_recording(limits, store, job, bench, room, stop);
+  if (!input) return ended_by(input.error());
   const ChildIdentity identity(limits.identities);
   int exit_code = 0;
-  for (std::vector<std::string> command : commands_of(job, in, bench, limits)) {
+  for (std::vector<std::string> command : commands_of(job, input->place, bench, limits)) {
     command.insert(command.begin(), limits.program.string());
     identity.add_to(command);
     const auto exit =
@@ -216,10 +263,10 @@ WorkEnd do_job(const WorkLimits& limits, const fleet::Store& store, const ReadRe
                            on_progress(value["fraction"]);
                        },
                    .folder = bench.output,
-                   .file_bytes = bounds.file_bytes,
-                   .deadline = bounds.deadline,
+                   .file_bytes = input->bounds.file_bytes,
+                   .deadline = input->bounds.deadline,
                    .secret = identity.secret(),
-                   .objects = relay ? relay->descriptor() : -1},
+                   .objects = input->relay ? input->relay->descriptor() : -1},
                   stop);
     if (!exit) return ended_by(exit.error());
     if (exit->cancelled)
@@ -240,7 +287,7 @@ WorkEnd do_job(const WorkLimits& limits, const fleet::Store& store, const ReadRe
                                         .worker = worker,
                                         .token = token},
                              .files = {},
-                             .output = printed_by(bench, in)};
+                             .output = printed_by(bench, input->place)};
   result.record.result.exit_code = exit_code;
   auto stored = store.put(std::move(result), bench.output, stop);
   if (!stored) return ended_by(stored.error());

@@ -277,6 +277,13 @@ Result<void> Library::set(const std::string& id, std::string RecordingInfo::*ste
   return changed;
 }
 
+Result<void> Library::set_clock(const std::string& id, std::optional<ClockOffset> RecordingClock::* when,
+                                const ClockOffset& offset) const {
+  const auto at = folder(id);
+  if (!at) return std::unexpected(at.error());
+  return change_recording_info(real_file_system(), *at, [&](RecordingInfo& info) { info.clock.*when = offset; });
+}
+
 Result<void> Library::describe(const std::string& id, const std::function<void(Description&)>& change) const {
   const auto at = folder(id);
   if (!at) return std::unexpected(at.error());

@@ -97,6 +97,9 @@ class Library {
   [[nodiscard]] Result<RecordingEntry> entry(const std::string& id) const;
   [[nodiscard]] Result<void> set_conversion(const std::string& id, const StepState& state) const;
   [[nodiscard]] Result<void> set_upload(const std::string& id, const StepState& state) const;
+  /// What is known of its clock at one of its ends.
+  [[nodiscard]] Result<void> set_clock(const std::string& id, std::optional<ClockOffset> RecordingClock::* when,
+                                       const ClockOffset& offset) const;
   /// Names, labels and metadata. Errors: not_found, and those of change_description().
   [[nodiscard]] Result<void> describe(const std::string& id,
                                       const std::function<void(Description&)>& change) const;

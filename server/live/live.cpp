@@ -216,7 +216,8 @@ Result<std::shared_ptr<PacketSink>> Live::open(const std::string& session_id, co
     if (is_new && recording->close()) finish(recording, "failed");
     return std::unexpected(joined.error());
   }
-  const LiveSession session{session_id, recording->id(), recording->name(), std::nullopt, {}, joined->participant};
+  LiveSession session{session_id, recording->id(), recording->name(), std::nullopt, {}, joined->participant};
+  if (is_new) session.clock = recording->clock();
   if (is_new && events_.started) events_.started(session);
   if (joined->participant && events_.joined) events_.joined(session);
   return joined->sink;
@@ -264,6 +265,7 @@ void Live::finish(const std::shared_ptr<LiveRecording>& recording, const std::st
   EndedRecording out{"", reason};
   if (!empty) {
     out.id = ended.folder.filename().string();
+    out.clock = ended.clock;
     if (const auto noted = note_reception(ended.folder, recording->dropped(), recording->tracks()); !noted)
       log(LogLevel::warn, noted.error().message, {.recording = out.id});
   } else {

@@ -29,6 +29,7 @@ struct LiveSession {
   Recorder::Stats recorder;  ///< of a participant: of its tracks alone
   std::optional<LiveRecording::Participant> participant;
   bool pulled = false;  ///< from a WHEP server: we connect to it
+  std::optional<ClockAnchor> clock = {};  ///< of a recording that has begun: LiveRecording::clock()
 };
 
 /// What keeps a publisher from connecting, as far as it can be told: a sentence that names the option; empty
@@ -50,6 +51,7 @@ struct EndedSession {
 struct EndedRecording {
   std::string id;      ///< empty: nobody ever sent a packet, and nothing was kept
   std::string reason;  ///< its session's; "everyone_left", "ended" or "shutdown" where it had a key
+  std::optional<ClockAnchor> clock = {};  ///< as it was
 };
 
 /// What a recording's life tells others. Called on threads of the endpoint or of recorders; may wait.

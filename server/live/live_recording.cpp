@@ -20,6 +20,7 @@ Result<std::shared_ptr<LiveRecording>> LiveRecording::start(Recorder::Options op
   options.name = out->name_;
   options.labels = label.labels;
   options.continues = label.continues;
+  options.key = label.key;
   auto started = Recorder::start(std::move(options));
   if (!started) return std::unexpected(started.error());
   out->recorder_ = std::move(*started);
@@ -30,6 +31,12 @@ Result<std::shared_ptr<LiveRecording>> LiveRecording::start(Recorder::Options op
 std::shared_ptr<Recorder> LiveRecording::recorder() const {
   const std::lock_guard lock(mutex_);
   return recorder_;
+}
+
+std::optional<ClockAnchor> LiveRecording::clock() const {
+  const auto recorder = this->recorder();
+  const Manifest manifest = recorder ? recorder->manifest() : Manifest();
+  return manifest.empty() ? std::nullopt : manifest.begin()->second.clock;
 }
 
 Result<LiveRecording::Joined> LiveRecording::join(
@@ -181,6 +188,7 @@ LiveRecording::End LiveRecording::end(const std::string& reason) {
   const std::lock_guard joining(joining_);
   std::shared_ptr<Recorder> recorder = this->recorder();
   End out;
+  out.clock = clock();
   out.folder = recorder->folder();
   std::vector<std::string> ids;
   for (const auto& [id, track] : recorder->manifest()) ids.push_back(id);

@@ -43,6 +43,8 @@ class LiveRecording {
   [[nodiscard]] bool shared() const noexcept { return !key_.empty(); }
   /// Null once it has ended.
   [[nodiscard]] std::shared_ptr<Recorder> recorder() const;
+  /// What ties its receive times to the wall clock; nullopt: it has no track yet, or has ended.
+  [[nodiscard]] std::optional<ClockAnchor> clock() const;
 
   struct Participant {
     std::string id, name, resume;
@@ -79,6 +81,7 @@ class LiveRecording {
   struct End {
     std::filesystem::path folder;
     Recorder::Stats stats;
+    std::optional<ClockAnchor> clock;
   };
   [[nodiscard]] End end(const std::string& reason);
   /// What the sessions left to be told of their reception.
