@@ -113,11 +113,12 @@ TEST(UploadingRecorder, AKilledProcessIsFinishedByTheNextOneWhileItRecords) {
   test::Child killed(server->with_environment(
       {std::filesystem::read_symlink("/proc/self/exe"), "--record-until-killed", base, bucket}));
   const std::filesystem::path left = killed.read_line();
-  for (int i = 0; i < 1000; ++i) {
+  const auto a_part_is_stored = [&] {
     const auto state = test::upload_state(left, "camera.rtpx");
-    if (state && !state->parts.empty()) break;
-    std::this_thread::sleep_for(10ms);
-  }
+    return state && !state->parts.empty();
+  };
+  for (int i = 0; i < 6000 && !a_part_is_stored(); ++i) std::this_thread::sleep_for(10ms);
+  ASSERT_TRUE(a_part_is_stored());
   ASSERT_TRUE(killed.kill());
   ASSERT_TRUE(s3::load_tasks(left).empty()) << "it had ended no track";
 

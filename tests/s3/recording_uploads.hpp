@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <future>
 #include <memory>
 #include <variant>
@@ -25,8 +26,11 @@ class UploadingRecorder {
   [[nodiscard]] std::filesystem::path folder() const { return recorder_->folder(); }
   /// Ends all tracks; answers the recording's folder.
   std::filesystem::path end();
-  /// Of the first upload that ends.
-  [[nodiscard]] Outcome outcome() { return ended_.get_future().get(); }
+  /// Of the first upload that ends; a failure where none does.
+  [[nodiscard]] Outcome outcome() {
+    auto ended = ended_.get_future();
+    return ended.wait_for(std::chrono::minutes(5)) == std::future_status::ready ? ended.get() : event::UploadFailed{};
+  }
 
  private:
   std::size_t camera_packet_;
