@@ -38,7 +38,7 @@ class OverAndOver(unittest.TestCase):
 
     def test_leaves_no_memory_descriptors_or_files_behind(self):
         memory, descriptors = [], []
-        with Server() as server:
+        with Server("--whip-rate", "1000000", "--whip-burst", "1000000") as server:
             process = pathlib.Path(f"/proc/{server.process.pid}")
             for _ in range(CYCLES // BATCH):
                 for recording in [self.publish(server) for _ in range(BATCH)]:
