@@ -21,21 +21,13 @@ class LoadedLibrary {
   void* handle_ = nullptr;
 };
 
-/// Called as the function of that name in a C library. Thread-safe.
-template <typename Function>
-class LoadedFunction;
-
-template <typename Return, typename... Arguments>
-class LoadedFunction<Return(Arguments...)> {
+/// Where a function of a library lies, found when it is first asked for. Thread-safe.
+template <typename Pointer>
+class LoadedPointer {
  public:
-  constexpr LoadedFunction(LoadedLibrary& library, const char* name) noexcept
-      : library_(library), name_(name) {}
+  constexpr LoadedPointer(LoadedLibrary& library, const char* name) noexcept : library_(library), name_(name) {}
   /// Throws as LoadedLibrary::find() does.
-  Return operator()(Arguments... arguments) { return pointer()(arguments...); }
-
- private:
-  using Pointer = Return (*)(Arguments...);
-  Pointer pointer() {
+  Pointer get() {
     Pointer found = pointer_.load(std::memory_order_relaxed);
     if (found == nullptr) {
       found = reinterpret_cast<Pointer>(library_.find(name_));
@@ -44,25 +36,31 @@ class LoadedFunction<Return(Arguments...)> {
     return found;
   }
 
+ private:
   LoadedLibrary& library_;
   const char* const name_;
   std::atomic<Pointer> pointer_ = nullptr;
 };
 
+/// Called as the function of that name in a C library. Throws as LoadedLibrary::find() does. Thread-safe.
+template <typename Function>
+class LoadedFunction;
+
 template <typename Return, typename... Arguments>
-class LoadedFunction<Return(Arguments..., ...)> {
+class LoadedFunction<Return(Arguments...)> : LoadedPointer<Return (*)(Arguments...)> {
  public:
-  constexpr LoadedFunction(LoadedLibrary& library, const char* name) noexcept
-      : library_(library), name_(name) {}
-  /// Throws as LoadedLibrary::find() does.
+  using LoadedPointer<Return (*)(Arguments...)>::LoadedPointer;
+  Return operator()(Arguments... arguments) { return this->get()(arguments...); }
+};
+
+template <typename Return, typename... Arguments>
+class LoadedFunction<Return(Arguments..., ...)> : LoadedPointer<Return (*)(Arguments..., ...)> {
+ public:
+  using LoadedPointer<Return (*)(Arguments..., ...)>::LoadedPointer;
   template <typename... More>
   Return operator()(Arguments... arguments, More... more) {
-    return reinterpret_cast<Return (*)(Arguments..., ...)>(library_.find(name_))(arguments..., more...);
+    return this->get()(arguments..., more...);
   }
-
- private:
-  LoadedLibrary& library_;
-  const char* const name_;
 };
 
 }  // namespace rtpx
