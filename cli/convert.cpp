@@ -140,10 +140,7 @@ Result<void> seal_outputs(const ConvertResult& result, std::span<const Recipient
     for (const ConvertedPart& part : file.parts) files.insert(part.location);
     if (file.thumbnail_location) files.insert(*file.thumbnail_location);
     if (file.report_location) files.insert(*file.report_location);
-    const std::string stem = file.file.stem().string();  // scrub pictures
-    for (const auto& entry : std::filesystem::directory_iterator(file.file.parent_path()))
-      if (entry.is_regular_file() && entry.path().filename().string().starts_with(stem + ".sprites"))
-        files.insert(entry.path());
+    for (const std::filesystem::path& picture : file.sprite_files) files.insert(picture);
   }
   for (const std::filesystem::path& file : files) {
     if (!std::filesystem::is_regular_file(file)) continue;

@@ -103,6 +103,12 @@ std::vector<std::string> remarks_of(const capture::ImportSummary& summary) {
     out.push_back(count_text(summary.decryption.replayed, "repeated packet") + " of SRTP passed over");
   if (!summary.timed)
     out.emplace_back("the capture keeps no arrival times: they were made from the RTP timestamps");
+  if (summary.wrong_times > 0)
+    out.push_back(count_text(summary.wrong_times, "packet") +
+                  " with an arrival time far ahead of those around: it came when they did");
+  if (summary.clock_set_back > 0)
+    out.push_back("the capture's clock was set back " + count_text(summary.clock_set_back, "time") +
+                  ": arrival times go on over it");
   if (summary.encrypted) out.emplace_back("the capture says that its payloads are encrypted end to end");
   return out;
 }
@@ -133,6 +139,8 @@ void print_json(const capture::ImportSummary& summary) {
       {"encrypted_packets", summary.sealed},
       {"damage", summary.counts.damage},
       {"arrival_times_kept", summary.timed},
+      {"clock_set_back", summary.clock_set_back},
+      {"wrong_arrival_times", summary.wrong_times},
       {"described_by", summary.described_by.empty() ? json() : json(summary.described_by.string())}};
   std::printf("%s\n", out.dump(2, ' ', false, json::error_handler_t::replace).c_str());
 }

@@ -77,7 +77,7 @@ bool H264Depacketizer::take_nal(Bytes nal) {
     return true;
   }
   if (type == H264Nal::sei) {
-    unit_.recovery_point = unit_.recovery_point || h264_recovery_point(nal) == 0U;
+    if (!unit_.recovery_frames) unit_.recovery_frames = h264_recovery_point(nal);
     return true;
   }
   if (type == H264Nal::prefix) {
@@ -116,14 +116,16 @@ std::optional<std::uint32_t> H264Depacketizer::sps_of(std::uint32_t pps_id) cons
 
 void H264Depacketizer::restart() {
   lost(1 << 16);
+  begun_ = false;
   descriptors_.reset();
   references_.reset();
 }
 
 // After a loss: dependency descriptors tell exactly what it damages. Else frame_num, which goes up by one
 // after each reference picture, shows whether one is missing.
-bool H264Depacketizer::reference_lost() {
-  if (unit_.idr || unit_.recovery_point) {
+bool H264Depacketizer::reference_lost(bool key) {
+  const bool loss = uncertain_;
+  if (key) {
     damaged_ = false;
   } else if (references_.missing()) {
     damaged_ = damaged_ || uncertain_;
@@ -136,10 +138,24 @@ bool H264Depacketizer::reference_lost() {
   }
   uncertain_ = false;
   missing_packets_ = 0;
+  refresh(loss);
   if (unit_.frame_num) reference_frame_num_ = unit_.reference ? *unit_.frame_num : *unit_.frame_num - 1;
   const bool lost = damaged_ && references_.missing().value_or(true);
   references_.settle(!lost);
   return lost;
+}
+
+// Intra refresh: what is damaged is whole again recovery_frame_cnt reference frames after a recovery point, unless
+// something is lost on the way (section D.2.8).
+void H264Depacketizer::refresh(bool loss) {
+  if (!damaged_ || loss) refresh_left_.reset();
+  if (!damaged_) return;
+  if (refresh_left_ && unit_.reference && --*refresh_left_ == 0) {
+    damaged_ = false;
+    refresh_left_.reset();
+  } else if (!refresh_left_) {
+    refresh_left_ = unit_.recovery_frames;
+  }
 }
 
 void H264Depacketizer::finish_sample() {
@@ -150,10 +166,12 @@ void H264Depacketizer::finish_sample() {
     damaged_ = true;
     return;
   }
-  frame.kind = unit_.idr || unit_.recovery_point ? FrameKind::key : FrameKind::delta;
+  // Where nothing came before, decoders begin at any recovery point.
+  const bool key = unit_.idr || unit_.recovery_frames == 0U || (!begun_ && unit_.recovery_frames);
+  frame.kind = key ? FrameKind::key : FrameKind::delta;
   frame.discardable = !unit_.reference;
   frame.temporal_layer = unit_.temporal_layer;
-  frame.reference_lost = reference_lost();
+  frame.reference_lost = reference_lost(key);
   if (frame.temporal_layer > options().max_temporal_layer.value_or(7)) {
     drop(Dropped::Reason::layer, "temporal layer not wanted");
     return;
@@ -165,6 +183,7 @@ void H264Depacketizer::finish_sample() {
     damaged_ = true;
     return;
   }
+  begun_ = begun_ || key;
   deliver_sample(frame);
 }
 

@@ -11,9 +11,9 @@ namespace rtpx {
 
 /// RFC 6184 in packetization modes 0 and 1: single NAL units, STAP-A, FU-A. The types of the interleaved mode
 /// (STAP-B, MTAP, FU-B) are malformed here. Keyframes are IDR pictures and recovery points that need no other
-/// frame (recovery_frame_cnt 0). Temporal layers are known where prefix NAL units or dependency descriptors
-/// tell them. Samples hold slices and SEI; delimiters, fillers, parameter sets (see
-/// NalDepacketizer) and the layers of SVC and MVC are left out. codec_private is an avcC.
+/// frame (recovery_frame_cnt 0), and where nothing came before, any recovery point (intra refresh). Temporal layers are
+/// known where prefix NAL units or dependency descriptors tell them. Samples hold slices and SEI; delimiters, fillers,
+/// parameter sets (see NalDepacketizer) and the layers of SVC and MVC are left out. codec_private is an avcC.
 class H264Depacketizer final : public NalDepacketizer {
  public:
   H264Depacketizer(DepacketizerOptions options, OnFrame on_frame, OnDropped on_dropped)
@@ -38,11 +38,13 @@ class H264Depacketizer final : public NalDepacketizer {
   }
   void restart() override;
   StreamConfig make_config() const override;
-  bool reference_lost();
+  bool reference_lost(bool key);
+  void refresh(bool loss);
   std::optional<std::uint32_t> sps_of(std::uint32_t pps_id) const;
 
   struct Unit {
-    bool has_slice = false, idr = false, has_sps = false, recovery_point = false;
+    bool has_slice = false, idr = false, has_sps = false;
+    std::optional<std::uint32_t> recovery_frames;  // recovery_frame_cnt of a recovery point
     bool reference = false;  // nal_ref_idc of a slice is not 0
     std::uint8_t temporal_layer = 0;
     std::optional<std::uint32_t> sps;  // its place in sps_
@@ -61,6 +63,8 @@ class H264Depacketizer final : public NalDepacketizer {
   std::int64_t missing_packets_ = 0;
   std::uint32_t reference_frame_num_ = 0;
   bool damaged_ = false;
+  std::optional<std::uint32_t> refresh_left_;  // reference frames until intra refresh has mended the damage
+  bool begun_ = false;                         // a keyframe has been handed out since the restart
 };
 
 }  // namespace rtpx

@@ -10,6 +10,7 @@
 #include "report/read_layer.hpp"
 #include "report/reception_notes.hpp"
 #include "report/track_report.hpp"
+#include "timeline/samples.hpp"
 
 namespace rtpx::film {
 namespace {
@@ -43,6 +44,14 @@ std::int64_t recorded_until_ns(const PlacedLayer& layer) {
 std::int64_t end_of_layer(const PlacedLayer& layer) {
   return std::clamp<std::int64_t>(end_of(layer), 0,
                                   std::max<std::int64_t>(recorded_until_ns(layer), 0) + kAheadNs);
+}
+
+/// How long the last packet of a layer of sound plays, as the others of its source.
+std::int64_t last_packet_ns(const PlacedLayer& layer) {
+  const SegmentClock::Samples& samples = layer.layer->segments.back()->clock.samples();
+  constexpr double kLongestPacketNs = 120e6;  // RFC 6716 section 2
+  return static_cast<std::int64_t>(
+      std::min(static_cast<double>(samples.typical_ticks) * samples.ns_per_tick, kLongestPacketNs));
 }
 
 std::int64_t area_of(const PlacedLayer* layer) {
@@ -269,7 +278,8 @@ Result<void> OpenCall::add_tracks(const OpenCallOptions& options) {
       } else {
         const std::int64_t from =
             std::max<std::int64_t>(start_of(*source.layers.front()), 0) + source.offset_ns;
-        const std::int64_t to = end_of_layer(*source.layers.front()) + source.offset_ns;
+        const std::int64_t to =
+            end_of_layer(*source.layers.front()) + last_packet_ns(*source.layers.front()) + source.offset_ns;
         auto looked = look_at_sound(source, levels_[who], options.stop);
         if (!looked && looked.error().code == Errc::cancelled) return std::unexpected(looked.error());
         if (!looked)

@@ -138,7 +138,7 @@ Result<ConvertResult> Conversion::convert_all() {
   if (options_.write_reports) write_reports();
   if (options_.uploader)
     if (const auto refused = publish(result_, options_))
-      note({{ConvertNote::Severity::skipped, "", "the upload failed: " + refused->message}});
+      note({{ConvertNote::Severity::loss, "", "the upload failed: " + refused->message}});
   progress_.tell(1, "write");
   return std::move(result_);
 }
@@ -204,7 +204,9 @@ Result<void> Conversion::write(const PlannedOutput& planned) {
   for (const OpenTrack& track : *tracks) inputs.push_back(input_of(track));
   auto written = write_output(std::move(inputs), options);
   if (!written && written.error().code == Errc::unsupported) {
-    note({{ConvertNote::Severity::skipped, "", written.error().message}});
+    // A format of one kind of media leaves the others out on purpose; else this stream is missing.
+    const std::string& track = planned.tracks.front().layers.front()->track->files.track_id;
+    note({{ConvertNote::Severity::skipped, most_tracks(options_.format) > 1 ? track : "", written.error().message}});
     return {};
   }
   if (!written) return std::unexpected(written.error());

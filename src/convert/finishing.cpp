@@ -46,11 +46,13 @@ std::vector<std::string> make_pictures(ConvertedFile& file, const ConvertOptions
     else
       failures.push_back("no thumbnail: " + done.error().message);
   }
-  if (options.sprites > 0)
-    if (auto done = write_sprites(file.file, name + "_sprites.jpg", name + "_sprites.vtt", options.sprites,
-                                  options.stop, files);
-        !done)
+  if (options.sprites > 0) {
+    const std::string pictures = name + "_sprites.jpg", places = name + "_sprites.vtt";
+    if (auto done = write_sprites(file.file, pictures, places, options.sprites, options.stop, files); done)
+      file.sprite_files = {pictures, places};
+    else
       failures.push_back("no sprites: " + done.error().message);
+  }
   return failures;
 }
 

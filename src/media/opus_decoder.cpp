@@ -13,6 +13,23 @@ constexpr int kLongestPacket = 5'760;    // 120 ms
 constexpr std::uint16_t kDecoderPreSkip = 312;  // libopus' look-ahead
 constexpr int kStep = 120;               // 2.5 ms: libopus conceals whole steps
 
+/// From Vorbis' order of channels (RFC 7845 section 5.1.1.2) to that of WAVE and FFmpeg: the centre behind both fronts,
+/// LFE before the surrounds.
+void reorder(std::array<unsigned char, 255>& mapping, int channels) {
+  constexpr std::array<std::array<std::uint8_t, 8>, 6> kFrom{{
+      {0, 2, 1},                 // L C R
+      {0, 1, 2, 3},              // quadraphonic
+      {0, 2, 1, 3, 4},           // 5.0
+      {0, 2, 1, 5, 3, 4},        // 5.1
+      {0, 2, 1, 6, 5, 3, 4},     // 6.1
+      {0, 2, 1, 7, 5, 6, 3, 4},  // 7.1
+  }};
+  if (channels < 3 || channels > 8) return;
+  const auto& from = kFrom[static_cast<std::size_t>(channels) - 3];
+  const std::array<unsigned char, 255> told = mapping;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(channels); ++i) mapping[i] = told[from[i]];
+}
+
 const unsigned char* octets(Bytes bytes) {
   return reinterpret_cast<const unsigned char*>(bytes.data());
 }
@@ -31,6 +48,7 @@ Result<std::unique_ptr<AudioDecoder>> OpusAudioDecoder::make(const StreamConfig&
       streams = static_cast<int>(head[19]);
       coupled = static_cast<int>(head[20]);
       std::memcpy(mapping.data(), head.data() + 21, static_cast<std::size_t>(channels));
+      if (head[18] == std::byte{1}) reorder(mapping, channels);
     } else {
       coupled = channels - 1;
     }

@@ -49,7 +49,7 @@ Mp4Boxes Fmp4Writer::header() const {
     const std::int64_t delay = mp4_ticks(track.header.delay_ns, track.header.timescale);
     const std::int64_t from = delay + mp4_ticks(hints_.shown_from_ns, track.header.timescale);
     times.push_back({.media_time = from, .edits = from > 0});
-    end = std::max(end, mp4_ticks(track.end.end_ns() - track.header.delay_ns, timescale_));
+    end = std::max(end, mp4_ticks(track.end.end_ns() - track.header.delay_ns - hints_.shown_from_ns, timescale_));
   }
   const auto no_samples = [](Mp4Boxes& boxes, std::size_t) {
     for (const char* type : {"stts", "stsc", "stco"}) boxes.full_box(type, 0, 0, [&] { boxes.zeros(4); });

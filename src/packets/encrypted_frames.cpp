@@ -10,12 +10,6 @@ namespace {
 
 constexpr unsigned kRelayProof = 3;  // frames
 
-/// False of nearly all plain frames: then there is neither a trailer nor metadata behind one.
-bool may_have_trailer(Bytes frame) noexcept {
-  return frame.size() >= FrameTrailer::kSize &&
-         (frame[frame.size() - 2] == std::byte{FrameTrailer::kIv} || frame.back() == std::byte{'S'});
-}
-
 bool is_own(const FrameTrailer& trailer, const RtpPacket& packet) noexcept {
   return trailer.ssrc == packet.ssrc && trailer.timestamp == packet.timestamp;
 }
@@ -29,8 +23,8 @@ bool ends_encrypted(const RtpPacket& packet) noexcept {
 
 void EncryptedFrames::push(std::size_t segment, std::int64_t timestamp, const RtpPacket& packet, bool escaped,
                            bool whole, Bytes start) {
+  if (start.empty() && !may_matter(packet, escaped, whole)) return;
   const bool may_end_span = whole && open_;
-  if (start.empty() && !escaped && !may_end_span && !may_have_trailer(packet.payload)) return;
   const Bytes frame = without_frame_metadata(packet.payload);
   auto trailer = parse_frame_trailer(frame);
   if (escaped && !(trailer && is_own(*trailer, packet))) trailer = parse_escaped_frame_trailer(frame);

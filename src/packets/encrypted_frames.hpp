@@ -37,6 +37,13 @@ class EncryptedFrames {
  public:
   explicit EncryptedFrames(std::vector<EncryptedSpan>& out) : out_(out) {}
 
+  /// False of nearly all plain packets in which no frame begins: push() would do nothing.
+  [[nodiscard]] bool may_matter(const RtpPacket& packet, bool escaped, bool whole) const noexcept {
+    const Bytes payload = packet.payload;
+    return escaped || (whole && open_) ||
+           (payload.size() >= FrameTrailer::kSize && (payload[payload.size() - 2] == std::byte{FrameTrailer::kIv} ||
+                                                      payload.back() == std::byte{'S'}));  // metadata behind a frame
+  }
   /// A media packet, as it came; `timestamp` is its unwrapped time. `escaped`: of H.264 or H.265, whose
   /// payload holds emulation prevention bytes. `whole`: it ends a frame, as its marker says, or each packet
   /// is one. `start`: the first bytes of a frame that begins in it, of a payload format that says nothing of

@@ -15,6 +15,7 @@ constexpr std::size_t kSpeaks = 10;  // packets, at the pace of their times
 constexpr std::int64_t kSpeaksMs = 180;
 constexpr std::int64_t kPaceSlackMs = 60;
 constexpr int kNearNumbers = 5;
+constexpr std::size_t kMostBeyond = 4096;
 
 }  // namespace
 
@@ -27,6 +28,7 @@ void LayerScanner::consider(const Arrival& arrival) {
     ++out_.parallel_packets;
     return;
   }
+  if (!beyond_.empty() && stays_beyond(arrival)) return;
   if (candidate_) {
     const Arrival& before = candidate_->arrivals.back();
     if (before.ssrc == arrival.ssrc && before.sequence == arrival.sequence &&
@@ -138,8 +140,8 @@ void LayerScanner::confirm_candidate() {
   for (std::size_t i = 1; i < candidate.arrivals.size(); ++i) judge(candidate.arrivals[i]);
 }
 
-// Strays. One that the line has come to is late; one whose number alone is the line's has a wrong time: it
-// stands between its neighbours.
+// Strays. One that the line has come to is late, one that it may still come to waits; one whose number alone is the
+// line's has a wrong time: it stands between its neighbours.
 void LayerScanner::discard_candidate() {
   const Candidate candidate = std::move(*candidate_);
   candidate_.reset();
@@ -157,6 +159,10 @@ void LayerScanner::discard_candidate() {
         take_late(segment, arrival, place);
         continue;
       }
+      if (place.fit == SequenceTracker::Fit::ahead && beyond_.size() < kMostBeyond) {
+        if (!beyond_.try_emplace(place.sequence, arrival).second) ++out_.duplicates;
+        continue;
+      }
     }
     if (!candidate.next_number || !segment.line.gaps().missing(number)) {
       ++(beside ? out_.parallel_packets : out_.malformed_packets);
@@ -171,6 +177,57 @@ void LayerScanner::discard_candidate() {
     take_late(segment, arrival, {SequenceTracker::Fit::late, number, time});
     --out_.reordered;
   }
+}
+
+// A network that hands out what it had held up beside what is sent now: the line has still to come to this packet,
+// as to those before it. Where the line stops, it goes on with them.
+bool LayerScanner::stays_beyond(const Arrival& arrival) {
+  const SequenceTracker& line = current().line;
+  if (arrival.ssrc != current().ssrc || arrival.clock_rate != current().clock_rate) return false;
+  const auto place = line.fit(arrival.sequence, arrival.timestamp, arrival.receive_ms);
+  if (place.fit != SequenceTracker::Fit::ahead || std::abs(place.sequence - beyond_.rbegin()->first) > kTailNumbers)
+    return false;
+  if (!beyond_.try_emplace(place.sequence, arrival).second) ++out_.duplicates;
+  const bool stopped = arrival.receive_ms - line.last_receive_ms() > kSilentMs;
+  if (stopped || beyond_.size() >= kMostBeyond) settle_beyond(true);
+  return true;
+}
+
+// What the line has come to; or all.
+void LayerScanner::settle_beyond(bool all) {
+  Segment& segment = current();
+  while (!beyond_.empty() && (all || beyond_.begin()->first <= segment.line.highest() + kNearNumbers)) {
+    const Arrival arrival = beyond_.extract(beyond_.begin()).mapped();
+    const auto place = segment.line.fit(arrival.sequence, arrival.timestamp, arrival.receive_ms);
+    switch (place.fit) {
+      case SequenceTracker::Fit::late:
+        take_late(segment, arrival, place);
+        break;
+      case SequenceTracker::Fit::ahead:
+        take_beyond(segment, arrival, place);
+        break;
+      case SequenceTracker::Fit::duplicate:
+        ++out_.duplicates;
+        break;
+      case SequenceTracker::Fit::foreign:
+        ++out_.malformed_packets;
+        break;
+    }
+  }
+}
+
+// Goes on with the line as take_ahead() does, from a place before it in the file.
+void LayerScanner::take_beyond(Segment& segment, const Arrival& arrival, const SequenceTracker::Place& place) {
+  const std::int64_t last_receive_ms = std::max(segment.line.last_receive_ms(), arrival.receive_ms);
+  note_lost(segment.line.take(place, last_receive_ms, arrival.content), arrival);
+  segment.patches.push_back({place.sequence, place.timestamp, arrival.offset});
+  segment.given_early.erase(place.sequence);
+  use_early(segment, place.sequence);
+  ++segment.packets;
+  ++out_.reordered;
+  frame_ended_ = arrival.marker;
+  count(arrival);
+  segment.clock.add_packet(place.timestamp, arrival.receive_ms, place.sequence, arrival.play_ns);
 }
 
 // Far behind the line come late packets and copies; or the source begins anew with the numbers that it had,

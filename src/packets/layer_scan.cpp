@@ -30,6 +30,10 @@ bool any_role(const PayloadTypes& types, std::initializer_list<PayloadRole> role
   return false;
 }
 
+bool has_nal_units(HintFormat format) noexcept {
+  return format == HintFormat::h264 || format == HintFormat::h265;
+}
+
 }  // namespace
 
 const char* to_string(SegmentStart why) noexcept {
@@ -78,7 +82,8 @@ Result<void> LayerScanner::push(const RtpPacket& packet, std::uint64_t offset, s
   receive_ms_ = receive_ms;
   if (out_.packets + out_.repair_packets + out_.unknown_packets == 0) out_.first_receive_ms = receive_ms;
   out_.last_receive_ms = std::max(out_.last_receive_ms, receive_ms);
-  undecided_.push_back(false);
+  on_line_ = false;
+  ++records_;
   const MediaPayload media = media_payload(*context_.types, packet);
   const bool separate_fec =
       media.role == PayloadRole::ulpfec && (out_.segments.empty() || packet.ssrc != current().ssrc);
@@ -88,12 +93,11 @@ Result<void> LayerScanner::push(const RtpPacket& packet, std::uint64_t offset, s
   } else {
     if (media.role == PayloadRole::unknown) note_unknown(media.payload_type);
     judge(describe(packet, media, offset, receive_ms));
-    watch_nal_units(packet, media);
-    watch_encryption(packet, media);
+    if (media.role == PayloadRole::media) watch(packet, media);
     if (media.role == PayloadRole::telephone_event) note_event(packet, media);
   }
   if (repairs_ && !is_encrypted_red(*context_.types, packet)) repairer_->push(packet);
-  write_order(false);
+  note_order();
   if (failed_) return std::unexpected(*failed_);
   return {};
 }
@@ -139,7 +143,7 @@ void LayerScanner::note_event(const RtpPacket& packet, const MediaPayload& media
 LayerScanner::Arrival LayerScanner::describe(const RtpPacket& packet, const MediaPayload& media,
                                              std::uint64_t offset, std::int64_t receive_ms) const {
   Arrival arrival{
-      .record = written_order_ + undecided_.size() - 1,
+      .record = records_ - 1,
       .offset = offset,
       .receive_ms = receive_ms,
       .ssrc = packet.ssrc,
@@ -367,9 +371,7 @@ bool LayerScanner::leaps(const Arrival& arrival, const SequenceTracker::Place& p
 
 void LayerScanner::take_ahead(Segment& segment, const Arrival& arrival, const SequenceTracker::Place& place) {
   if (arrival.media) note_quiet(segment, arrival, place);
-  const std::int64_t lost = segment.line.take(place, arrival.receive_ms, arrival.content);
-  if (lost > 0)
-    out_.lost_per_second.add(arrival.receive_ms - out_.first_receive_ms, static_cast<std::uint32_t>(lost));
+  note_lost(segment.line.take(place, arrival.receive_ms, arrival.content), arrival);
   if (!segment.given_early.empty()) {
     segment.given_early.erase(place.sequence);
     use_early(segment, place.sequence);
@@ -389,6 +391,12 @@ void LayerScanner::take_ahead(Segment& segment, const Arrival& arrival, const Se
   segment.clock.add_packet(place.timestamp, arrival.receive_ms, place.sequence, arrival.play_ns);
   if (arrival.capture_ntp_ns) segment.clock.add_capture_time(place.timestamp, *arrival.capture_ntp_ns);
   if (segment.has_report(arrival.receive_ms)) feed_reports(segment, arrival.receive_ms);
+  if (!beyond_.empty()) settle_beyond(false);
+}
+
+void LayerScanner::note_lost(std::int64_t numbers, const Arrival& before) {
+  if (numbers > 0)
+    out_.lost_per_second.add(before.receive_ms - out_.first_receive_ms, static_cast<std::uint32_t>(numbers));
 }
 
 void LayerScanner::note_quiet(const Segment& segment, const Arrival& arrival,
@@ -400,6 +408,7 @@ void LayerScanner::note_quiet(const Segment& segment, const Arrival& arrival,
 }
 
 void LayerScanner::open_segment(const Arrival& arrival, SegmentStart why) {
+  if (!beyond_.empty()) settle_beyond(true);
   auto segment = std::make_unique<Segment>(arrival.clock_rate, arrival.sequence, arrival.timestamp,
                                            arrival.receive_ms, arrival.content);
   segment->ssrc = arrival.ssrc;
@@ -448,10 +457,23 @@ void LayerScanner::open_segment(const Arrival& arrival, SegmentStart why) {
     if (!place_repaired(packet) && packet.ssrc != arrival.ssrc) waiting_.push_back(packet);
 }
 
+void LayerScanner::watch(const RtpPacket& packet, const MediaPayload& media) {
+  const HintFormat format = hint_by_type_[media.payload_type & 0x7F];
+  const bool escaped = has_nal_units(format);
+  if (escaped) watch_nal_units(packet, media);
+  const bool audio = context_.kind == MediaKind::audio;
+  const bool whole = packet.marker || audio;
+  const bool starts = audio || ((format == HintFormat::vp8 || format == HintFormat::vp9) &&
+                                may_begin_frame(format, media.payload));
+  if (!starts && !encrypted_.may_matter(packet, escaped, whole)) return;
+  if (out_.segments.empty() || current().ssrc != packet.ssrc) return;
+  encrypted_.push(out_.segments.size() - 1, current().line.unwrap(packet.timestamp), packet, escaped, whole,
+                  starts ? start_of_frame(format, media.payload) : Bytes{});
+}
+
 /// The first bytes of the frame that begins in this payload; of formats whose packets may carry anything.
 Bytes LayerScanner::start_of_frame(HintFormat format, Bytes payload) const {
   if (context_.kind == MediaKind::audio) return payload;
-  if ((format != HintFormat::vp8 && format != HintFormat::vp9) || !may_begin_frame(format, payload)) return {};
   if (format == HintFormat::vp8) {
     const auto descriptor = parse_vp8_descriptor(payload);
     return descriptor ? payload.subspan(descriptor->size) : Bytes{};
@@ -460,18 +482,8 @@ Bytes LayerScanner::start_of_frame(HintFormat format, Bytes payload) const {
   return descriptor ? payload.subspan(descriptor->size) : Bytes{};
 }
 
-void LayerScanner::watch_encryption(const RtpPacket& packet, const MediaPayload& media) {
-  if (media.role != PayloadRole::media || out_.segments.empty() || current().ssrc != packet.ssrc) return;
-  const HintFormat format = hint_by_type_[media.payload_type];
-  encrypted_.push(out_.segments.size() - 1, current().line.unwrap(packet.timestamp), packet,
-                  format == HintFormat::h264 || format == HintFormat::h265,
-                  packet.marker || context_.kind == MediaKind::audio, start_of_frame(format, media.payload));
-}
-
 void LayerScanner::watch_nal_units(const RtpPacket& packet, const MediaPayload& media) {
-  if (media.role != PayloadRole::media) return;
-  const HintFormat format = hint_by_type_[media.payload_type & 0x7F];
-  if (format != HintFormat::h264 && format != HintFormat::h265) return;
+  if (media.role != PayloadRole::media || !has_nal_units(hint_by_type_[media.payload_type & 0x7F])) return;
   auto watch = nal_watches_.find(media.payload_type);
   if (watch == nal_watches_.end())
     watch = nal_watches_.try_emplace(media.payload_type, *context_.types->codec(media.payload_type)).first;
@@ -495,12 +507,25 @@ void LayerScanner::count(const Arrival& arrival) {
 }
 
 void LayerScanner::decide(std::uint64_t record, bool on_line) {
-  undecided_[record - written_order_] = on_line;
+  if (record + 1 == records_)
+    on_line_ = on_line;
+  else
+    undecided_[record - written_order_] = on_line;
 }
 
-// Writes the order as far as nothing can change it any more.
+// The newest record joins the order, which is written as far as nothing can change it any more.
+inline void LayerScanner::note_order() {
+  if (written_order_ + 1 == records_ && !candidate_ && held_.empty()) {
+    out_.line.add(on_line_);
+    written_order_ = records_;
+    return;
+  }
+  undecided_.push_back(on_line_);
+  write_order(false);
+}
+
 void LayerScanner::write_order(bool all) {
-  std::uint64_t settled = written_order_ + undecided_.size();
+  std::uint64_t settled = records_;
   if (!all && candidate_) settled = std::min(settled, candidate_->arrivals.front().record);
   if (!all && !held_.empty()) settled = std::min(settled, held_.front().record);
   for (; written_order_ < settled; ++written_order_) {
@@ -553,6 +578,7 @@ void LayerScanner::finish() {
   else if (candidate_)
     discard_candidate();
   settle_held(held_.size());
+  if (!beyond_.empty()) settle_beyond(true);
   settle_waiting(true);
   write_order(true);
   digits_.finish();

@@ -226,6 +226,10 @@ class LayerScanner {
   }
 
   void consider(const Arrival& arrival);
+  [[nodiscard]] bool stays_beyond(const Arrival& arrival);
+  void settle_beyond(bool all);
+  void take_beyond(Segment& segment, const Arrival& arrival, const SequenceTracker::Place& place);
+  void note_lost(std::int64_t numbers, const Arrival& before);
   [[nodiscard]] bool sends_beside_current(const Arrival& arrival);
   [[nodiscard]] Candidate candidate_of(const Arrival& arrival) const;
   [[nodiscard]] bool goes_on(const Arrival& before, const Arrival& arrival) const;
@@ -254,9 +258,10 @@ class LayerScanner {
 
   void settle_encrypted(LayerScan& out) const;
   void decide(std::uint64_t record, bool on_line);
+  void note_order();
   void write_order(bool all);
   [[nodiscard]] Bytes start_of_frame(HintFormat format, Bytes payload) const;
-  void watch_encryption(const RtpPacket& packet, const MediaPayload& media);
+  void watch(const RtpPacket& packet, const MediaPayload& media);
   void watch_nal_units(const RtpPacket& packet, const MediaPayload& media);
   void count(const Arrival& arrival);
   void feed_reports(Segment& segment, std::int64_t until_ms);
@@ -277,6 +282,7 @@ class LayerScanner {
   std::map<std::uint8_t, NalWatch> nal_watches_;        // by payload type, of H.264 and H.265
   std::map<std::uint32_t, std::int64_t> last_seen_ms_;  // by SSRC without an open segment: its last packet
   std::optional<Candidate> candidate_;
+  std::map<std::int64_t, Arrival> beyond_;  // by unwrapped number: the line is still to come to them
   std::vector<Arrival> held_;         // far behind the line: late or copies, unless the source speaks anew
   int held_for_ = 0;                  // packets that the line took meanwhile
   std::optional<Arrival> last_copy_;  // of a packet that came twice
@@ -289,8 +295,10 @@ class LayerScanner {
   std::array<std::uint32_t, kTail> tail_{};        // the line's last payloads, by timeless_hash()
   std::array<std::uint32_t, kTail> tail_before_{};  // those of the segment before
   std::size_t next_tail_ = 0;
-  std::deque<bool> undecided_;       // whether the last records are on the line, as far as known now
-  std::uint64_t written_order_ = 0;  // records before them
+  bool on_line_ = false;             // the record that is being judged, as far as known now
+  std::deque<bool> undecided_;       // the same of those before it that may still change
+  std::uint64_t records_ = 0;        // so far
+  std::uint64_t written_order_ = 0;  // of them, before the undecided ones
   std::optional<Error> failed_;
   std::int64_t receive_ms_ = 0;  // of the packet being pushed
   QuietSpans quiet_;

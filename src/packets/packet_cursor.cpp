@@ -128,17 +128,17 @@ void PacketCursor::begin_segment(std::size_t index) {
   at_.line_time = SequenceTracker::initial(held_.packet.timestamp);
 }
 
-void PacketCursor::move_line() {
+inline void PacketCursor::move_line() {
   at_.line_sequence +=
       static_cast<std::int16_t>(held_.packet.sequence_number - static_cast<std::uint16_t>(at_.line_sequence));
   at_.line_time += static_cast<std::int32_t>(held_.packet.timestamp - static_cast<std::uint32_t>(at_.line_time));
 }
 
-std::int64_t PacketCursor::next_patch() const {
+inline std::int64_t PacketCursor::next_patch() const {
   return at_.next_patch < segment().patches.size() ? segment().patches[at_.next_patch].sequence : kNone;
 }
 
-std::int64_t PacketCursor::next_other() const {
+inline std::int64_t PacketCursor::next_other() const {
   const auto ranges = segment().line.others().ranges();
   return at_.next_range < ranges.size() ? std::max(ranges[at_.next_range].first, at_.other + 1) : kNone;
 }

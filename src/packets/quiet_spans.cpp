@@ -3,17 +3,8 @@
 #include "packets/limits.hpp"
 
 namespace rtpx {
-namespace {
 
-constexpr std::int64_t kQuietMs = 1'000;
-constexpr std::int64_t kLeastMs = 100;
-
-}  // namespace
-
-void QuietSpans::look_at(const Step& step) {
-  const std::int64_t ticks = step.to_timestamp - step.from_timestamp;
-  if (ticks > 0 && (typical_ == 0 || ticks < typical_)) typical_ = ticks;
-  if (step.arrival_ms < kQuietMs && ticks < step.clock_rate / (1'000 / kLeastMs)) return;
+void QuietSpans::note(const Step& step, std::int64_t ticks) {
   const std::int64_t step_ms = ticks * 1000 / step.clock_rate;
   const bool audio = kind_ == MediaKind::audio;
 

@@ -27,9 +27,17 @@ class QuietSpans {
     std::uint32_t clock_rate = 0;
     std::int64_t arrival_ms = 0;  ///< between their arrivals
   };
-  void look_at(const Step& step);
+  void look_at(const Step& step) {
+    const std::int64_t ticks = step.to_timestamp - step.from_timestamp;
+    if (ticks > 0 && (typical_ == 0 || ticks < typical_)) typical_ = ticks;
+    if (step.arrival_ms >= kQuietMs || ticks >= step.clock_rate / (1'000 / kLeastMs)) note(step, ticks);
+  }
 
  private:
+  static constexpr std::int64_t kQuietMs = 1'000;
+  static constexpr std::int64_t kLeastMs = 100;
+
+  void note(const Step& step, std::int64_t ticks);
   [[nodiscard]] bool extends_last(const QuietSpan& span) const;
 
   MediaKind kind_;

@@ -18,7 +18,16 @@ class Packager {
   Packager(Presentation& presentation, const std::filesystem::path& folder)
       : from_(presentation), view_(presentation.view()), folder_(folder) {}
 
+  /// Nothing is left of a package that was cancelled or failed.
   Result<Packaged> run(const std::stop_token& stop) {
+    auto done = write_all(stop);
+    if (!done) take_back();
+    return done;
+  }
+
+ private:
+  Result<Packaged> write_all(const std::stop_token& stop) {
+    if (auto made = make_folder(folder_); !made) return std::unexpected(made.error());
     for (std::size_t i = 0; i < view_->programs.size(); ++i)
       if (auto written = write_marks(view_->programs[i], marks_folder(i)); !written)
         return std::unexpected(written.error());
@@ -40,7 +49,6 @@ class Packager {
     return std::move(out_);
   }
 
- private:
   [[nodiscard]] PlayExtras extras_of(const Program& program, std::size_t number) const {
     return {shows_marks(program, view_->marks) ? marks_folder(number) : ""};
   }
@@ -48,9 +56,7 @@ class Packager {
   Result<void> write_marks(const Program& program, const std::string& name) {
     if (!shows_marks(program, view_->marks)) return {};
     const std::filesystem::path folder = folder_ / name;
-    std::error_code failed;
-    std::filesystem::create_directories(folder, failed);
-    if (failed) return fail(Errc::io, "cannot make the folder " + folder.string() + ": " + failed.message());
+    if (auto made = make_folder(folder); !made) return made;
     for (std::size_t number = 0;; ++number) {
       const auto text = marks_segment(program, view_->marks, number);
       if (!text) break;
@@ -63,9 +69,7 @@ class Packager {
   Result<void> write_rendition(const Program& program, const Rendition& rendition,
                                const std::stop_token& stop) {
     const std::filesystem::path folder = folder_ / rendition.id;
-    std::error_code failed;
-    std::filesystem::create_directories(folder, failed);
-    if (failed) return fail(Errc::io, "cannot make the folder " + folder.string() + ": " + failed.message());
+    if (auto made = make_folder(folder); !made) return made;
     // WebM beside fMP4 where the manifest asks for it.
     std::set<Format> formats{Format::fmp4};
     for (const OutputTrack& init : rendition.list.inits) formats.insert(page_format(init));
@@ -86,7 +90,7 @@ class Packager {
         auto file = PublishedFile::create(folder / segment_name(i, format));
         if (!file) return std::unexpected(file.error());
         if (auto written = (*stream)->all(**file); !written) return written;
-        if (auto published = publish(**file); !published) return published;
+        if (auto published = publish(**file, folder / segment_name(i, format)); !published) return published;
       }
     }
     return write_file(folder / "index.m3u8", as_bytes(media_playlist(program, rendition, kFiles)));
@@ -100,28 +104,41 @@ class Packager {
     auto file = PublishedFile::create(path);
     if (!file) return std::unexpected(file.error());
     if (auto written = (*file)->append(bytes); !written) return written;
-    return publish(**file);
+    return publish(**file, path);
   }
 
-  Result<void> publish(PublishedFile& file) {
+  Result<void> publish(PublishedFile& file, const std::filesystem::path& path) {
     ++out_.files;
     out_.bytes += file.position();
-    return file.publish();
+    auto published = file.publish();
+    if (published) files_.push_back(path);
+    return published;
+  }
+
+  Result<void> make_folder(const std::filesystem::path& folder) {
+    std::error_code failed;
+    if (std::filesystem::create_directories(folder, failed)) folders_.push_back(folder);
+    if (failed) return fail(Errc::io, "cannot make the folder " + folder.string() + ": " + failed.message());
+    return {};
+  }
+
+  void take_back() const {
+    std::error_code ignored;
+    for (const auto* made : {&files_, &folders_})
+      for (auto path = made->rbegin(); path != made->rend(); ++path) std::filesystem::remove(*path, ignored);
   }
 
   Presentation& from_;
   const std::shared_ptr<const Presentation::View> view_;
   const std::filesystem::path folder_;
   Packaged out_;
+  std::vector<std::filesystem::path> files_, folders_;  // that were made
 };
 
 }  // namespace
 
 Result<Packaged> package(Presentation& presentation, const std::filesystem::path& folder,
                          const std::stop_token& stop) {
-  std::error_code failed;
-  std::filesystem::create_directories(folder, failed);
-  if (failed) return fail(Errc::io, "cannot make the folder " + folder.string() + ": " + failed.message());
   return Packager(presentation, folder).run(stop);
 }
 

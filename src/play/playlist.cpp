@@ -114,7 +114,8 @@ std::int64_t target_seconds(const Program& program) {
   return (longest + kSecondNs / 2) / kSecondNs;
 }
 
-// The peak is that of any segments in a row that last half to one and a half target durations together.
+// The peak is that of any segments in a row that last half to one and a half target durations together. Gaps have no
+// bytes, and nothing is fetched there.
 BitRates bit_rates(const SegmentList& list, std::int64_t target_ns) {
   BitRates out;
   const auto rate = [](std::uint64_t bytes, std::int64_t ns) {
@@ -124,12 +125,14 @@ BitRates bit_rates(const SegmentList& list, std::int64_t target_ns) {
   const auto& segments = list.segments;
   std::uint64_t all = 0;
   std::int64_t lasting = 0;
+  const auto is_gap = [](const PlayedSegment& segment) { return segment.kind == PlayedSegment::Kind::gap; };
   for (std::size_t first = 0; first < segments.size(); ++first) {
+    if (is_gap(segments[first])) continue;
     all += segment_bytes(segments[first]);
     lasting += segments[first].end_ns - segments[first].start_ns;
     std::uint64_t bytes = 0;
     std::int64_t ns = 0;
-    for (std::size_t i = first; i < segments.size(); ++i) {
+    for (std::size_t i = first; i < segments.size() && !is_gap(segments[i]); ++i) {
       bytes += segment_bytes(segments[i]);
       ns += segments[i].end_ns - segments[i].start_ns;
       if (2 * ns > 3 * target_ns) break;

@@ -74,6 +74,20 @@ void align_end(Rendition& rendition, std::int64_t end_ns, std::int64_t on_until_
   segments.insert(segments.end(), tail.begin(), tail.end());
 }
 
+/// What stands for a rendition that has nothing to say goes on behind a change of the others as a segment of its own:
+/// all renditions have the same discontinuities (section 6.2.4).
+void part_stand_ins(std::vector<PlayedSegment>& segments, const std::vector<std::int64_t>& changes) {
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    PlayedSegment& segment = segments[i];
+    if (segment.kind == PlayedSegment::Kind::media) continue;
+    const auto change = std::ranges::upper_bound(changes, segment.start_ns);
+    if (change == changes.end() || *change >= segment.end_ns) continue;
+    PlayedSegment rest = segment;
+    segment.end_ns = rest.start_ns = rest.from_ns = *change;
+    segments.insert(segments.begin() + static_cast<std::ptrdiff_t>(i) + 1, rest);
+  }
+}
+
 }  // namespace
 
 std::vector<PlayedPart> parts_of(const Rendition& rendition, std::size_t number) {
@@ -143,10 +157,12 @@ void align(Program& program, const std::vector<std::int64_t>& on_until_ns, bool 
   std::vector<const std::vector<std::int64_t>*> lists;
   for (const Rendition& rendition : program.renditions) lists.push_back(&rendition.list.changes);
   const std::vector<std::int64_t> changes = common_changes(lists);
-  for (Rendition& rendition : program.renditions)
+  for (Rendition& rendition : program.renditions) {
+    if (!growing) part_stand_ins(rendition.list.segments, changes);
     for (PlayedSegment& segment : rendition.list.segments)
       segment.discontinuities =
           static_cast<std::uint32_t>(std::ranges::upper_bound(changes, segment.start_ns) - changes.begin());
+  }
   if (!growing) return;
   for (Rendition& rendition : program.renditions) {
     rendition.open = rendition.list.segments.back();

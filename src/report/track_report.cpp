@@ -14,6 +14,7 @@ namespace rtpx {
 namespace {
 
 constexpr std::uint64_t kInsteadOfMedia = 10;  // packets in a row
+constexpr std::uint64_t kManyStrays = 10, kStrayShare = 20;  // packets, and one in so many: more are no strays
 constexpr const char* kNoMedia = "it holds no media packets";
 constexpr const char* kOnlyEvents = "it holds no media packets, only telephone events";
 constexpr double kDigitTellsMs = 40;  // by which arrival and RTP time may differ
@@ -413,6 +414,9 @@ std::vector<ConvertNote> notes_of(const TrackReport& report) {
                             (out.codec.empty() ? "which the manifest does not name" : out.codec) +
                             ") cannot be converted and are left out, from " + clock_time(out.start_ms) +
                             " to " + clock_time(out.end_ms));
+  if (report.malformed_packets >= kManyStrays && report.malformed_packets * kStrayShare > report.packets)
+    add(Severity::loss, packets(report.malformed_packets) +
+                            " fit neither the numbers nor the times of the others and are left out");
   if (report.parallel_packets > 0)
     add(Severity::skipped, packets(report.parallel_packets) +
                                " of a source that went on sending beside a newer one are left out");

@@ -22,6 +22,7 @@ constexpr std::size_t kMaxRecordBytes = RecordHeader::kBytes + kMaxPacketBytes;
 constexpr std::size_t kLookBeyondWeakBytes = 64U << 10;  // for better evidence
 constexpr std::size_t kMaxDamagedRanges = 65536;         // further ones extend the last
 constexpr std::size_t kRandomReadBytes = 8U << 10;
+constexpr std::uint64_t kNowhere = ~std::uint64_t{0};
 
 struct Part {
   std::filesystem::path path;
@@ -57,6 +58,7 @@ class TrackBytes {
     const std::uint64_t data = extents_->next_data(offset - part_start_);
     return data >= part_end_ - part_start_ ? part_end_ : part_start_ + data;
   }
+  [[nodiscard]] bool all_readable() const noexcept { return unreadable_.empty(); }
   /// Some of these bytes, which at() answered, could not be read: they are zeros.
   [[nodiscard]] bool unreadable(std::uint64_t from, std::uint64_t to) const {
     if (unreadable_.empty()) return false;
@@ -153,21 +155,9 @@ class FileRecordReader final : public RecordReader {
   }
 
   Result<std::optional<Record>> next() override {
-    for (;;) {
-      if (pos_ >= end_ && !enter_next_part()) return std::nullopt;
-      Bytes window = bytes_.held(pos_);
-      if (!enough_to_judge(window)) {
-        const auto read = read_to_judge();
-        if (!read) return std::unexpected(read.error());
-        window = *read;
-      }
-      const auto size = healthy_record(window);
-      const auto inside = size && suspicious_ ? hidden_record(window, *size) : std::nullopt;
-      if (size && !inside && !bytes_.unreadable(pos_, pos_ + RecordHeader::kBytes + *size))
-        return take(window, *size);
-      auto record = size ? damaged_until(pos_ + inside.value_or(RecordHeader::kBytes + *size)) : judge();
-      if (!record || *record) return record;
-    }
+    if (const Bytes window = bytes_.held(pos_); pos_ == followed_at_ && led_on(window))
+      return take(window, load_record_header(window.data()));
+    return judge_next();
   }
 
   Result<Record> read_at(std::uint64_t offset) override {
@@ -196,6 +186,7 @@ class FileRecordReader final : public RecordReader {
     part_ = 0;
     pos_ = 0;
     end_ = parts_.empty() ? 0 : parts_[0].size;
+    followed_at_ = kNowhere;
     damage_.clear();
     sync_.forget();
   }
@@ -211,6 +202,7 @@ class FileRecordReader final : public RecordReader {
     const auto part = std::ranges::upper_bound(parts_, place.offset, {}, &Part::end);
     part_ = part == parts_.end() ? parts_.size() - 1 : static_cast<std::size_t>(part - parts_.begin());
     pos_ = place.offset;
+    followed_at_ = kNowhere;
     end_ = parts_[part_].end();
     while (!damage_.empty() && damage_.back().offset >= pos_) damage_.pop_back();
     sync_.restore(place);
@@ -220,6 +212,28 @@ class FileRecordReader final : public RecordReader {
   [[nodiscard]] std::uint64_t size() const override { return parts_.empty() ? 0 : parts_.back().end(); }
 
  private:
+  /// next(), with every look.
+  Result<std::optional<Record>> judge_next() {
+    for (;;) {
+      if (pos_ >= end_ && !enter_next_part()) return std::nullopt;
+      Bytes window = bytes_.held(pos_);
+      if (!enough_to_judge(window)) {
+        const auto read = read_to_judge();
+        if (!read) return std::unexpected(read.error());
+        window = *read;
+      }
+      const auto size = healthy_record(window);
+      const auto inside = size && suspicious_ ? hidden_record(window, *size) : std::nullopt;
+      if (size && !inside && !bytes_.unreadable(pos_, pos_ + RecordHeader::kBytes + *size)) {
+        const Record record = take(window, *size);
+        if (window.size() >= 2 * RecordHeader::kBytes + *size) followed_at_ = pos_;
+        return record;
+      }
+      auto record = size ? damaged_until(pos_ + inside.value_or(RecordHeader::kBytes + *size)) : judge();
+      if (!record || *record) return record;
+    }
+  }
+
   bool enter_next_part() {
     while (part_ + 1 < parts_.size()) {
       ++part_;
@@ -245,6 +259,22 @@ class FileRecordReader final : public RecordReader {
       window = bytes_.at(pos_, bytes_to_judge(*window), kReadBytes);
     end_ = bytes_.part_end();
     return window;
+  }
+
+  /// Nearly all records, in short: the header at pos_ was looked at behind the record before, and another that fits
+  /// follows it.
+  [[nodiscard]] bool led_on(Bytes window) noexcept {
+    if (window.size() < RecordHeader::kBytes || suspicious_ || !bytes_.all_readable()) return false;
+    const RecordHeader header = load_record_header(window.data());
+    const std::size_t bytes = RecordHeader::kBytes + header.size;
+    if (window.size() < bytes + RecordHeader::kBytes) return false;
+    const RecordHeader following = load_record_header(window.data() + bytes);
+    if (!RecordSync::possible(following) || !RecordSync::times_fit(header.receive_time_ms, following.receive_time_ms))
+      return false;
+    followed_at_ = pos_ + bytes;
+    const std::size_t after = bytes + RecordHeader::kBytes + following.size;
+    if (after < window.size()) __builtin_prefetch(window.data() + after);
+    return true;
   }
 
   /// The size of the packet at pos_, when the record is beyond doubt: its time fits the last one's, and
@@ -284,9 +314,14 @@ class FileRecordReader final : public RecordReader {
   }
 
   Record take(Bytes window, std::uint32_t size) {
-    const Record record{load_record_header(window.data()), pos_, window.subspan(RecordHeader::kBytes, size)};
+    RecordHeader header = load_record_header(window.data());
+    header.size = size;
+    return take(window, header);
+  }
+  Record take(Bytes window, const RecordHeader& header) {
+    const Record record{header, pos_, window.subspan(RecordHeader::kBytes, header.size)};
     sync_.accept(record.header, record.packet);
-    pos_ += RecordHeader::kBytes + size;
+    pos_ += RecordHeader::kBytes + header.size;
     return record;
   }
 
@@ -414,6 +449,7 @@ class FileRecordReader final : public RecordReader {
   Suspicious suspicious_;
   std::size_t part_ = 0;
   std::uint64_t pos_ = 0, end_ = 0;  // next record, and end of its file, as offsets of the track
+  std::uint64_t followed_at_ = kNowhere;  // where a header fits behind the record that was handed out last
   std::vector<DamagedRange> damage_;
 };
 

@@ -10,6 +10,8 @@ namespace rtpx::timeline {
 namespace {
 
 constexpr double kCatchUp = 0.05;
+constexpr double kSteepest = 0.5;   // fall of a curve where packets lie: they play at twice their speed
+constexpr double kLeastTime = 1e3;  // ns that go by where RTP time leaps
 constexpr double kSampleCountTolerance = 20e6;  // ns
 
 double quantile(std::vector<double>& values, double which) {
@@ -98,12 +100,14 @@ void catch_up(Curve& curve, std::size_t from, double x, double offset) {
   }
 }
 
-void make_increasing(Curve& curve) {
+void make_increasing(Curve& curve, const std::vector<double>& leaps) {
   for (std::size_t i = 1; i < curve.size(); ++i) {
     const Knot before = curve[i - 1];
     if (curve[i].x < before.x) curve[i].x = before.x;
-    const double least = before.offset - 0.5 * (curve[i].x - before.x);
-    if (curve[i].offset < least) catch_up(curve, i, before.x, before.offset);
+    const double width = curve[i].x - before.x;
+    const bool leaps_here = std::ranges::any_of(leaps, [&](double x) { return x >= before.x && x < curve[i].x; });
+    const double most = leaps_here && width > kLeastTime ? width - kLeastTime : kSteepest * width;
+    if (curve[i].offset < before.offset - most) catch_up(curve, i, before.x, before.offset);
   }
 }
 

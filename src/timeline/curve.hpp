@@ -37,8 +37,9 @@ struct Line {
 /// up unnoticed), until the curve lies above it by itself.
 void catch_up(Curve& curve, std::size_t from, double x, double offset);
 
-/// Makes time (x + offset) strictly increasing: cuts that lead back in time are bent by catch_up.
-void make_increasing(Curve& curve);
+/// Makes time (x + offset) strictly increasing: cuts that lead back in time are bent by catch_up. `leaps`: where RTP time
+/// leapt ahead to the next knot, without a packet between.
+void make_increasing(Curve& curve, const std::vector<double>& leaps);
 
 /// Where the offset stays within 20 ms between two cuts, one offset for all: sound keeps its own sample
 /// count.

@@ -274,7 +274,7 @@ Timeline place_segments(const std::vector<SegmentInput>& segments) {
   std::map<std::string, std::vector<Placing*>> tracks;
   for (Placing& p : placings) {
     if (p.input->audio) keep_sample_count(p.fit.curve);
-    make_increasing(p.fit.curve);
+    make_increasing(p.fit.curve, leaps_of(p.fit.steps));
     if (!p.samples->empty()) tracks[p.input->track].push_back(&p);
   }
   for (auto& [name, track] : tracks) keep_track_order(track);

@@ -16,12 +16,12 @@ constexpr std::int64_t kWindowMs = 1'000;
 constexpr int kFewestDurations = 20;
 constexpr int kFewestWindows = 3;
 
-/// The rate in use that lies near; the negotiated one has the widest catch. 0: none.
+/// The rate in use that lies near: the negotiated one has the widest catch, where no other lies nearer. 0: none.
 std::uint32_t nearest_rate(double found, std::uint32_t negotiated, double tolerance) {
-  if (std::abs(found / negotiated - 1) < 0.15) return negotiated;
+  const double off = std::abs(found / negotiated - 1);
   for (const std::uint32_t rate : kRates)
-    if (std::abs(found / rate - 1) < tolerance) return rate;
-  return 0;
+    if (off > tolerance && std::abs(found / rate - 1) < tolerance) return rate;
+  return off < 0.15 ? negotiated : 0;
 }
 
 /// As packets' own durations tell: of samples that are counted for each channel, by bytes or by pairs, too.

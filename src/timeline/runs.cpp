@@ -24,6 +24,13 @@ double Run::at(double at_x) const {
   return offset_at(bends, at_x);
 }
 
+std::vector<double> leaps_of(const std::vector<CurveStep>& steps) {
+  std::vector<double> leaps;
+  for (const CurveStep& step : steps)
+    if (step.moved < 0 && !step.slides) leaps.push_back(step.x);
+  return leaps;
+}
+
 SteppedCurve join(const std::vector<Run>& runs, double end, double most_slid) {
   SteppedCurve joined;
   double from = 0;

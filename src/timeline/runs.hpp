@@ -26,6 +26,9 @@ struct CurveStep {
   bool slides = false;
 };
 
+/// Where RTP time leapt ahead.
+[[nodiscard]] std::vector<double> leaps_of(const std::vector<CurveStep>& steps);
+
 struct SteppedCurve {
   Curve curve;
   std::vector<CurveStep> steps;

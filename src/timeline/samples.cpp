@@ -116,35 +116,32 @@ void SegmentClock::Samples::join_buckets() {
                  earliest.begin() + static_cast<std::ptrdiff_t>(i));
 }
 
-void SegmentClock::Samples::look_for_break(std::int64_t rtp_time, std::int64_t receive_ms,
-                                           std::int64_t sequence, double now) {
+// Whether RTP time and arrival time move apart before this packet.
+inline bool SegmentClock::Samples::breaks_off(std::int64_t rtp_time, std::int64_t receive_ms, std::int64_t sequence,
+                                              double now) const noexcept {
   const double moved = now - last_transit;
+  const bool late = receive_ms - last_receive_ms >= kBreakGapMs;
+  if (!late && moved >= -kLeapNs) return false;  // nearly all packets
+  if (late && moved > kBreakMovedNs) return true;
   const std::int64_t ticks = rtp_time - last_rtp_time, numbers = sequence - last_sequence;
-  const bool spoken_over = event.rtp_time > last_rtp_time && event.rtp_time + event.duration > rtp_time;
-  const bool paused = receive_ms - last_receive_ms >= kBreakGapMs && moved > kBreakMovedNs;
-  const bool leapt =
-      moved < -kLeapNs &&
-      now<bucket_transit - kLeapNs&& static_cast<double>(ticks) * ns_per_tick> - kLeapShare * moved &&
-      (numbers == 1 || ticks > kLeapTypicals * typical_ticks * numbers);
-  if (paused || leapt) {
-    if (settled_breaks == breaks.size()) {
-      joined_buckets = earliest.size();
-      joined_from = earliest.back().rtp_time;
-    }
-    breaks.push_back({last_rtp_time, rtp_time, receive_ms, moved,
-                      std::min(second_transit, second_before_transit), now, now, 1, spoken_over});
-    if (spoken_over) breaks.back().rtp_before = std::min(event.rtp_time, rtp_time) - 1;
-    start_bucket(rtp_time, receive_ms, now);
-  } else if (rtp_time >= bucket_end) {
-    start_bucket(rtp_time, receive_ms, now);
-  } else if (now < bucket_transit) {
-    earliest.back() = {rtp_time, receive_ms};
-    bucket_transit = now;
-  }
-  if (numbers == 1 && ticks > 0 && (typical_ticks == 0 || ticks < typical_ticks)) typical_ticks = ticks;
+  return moved < -kLeapNs && now < bucket_transit - kLeapNs &&
+         static_cast<double>(ticks) * ns_per_tick > -kLeapShare * moved &&
+         (numbers == 1 || ticks > kLeapTypicals * typical_ticks * numbers);
 }
 
-void SegmentClock::Samples::note_lateness(std::int64_t receive_ms, double now) {
+void SegmentClock::Samples::note_break(std::int64_t rtp_time, std::int64_t receive_ms, double now) {
+  if (settled_breaks == breaks.size()) {
+    joined_buckets = earliest.size();
+    joined_from = earliest.back().rtp_time;
+  }
+  const bool spoken_over = event.rtp_time > last_rtp_time && event.rtp_time + event.duration > rtp_time;
+  breaks.push_back({last_rtp_time, rtp_time, receive_ms, now - last_transit,
+                    std::min(second_transit, second_before_transit), now, now, 1, spoken_over});
+  if (spoken_over) breaks.back().rtp_before = std::min(event.rtp_time, rtp_time) - 1;
+  start_bucket(rtp_time, receive_ms, now);
+}
+
+inline void SegmentClock::Samples::note_lateness(std::int64_t receive_ms, double now) {
   if (receive_ms >= second_end_ms) {
     second_end_ms = receive_ms + kSecondMs;
     second_before_transit = second_transit;
@@ -166,7 +163,16 @@ void SegmentClock::Samples::take(std::int64_t rtp_time, std::int64_t receive_ms,
     start_bucket(rtp_time, receive_ms, now);
   } else if (rtp_time >= last_rtp_time && sequence > last_sequence) {
     if (settled_breaks < breaks.size()) settle_breaks(receive_ms, now);
-    look_for_break(rtp_time, receive_ms, sequence, now);
+    if (breaks_off(rtp_time, receive_ms, sequence, now)) {
+      note_break(rtp_time, receive_ms, now);
+    } else if (rtp_time >= bucket_end) {
+      start_bucket(rtp_time, receive_ms, now);
+    } else if (now < bucket_transit) {
+      earliest.back() = {rtp_time, receive_ms};
+      bucket_transit = now;
+    }
+    const std::int64_t ticks = rtp_time - last_rtp_time;
+    if (sequence == last_sequence + 1 && ticks > 0 && (typical_ticks == 0 || ticks < typical_ticks)) typical_ticks = ticks;
     note_lateness(receive_ms, now);
   }
   first_rtp_time = std::min(first_rtp_time, rtp_time);

@@ -82,7 +82,9 @@ struct SegmentClock::Samples {
   void start_bucket(std::int64_t rtp_time, std::int64_t receive_ms, double transit);
   void halve_buckets();
   void join_buckets();
-  void look_for_break(std::int64_t rtp_time, std::int64_t receive_ms, std::int64_t sequence, double transit);
+  [[nodiscard]] bool breaks_off(std::int64_t rtp_time, std::int64_t receive_ms, std::int64_t sequence,
+                                double transit) const noexcept;
+  void note_break(std::int64_t rtp_time, std::int64_t receive_ms, double transit);
   void note_lateness(std::int64_t receive_ms, double transit);
   void settle_breaks(std::int64_t receive_ms, double transit);
   [[nodiscard]] double transit(std::int64_t rtp_time, std::int64_t receive_ms) const noexcept {

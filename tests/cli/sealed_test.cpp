@@ -134,6 +134,19 @@ TEST_F(SealedCommand, RewrapLetsASecondIdentityIn) {
   EXPECT_EQ(rtpx({"rewrap", call(), "--list"}).out, bob.out);
 }
 
+TEST_F(SealedCommand, PicturesOfSealedOutputsAreSealedToo) {
+  ASSERT_EQ(rtpx({"export", source_dir() / "tests/data/vp8_opus", "-o", folder_ / "pictures.pcap"}).status, 0);
+  const auto imported =
+      rtpx({"import", folder_ / "pictures.pcap", "-o", folder_ / "pictures", "--recipient", recipient_});
+  ASSERT_EQ(imported.status, 0) << imported.err;
+  const fs::path out = folder_ / "out";
+  const auto converted = rtpx({"convert", folder_ / "pictures", "--identity", alice(), "-o", out, "--seal-output",
+                               "--thumbnail", "--sprites", "4"});
+  const auto sealed = files_below(out);
+  EXPECT_GE(sealed.size(), 5U) << "file, report, thumbnail, pictures for scrubbing and where they are: " << converted.err;
+  for (const auto& [name, bytes] : sealed) EXPECT_TRUE(bytes.starts_with("RTPXSEAL")) << name;
+}
+
 TEST_F(SealedCommand, OutputsAreSealedWhereThatIsAskedFor) {
   const fs::path out = folder_ / "out";
   const auto converted = rtpx({"convert", call(), "--identity", alice(), "-o", out, "--seal-output"});

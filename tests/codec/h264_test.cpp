@@ -142,6 +142,37 @@ TEST(H264, ARecoveryPointIsAKeyframe) {
   EXPECT_EQ(h264.frames[0].kind, FrameKind::key);
 }
 
+// Intra refresh (recovery_frame_cnt > 0) is where decoders begin when nothing came before, and no keyframe later.
+TEST(H264, WhereNothingCameBeforeIntraRefreshBegins) {
+  Depacketized h264("video/H264");
+  h264.packet(0, true, kP);
+  ASSERT_EQ(h264.frames.size() + h264.dropped.size(), 1U);
+  const std::size_t before = h264.frames.size();
+  for (const std::uint32_t time : {3000U, 6000U}) {
+    h264.packet(time, false, stap_a({kSps, kPps}));
+    h264.packet(time, false, bytes({0x06, 0x06, 0x01, 0x24, 0x80}));  // recovery_frame_cnt 3: ue(v) 00100
+    h264.packet(time, true, kP);
+  }
+  ASSERT_EQ(h264.frames.size(), before + 2);
+  EXPECT_EQ(h264.frames[before].kind, FrameKind::key);
+  EXPECT_FALSE(h264.frames[before].reference_lost);
+  EXPECT_EQ(h264.frames[before + 1].kind, FrameKind::delta);
+}
+
+// Section D.2.8: three reference frames after the recovery point all is whole again.
+TEST(H264, IntraRefreshMendsWhatALossDamaged) {
+  Depacketized h264("video/H264");
+  h264.packet(0, true, stap_a({kSps, kPps, kIdr}));
+  h264.packet(6000, true, kP, 1);
+  ASSERT_EQ(h264.frames.size(), 2U);
+  ASSERT_TRUE(h264.frames[1].reference_lost);
+  h264.packet(9000, false, bytes({0x06, 0x06, 0x01, 0x24, 0x80}));
+  for (std::uint32_t time = 9000; time <= 21000; time += 3000) h264.packet(time, true, kP);
+  std::vector<bool> damaged;
+  for (const auto& frame : h264.frames) damaged.push_back(frame.reference_lost);
+  EXPECT_EQ(damaged, (std::vector<bool>{false, true, true, true, true, false, false}));
+}
+
 TEST(H264, InterleavedAndReservedTypesAreMalformed) {
   for (const int type : {0x00, 0x19, 0x1A, 0x1B, 0x1D, 0x1E, 0x1F}) {
     Depacketized h264("video/H264");

@@ -164,6 +164,73 @@ TEST(OddSenders, AFirstPacketOfAnotherTypeIsNoMediaAndNoLoss) {
   EXPECT_EQ(track.segments.size(), 1U);
 }
 
+// A handover: what the network had held up comes in a burst beside what is sent now, in whatever order the two mix.
+TEST(OddSenders, ABurstBesideLivePacketsLosesNothing) {
+  for (const int stall_s : {3, 5, 8})
+    for (const int pace_ms : {1, 3, 8}) {
+      SCOPED_TRACE(std::to_string(stall_s) + " s held up, then a packet each " + std::to_string(pace_ms) + " ms");
+      OddSource source;
+      for (int i = 0; i < 1000; ++i, source.time += 160)
+        source.send(0, std::string(156, static_cast<char>(i)) + std::to_string(1000 + i));
+      const int first = 300, end = first + 50 * stall_s;
+      std::vector<std::pair<std::int64_t, std::string>> arrived;
+      for (int i = 0; i < 1000; ++i)
+        arrived.emplace_back(i < first || i >= end ? 20 * i : 20 * end + (i - first) * pace_ms, source.packets.at(i));
+      std::ranges::stable_sort(arrived, {}, &std::pair<std::int64_t, std::string>::first);
+      std::vector<std::string> packets;
+      std::vector<std::int64_t> times;
+      for (auto& [ms, packet] : arrived) times.push_back(ms), packets.push_back(std::move(packet));
+      const TempDir folder;
+      PacketRecording recording(folder / "call");
+      recording.add("track", MediaKind::audio, {kPcmuCodec}, packets, {}, times);
+      ConvertOptions options;
+      options.output_path = folder / "files";
+      options.format = Format::mkv;
+      const auto result = convert(recording.path().string(), options);
+      ASSERT_TRUE(result) << result.error().message;
+      EXPECT_FALSE(result->lost_media) << serialize_result(*result);
+      const auto& file = result->files.begin()->second;
+      EXPECT_NEAR(static_cast<double>(file.duration_ms), 20'000, 30);
+      const auto times_written = packet_times(file.file, "a:0");
+      ASSERT_EQ(times_written.size(), 1000U);
+      for (std::size_t i = 0; i < times_written.size(); ++i)
+        ASSERT_NEAR(times_written[i], 0.02 * static_cast<double>(i), 0.04) << i;
+    }
+}
+
+// A sender that never counts: what has to be left out is said, and costs the exit status.
+TEST(OddSenders, NumbersThatStandAreToldAsALoss) {
+  OddSource source;
+  for (int i = 0; i < 300; ++i, source.time += 160, --source.number) source.send(0, std::string(160, static_cast<char>(i)));
+  const TempDir folder;
+  (void)converted_source(folder, MediaKind::audio, {kPcmuCodec}, source, {}, true);
+}
+
+// A stream that the format cannot hold is missing from the result, unless the format is of one kind of media.
+TEST(OddSenders, AStreamThatTheContainerCannotHoldIsALoss) {
+  const auto pictures = encode_video({});
+  OddSource picture, sound;
+  for (const EncodedPacket& packet : pictures.packets) {
+    picture.send(96, "\x10" + std::string(as_text(packet.data)), true);
+    picture.time += 3'600;
+  }
+  const OpusSource opus(2);
+  for (std::size_t i = 0; i < opus.size(); ++i, sound.time += opus.ticks) sound.send(111, opus.payload(i));
+  const TempDir folder;
+  PacketRecording recording(folder / "call");
+  recording.add("sound", MediaKind::audio, {kOpusCodec}, sound.packets);
+  recording.stream = "other";
+  recording.add("picture", MediaKind::video, {kVp8Codec}, picture.packets);
+  for (const auto& [format, loses] : {std::pair(Format::mkv, false), {Format::mp4, true}, {Format::ogg, false}}) {
+    ConvertOptions options;
+    options.output_path = folder / std::string(name_of(format));
+    options.format = format;
+    const auto result = convert(recording.path().string(), options);
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_EQ(result->lost_media, loses) << serialize_result(*result);
+  }
+}
+
 // SFUs pad to the cipher's block size, and mixers name their sources.
 TEST(OddSenders, PaddingAndCsrcsInEveryPacketAreNoSound) {
   const OpusSource opus(3);

@@ -59,6 +59,69 @@ TEST_F(Import, ArrivalTimesAndTheWallClockAreThoseOfTheCapture) {
   EXPECT_EQ(first.time_since_epoch(), std::chrono::microseconds(1'600'000'000'250'000));
 }
 
+TEST_F(Import, ATimeFarAheadOfAllAroundIsNotBelieved) {
+  std::string file = pcap_head(101, 0xA1B2CD34);  // of a patched libpcap
+  for (unsigned i = 0; i < 100; ++i) {
+    const unsigned ms = 5'000 + 20 * i + (i == 40 ? 86'400'000 : 0);
+    std::string record = pcap_record(frame(Rtp{.payload_type = 0, .sequence = i, .timestamp = 160 * i, .ssrc = 1}.bytes()),
+                                     1'600'000'000 + ms / 1000, ms % 1000 * 1000);
+    file += record.insert(16, 8, '\0');
+  }
+  const auto summary = import(file);
+  EXPECT_EQ(summary.format, capture::Format::pcap);
+  EXPECT_EQ(summary.wrong_times, 1U);
+  EXPECT_EQ(summary.clock_set_back, 0U);
+  const auto got = records("audio_00000001");
+  ASSERT_EQ(got.size(), 100U);
+  for (std::size_t i = 0; i < got.size(); ++i)
+    EXPECT_NEAR(static_cast<double>(got[i].time_ms - got[0].time_ms), 20.0 * static_cast<double>(i), 21);
+}
+
+// Key presses between the talk, and packets of 120 ms: no picture.
+TEST_F(Import, SoundIsTakenForSoundWhateverItsPackets) {
+  std::string keys = pcap_head(101), slow = pcap_head(101);
+  for (unsigned i = 0; i < 300; ++i) {
+    const bool event = i >= 100 && i < 150;
+    const std::string payload = event ? std::string("\x01\x0A\x00\xA0", 4) : std::string(80, static_cast<char>(i));
+    keys += pcap_record(frame(Rtp{.payload_type = event ? 101U : 111U,
+                                  .sequence = i,
+                                  .timestamp = event ? 96'000 : 960 * i,
+                                  .ssrc = 7,
+                                  .payload = payload}
+                                  .bytes()),
+                        1000 + i / 50, i % 50 * 20'000);
+    slow += pcap_record(
+        frame(Rtp{.payload_type = 111, .sequence = i, .timestamp = 5'760 * i, .ssrc = 7, .payload = std::string(300, 'x')}
+                  .bytes()),
+        1000 + i * 120 / 1000, i * 120 % 1000 * 1000);
+  }
+  for (const std::string& file : {keys, slow}) {
+    const auto summary = import(file);
+    ASSERT_EQ(summary.tracks.size(), 1U);
+    EXPECT_EQ(summary.tracks[0].track.kind, MediaKind::audio);
+    std::filesystem::remove_all(folder_ / "recording");
+  }
+}
+
+// Numbers and RTP time go on evenly: no packet came before the one that was sent before it.
+TEST_F(Import, AClockThatIsSetBackInMidCaptureMovesNothing) {
+  std::string file = pcap_head(101);
+  for (unsigned i = 0; i < 100; ++i)
+    for (const unsigned ssrc : {1U, 2U}) {
+      const unsigned ms = 5'000 + 20 * i - (i >= 50 ? 3'000 : 0);
+      file += pcap_record(
+          frame(Rtp{.payload_type = 0, .sequence = i, .timestamp = 160 * i, .ssrc = ssrc}.bytes()),
+          1'600'000'000 + ms / 1000, ms % 1000 * 1000);
+    }
+  EXPECT_EQ(import(file).clock_set_back, 1U);
+  for (const char* track : {"audio_00000001", "audio_00000002"}) {
+    const auto got = records(track);
+    ASSERT_EQ(got.size(), 100U);
+    for (std::size_t i = 0; i < got.size(); ++i)
+      EXPECT_NEAR(static_cast<double>(got[i].time_ms - got[0].time_ms), 20.0 * static_cast<double>(i), 20);
+  }
+}
+
 TEST_F(Import, TheRecordingNamesItsOwnFolder) {
   import(pcap_head(101) + pcap_record(frame(Rtp{.payload_type = 0}.bytes())));
   EXPECT_EQ(std::filesystem::path(manifest().begin()->second.location).parent_path(), folder_ / "recording");
@@ -398,6 +461,22 @@ TEST_F(Import, AnMjrFileIsOneTrackWhateverItsSsrcs) {
     file += "MEET" + be32(20 * i) + be16(static_cast<unsigned>(packet.size())) + packet;
   }
   EXPECT_THAT(packets_of(import(file)), ElementsAre(60U));
+}
+
+TEST_F(Import, TheTypeOfRedIsReadAsJanusWritesIt) {
+  for (const char* key : {"or", "o"}) {
+    const std::string info = std::string(R"({"t":"a","c":"opus",")") + key + R"(":63,"s":1,"u":1})";
+    std::string file = "MJR00002" + be16(static_cast<unsigned>(info.size())) + info;
+    for (unsigned i = 0; i < 20; ++i) {
+      const std::string packet = Rtp{.payload_type = 63, .sequence = i, .timestamp = 960 * i, .ssrc = 1}.bytes();
+      file += "MEET" + be32(20 * i) + be16(static_cast<unsigned>(packet.size())) + packet;
+    }
+    const auto summary = import(file);
+    std::filesystem::remove_all(folder_ / "recording");
+    EXPECT_TRUE(std::ranges::any_of(summary.tracks.at(0).track.codecs, [](const Codec& codec) {
+      return codec.payload_type == 63 && codec.mime_type == "audio/red";
+    })) << key;
+  }
 }
 
 TEST_F(Import, ACaptureWithoutRtpSaysWhatIsInIt) {

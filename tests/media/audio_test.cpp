@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <opus_multistream.h>
 
 #include <cmath>
 #include <functional>
@@ -244,6 +245,45 @@ TEST(AudioTranscoder, WhatCannotBeTranscodedIsNamed) {
   config.codec_private.assign(21, std::byte{0});
   std::memcpy(config.codec_private.data(), "OpusHead\x01\x03\0\0\0\0\0\0\0\0\1\5\7", 21);
   EXPECT_FALSE(AudioTranscoder::create("audio/multiopus", config, {.to = AudioCodec::pcm}));
+}
+
+// RFC 7845 section 5.1.1.2 orders the channels as Vorbis does, FFmpeg's layouts as WAVE does.
+TEST(OpusDecoder, SurroundComesInTheOrderOfWave) {
+  constexpr int kFrame = 960;
+  for (const auto& [channels, order] :
+       {std::pair(5, std::vector<int>{0, 2, 1, 3, 4}), std::pair(6, std::vector<int>{0, 2, 1, 5, 3, 4}),
+        std::pair(8, std::vector<int>{0, 2, 1, 7, 5, 6, 3, 4})})
+    for (int wave = 0; wave < channels; ++wave) {
+      int streams = 0, coupled = 0, error = 0;
+      std::vector<unsigned char> mapping(static_cast<std::size_t>(channels));
+      OpusMSEncoder* encoder = opus_multistream_surround_encoder_create(48'000, channels, 1, &streams, &coupled,
+                                                                        mapping.data(), OPUS_APPLICATION_AUDIO, &error);
+      ASSERT_EQ(error, OPUS_OK);
+      std::string head("OpusHead\1", 9);
+      head += static_cast<char>(channels) + std::string("\x38\x01\x80\xBB\0\0\0\0\1", 9);
+      head += static_cast<char>(streams);
+      head += static_cast<char>(coupled);
+      head.append(mapping.begin(), mapping.end());
+      StreamConfig config;
+      config.channels = static_cast<std::uint16_t>(channels);
+      config.codec_private.assign(as_bytes(head).begin(), as_bytes(head).end());
+      const auto decoder = AudioDecoder::make("audio/opus", config);
+      ASSERT_TRUE(decoder) << decoder.error().message;
+      std::vector<double> strength(static_cast<std::size_t>(channels));
+      for (int frame = 0; frame < 10; ++frame) {
+        std::vector<float> in(static_cast<std::size_t>(kFrame * channels)), out;
+        for (int i = 0; i < kFrame; ++i)  // low enough for LFE
+          in[static_cast<std::size_t>(i * channels + order[static_cast<std::size_t>(wave)])] =
+              0.4F * std::sin(2 * 3.14159F * 60 * static_cast<float>(frame * kFrame + i) / 48'000);
+        std::vector<unsigned char> packet(20'000);
+        const int size = opus_multistream_encode_float(encoder, in.data(), kFrame, packet.data(), 20'000);
+        ASSERT_GT(size, 0);
+        ASSERT_TRUE((*decoder)->decode(std::as_bytes(std::span(packet.data(), static_cast<std::size_t>(size))), out));
+        for (std::size_t i = 0; i < out.size(); ++i) strength[i % strength.size()] += out[i] * out[i];
+      }
+      opus_multistream_encoder_destroy(encoder);
+      EXPECT_EQ(std::ranges::max_element(strength) - strength.begin(), wave) << channels << " channels";
+    }
 }
 
 }  // namespace

@@ -222,17 +222,23 @@ def check_discontinuities(lists):
 
 
 def peak(base, media):
-    """Bits a second of the fullest run of segments between half and one and a half target durations (4.4.6.2)."""
-    sizes = [(0 if s["gap"] else (base / s["uri"]).stat().st_size, s["duration"]) for s in media.segments]
+    """Bits a second of the fullest run of segments between half and one and a half target durations (4.4.6.2). Nothing is
+    fetched in gaps; where no run is so long, of all that is."""
+    sizes = [None if s["gap"] else ((base / s["uri"]).stat().st_size, s["duration"]) for s in media.segments]
+    fetched = [s for s in sizes if s]
     out = 0
     for first in range(len(sizes)):
         size = duration = 0
-        for bytes_, lasts in sizes[first:]:
-            size, duration = size + bytes_, duration + lasts
+        for segment in sizes[first:]:
+            if not segment:
+                break
+            size, duration = size + segment[0], duration + segment[1]
             if duration > 1.5 * media.target:
                 break
             if duration >= 0.5 * media.target:
                 out = max(out, 8 * size / duration)
+    if not out and fetched:
+        out = 8 * sum(size for size, _ in fetched) / sum(duration for _, duration in fetched)
     return out
 
 

@@ -51,7 +51,7 @@ void PacketRecording::add(const std::string& id, MediaKind kind, std::vector<Cod
   ManifestTrack track;
   track.start_time = *parse_utc("2026-01-01T00:00:00Z");
   track.kind = kind;
-  track.streams = {"call"};
+  track.streams = {stream};
   track.rid_map = {{std::nullopt, 0}};
   if (!codecs.empty()) track.codec = codecs.front();
   track.codecs = std::move(codecs);

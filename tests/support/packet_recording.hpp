@@ -11,7 +11,7 @@
 namespace rtpx::test {
 
 /// A recording made of RTP packets, for what no capture shows. A packet arrives when its RTP time says, all
-/// tracks begin together and belong to the stream "call".
+/// tracks begin together and belong to one stream.
 class PacketRecording {
  public:
   explicit PacketRecording(std::filesystem::path folder);
@@ -22,6 +22,7 @@ class PacketRecording {
            const std::map<std::string, std::uint8_t>& header_extensions = {},
            const std::vector<std::int64_t>& arrivals_ms = {});
   [[nodiscard]] const std::filesystem::path& path() const { return folder_; }
+  std::string stream = "call";  ///< of the tracks that are added
 
  private:
   std::filesystem::path folder_;

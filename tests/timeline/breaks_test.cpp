@@ -150,7 +150,8 @@ TEST(Breaks, ClocksOfAnotherRateAreFound) {
   for (const Case& c :
        {Case{48000, 8000, 20}, Case{48000, 16000, 20}, Case{48000, 24000, 20}, Case{48000, 8000, 60},
         Case{8000, 16000, 20}, Case{8000, 48000, 10}, Case{90000, 1000, 0}, Case{90000, 48000, 0},
-        Case{48000, 96000, 20}, Case{8000, 4000, 20}, Case{90000, 1'000'000, 0}})
+        Case{48000, 96000, 20}, Case{8000, 4000, 20}, Case{90000, 1'000'000, 0}, Case{48000, 44100, 20},
+        Case{44100, 48000, 20}})
     for (const double hold : {0.0, 6.0}) {
       SegmentClock clock(c.negotiated);
       const std::int64_t step_ms = c.duration_ms > 0 ? c.duration_ms : 40;
@@ -216,6 +217,27 @@ TEST(Breaks, SmallDropsOfAClockAreFollowed) {
     for (double t = 1; t < 40; t += 0.5)
       ASSERT_NEAR(test::error_ms(timeline, audio, video, t), 0, 40) << round << " at " << t;
   }
+}
+
+// RTP time goes ahead at once while numbers and arrivals go on (a transfer, an encoder that restarts its clock): what
+// follows keeps its time.
+TEST(Breaks, LeapsOfAClockMoveNothing) {
+  for (const bool reports : {false, true})
+    for (const double leap : {0.1, 0.3, 1.0, 3.0, 7.0, 9.5}) {
+      SegmentClock clock(8000);
+      std::vector<std::pair<std::int64_t, double>> sent;
+      for (std::int64_t i = 0; i < 1000; ++i) {
+        const double t = static_cast<double>(i) * 20;
+        const std::int64_t rtp = 5 + 160 * i + (i >= 500 ? std::llround(leap * 8000) : 0);
+        clock.add_packet(rtp, kZeroMs + std::llround(t), i, 20'000'000);
+        if (reports && i % 250 == 100)
+          clock.add_sender_report(rtp, static_cast<std::int64_t>(test::kNtpZero + t * 1e6), kZeroMs + std::llround(t) + 1);
+        sent.push_back({rtp, t});
+      }
+      const Timeline timeline = place_segments({alone(clock, 8000, true)});
+      for (const auto& [rtp, ms] : sent)
+        ASSERT_NEAR(ms_at(timeline, rtp), ms, 20) << "by " << leap << " s, reports " << reports;
+    }
 }
 
 struct LyingReports : testing::Test {

@@ -4,23 +4,66 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
+#include <vector>
 
 #include "rtp/unwrap.hpp"
 
 namespace rtpx::capture {
 
+/// Finds the packets of a capture whose time is far ahead of all around them, in the order of the capture.
+class WrongTimes {
+ public:
+  void look(std::optional<std::chrono::nanoseconds> time) {
+    const std::uint64_t index = seen_++;
+    if (!time) return;
+    if (ahead_.empty()) {
+      if (last_ && *time > *last_ + kFar)
+        ahead_ = {index}, ahead_from_ = *time;
+      else
+        last_ = time;
+      return;
+    }
+    if (*time < ahead_from_ - kFar) {  // time goes on where it was
+      if (*time > *last_ - kFar && wrong_.size() < kMost) wrong_.insert(ahead_.begin(), ahead_.end());
+    } else if (ahead_.size() < kInARow) {
+      ahead_.push_back(index);
+      return;
+    }
+    ahead_.clear();  // else it was a silence
+    last_ = time;
+  }
+  [[nodiscard]] bool contains(std::uint64_t index) const { return wrong_.contains(index); }
+  [[nodiscard]] std::size_t size() const { return wrong_.size(); }
+
+ private:
+  static constexpr std::chrono::seconds kFar{30};
+  static constexpr std::size_t kInARow = 3, kMost = 4096;
+  std::uint64_t seen_ = 0;
+  std::optional<std::chrono::nanoseconds> last_;
+  std::vector<std::uint64_t> ahead_;
+  std::chrono::nanoseconds ahead_from_{0};
+  std::set<std::uint64_t> wrong_;
+};
+
 /// Arrival times of packets, counted from the first one. Where the capture keeps none, they are made from RTP
 /// time: each source starts when the one before it has got to, and goes on at its clock rate.
+///
+/// A machine's clock may be set back while it captures. No packet comes before the one that was sent before it: where
+/// the next number of a source seems to, all times from there on are moved.
 class ArrivalTimes {
  public:
   /// `first`: time of the capture's first RTP or RTCP packet, from which all are counted.
   explicit ArrivalTimes(std::optional<std::chrono::nanoseconds> first) : first_(first) {}
 
   /// A packet of `source` in the order of the capture.
-  std::chrono::nanoseconds of(std::optional<std::chrono::nanoseconds> time, std::size_t source,
+  std::chrono::nanoseconds of(std::optional<std::chrono::nanoseconds> time, std::size_t source, std::uint16_t sequence,
                               std::uint32_t rtp_timestamp, std::uint32_t clock_rate) {
-    if (time) return from_capture(*time);
     Clock& clock = clocks_[source];
+    if (time) {
+      note_set_back(clock, sequence, *time);
+      return from_capture(*time);
+    }
     const std::int64_t timestamp = clock.unwrap(rtp_timestamp);
     if (!clock.started) {
       clock.started = true;
@@ -46,22 +89,40 @@ class ArrivalTimes {
     return time ? from_capture(*time) : now_;
   }
 
+  /// How often the clock was set back.
+  [[nodiscard]] std::uint64_t set_back() const noexcept { return set_back_; }
+
  private:
   struct Clock {
     TimestampUnwrapper unwrap;
     bool started = false;
     std::int64_t first = 0;
     std::chrono::nanoseconds start{0};
+    std::uint16_t sequence = 0;                      // of its newest packet
+    std::optional<std::chrono::nanoseconds> heard;  // by the capture's clock
   };
+  void note_set_back(Clock& clock, std::uint16_t sequence, std::chrono::nanoseconds time) {
+    constexpr std::chrono::milliseconds kMixedUp(30);  // packets of several queues may be written out of order
+    constexpr std::int16_t kGoesOn = 8;                // numbers
+    const auto step = static_cast<std::int16_t>(sequence - clock.sequence);
+    if (clock.heard && step > 0 && step <= kGoesOn && time < *clock.heard - kMixedUp) {
+      moved_ += *clock.heard - time;
+      ++set_back_;
+      for (auto& [source, other] : clocks_) other.heard.reset();  // by the clock as it was
+    }
+    if (!clock.heard || step > 0) clock.heard = time, clock.sequence = sequence;
+  }
   std::chrono::nanoseconds from_capture(std::chrono::nanoseconds time) {
     if (!first_) first_ = time;
-    now_ = time - *first_;
+    now_ = time - *first_ + moved_;
     return now_;
   }
 
   std::optional<std::chrono::nanoseconds> first_;
   std::chrono::nanoseconds now_{0};
   std::map<std::size_t, Clock> clocks_;
+  std::chrono::nanoseconds moved_{0};
+  std::uint64_t set_back_ = 0;
 };
 
 }  // namespace rtpx::capture

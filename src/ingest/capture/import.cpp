@@ -117,8 +117,13 @@ UtcTime start_of(const Reader& reader, std::optional<std::chrono::nanoseconds> f
 class Recording {
  public:
   Recording(NewRecording& recording, const SourceTable& table, const Plan& plan,
-            std::optional<std::chrono::nanoseconds> first, ImportSummary& summary)
-      : recording_(recording), table_(table), plan_(plan), summary_(summary), arrivals_(first) {}
+            std::optional<std::chrono::nanoseconds> first, const WrongTimes& wrong_times, ImportSummary& summary)
+      : recording_(recording),
+        table_(table),
+        plan_(plan),
+        wrong_times_(wrong_times),
+        summary_(summary),
+        arrivals_(first) {}
 
   Result<void> start() {
     if (auto added = recording_.recorder().add_tracks(plan_.tracks); !added)
@@ -131,7 +136,9 @@ class Recording {
     return {};
   }
 
-  Result<void> add(const Datagram& datagram) {
+  Result<void> add(Datagram datagram) {
+    if (wrong_times_.contains(added_++)) datagram.time = last_time_;
+    last_time_ = datagram.time;
     if (is_rtcp(datagram.payload)) return add_rtcp(datagram);
     const auto packet = parse_rtp(datagram.payload);
     const auto source = packet ? table_.find(datagram, packet->ssrc) : std::nullopt;
@@ -144,7 +151,8 @@ class Recording {
     const auto codec = codecs.find(packet->payload_type);
     const std::uint32_t clock_rate =
         codec != codecs.end() ? codec->second.clock_rate : table_.sources()[*source].guess_clock_rate();
-    const auto arrival = arrivals_.of(datagram.time, *source, packet->timestamp, clock_rate);
+    const auto arrival = arrivals_.of(datagram.time, *source, packet->sequence_number, packet->timestamp, clock_rate);
+    summary_.clock_set_back = arrivals_.set_back();
     last_arrival_ = std::max(last_arrival_, arrival);
     const PacketInfo info{.arrival = ReceiveClock::time_point(arrival),
                           .codec = codec != codecs.end() ? &codec->second : nullptr};
@@ -202,6 +210,9 @@ class Recording {
   NewRecording& recording_;
   const SourceTable& table_;
   const Plan& plan_;
+  const WrongTimes& wrong_times_;
+  std::uint64_t added_ = 0;
+  std::optional<std::chrono::nanoseconds> last_time_;
   ImportSummary& summary_;
   std::vector<Recorder::Track> handles_;
   ArrivalTimes arrivals_;
@@ -224,12 +235,24 @@ Result<Decryption> make_decryption(const Knowledge& knowledge, const ImportOptio
   return Decryption::create(wanted && knowledge.sdp ? &*knowledge.sdp : nullptr, std::move(log));
 }
 
+/// The first reading: the capture's sources.
+struct Scan {
+  explicit Scan(ScanHints hints) : table(std::move(hints)) {}
+  SourceTable table;
+  EncryptionSigns signs;
+  std::optional<std::chrono::nanoseconds> first;  ///< arrival of the first RTP or RTCP
+  WrongTimes wrong_times;
+  Format format = Format::pcap;
+  Counts counts;
+  DecryptionCounts decryption;
+  std::uint64_t sealed = 0;
+};
+
 Result<void> record_all(const ImportOptions& options, const SourceTable& table, const Plan& plan,
-                        Decryption decryption, std::optional<std::chrono::nanoseconds> first,
-                        std::uint64_t total, ImportSummary& summary) {
+                        Decryption decryption, const Scan& scanned, ImportSummary& summary) {
   auto reader = Reader::open(options.capture, options.link_types);
   if (!reader) return std::unexpected(reader.error());
-  const UtcTime started = start_of(**reader, first, options.capture);
+  const UtcTime started = start_of(**reader, scanned.first, options.capture);
   Recorder::Options recorder_options;
   recorder_options.folder = options.folder;
   recorder_options.name =
@@ -239,14 +262,14 @@ Result<void> record_all(const ImportOptions& options, const SourceTable& table, 
   auto made = NewRecording::start(std::move(recorder_options));
   if (!made) return std::unexpected(made.error());
 
-  Recording recording(**made, table, plan, first, summary);
+  Recording recording(**made, table, plan, scanned.first, scanned.wrong_times, summary);
   if (auto added = recording.start(); !added) return added;
   std::uint64_t done = 0;
   const auto look = [](const Datagram&) {};
   auto walked = for_each_datagram(**reader, decryption, options.stop, look, [&](const Datagram& datagram) {
     if (options.progress && ++done % kProgressDatagrams == 0)
       options.progress(0.3 + 0.7 * static_cast<double>(done) /
-                                 static_cast<double>(std::max<std::uint64_t>(total, 1)));
+                                 static_cast<double>(std::max<std::uint64_t>(scanned.counts.datagrams, 1)));
     return recording.add(datagram);
   });
   if (!walked) return walked;
@@ -254,18 +277,6 @@ Result<void> record_all(const ImportOptions& options, const SourceTable& table, 
   summary.decryption = decryption.counts();
   return (*made)->finish(started + std::chrono::floor<std::chrono::microseconds>(recording.last_arrival()));
 }
-
-/// The first reading: the capture's sources.
-struct Scan {
-  explicit Scan(ScanHints hints) : table(std::move(hints)) {}
-  SourceTable table;
-  EncryptionSigns signs;
-  std::optional<std::chrono::nanoseconds> first;  ///< arrival of the first RTP or RTCP
-  Format format = Format::pcap;
-  Counts counts;
-  DecryptionCounts decryption;
-  std::uint64_t sealed = 0;
-};
 
 Result<Scan> scan(Reader& reader, Decryption& decryption, const Knowledge& knowledge,
                   const std::stop_token& stop) {
@@ -277,6 +288,7 @@ Result<Scan> scan(Reader& reader, Decryption& decryption, const Knowledge& knowl
   };
   auto walked =
       for_each_datagram(reader, decryption, stop, look, [&](const Datagram& datagram) -> Result<void> {
+        out.wrong_times.look(datagram.time);
         if (is_rtcp(datagram.payload)) {
           if (!out.first) out.first = datagram.time;
           out.table.add_rtcp(datagram);
@@ -392,6 +404,7 @@ Result<ImportSummary> import_capture(const ImportOptions& given) {
   summary.format = scanned->format;
   summary.encrypted = knowledge->hint && knowledge->hint->encrypted;
   summary.timed = scanned->first.has_value();
+  summary.wrong_times = scanned->wrong_times.size();
   summary.sealed = scanned->sealed;
   summary.described_by = described_by;
   for (const MediaStreamTrack& track : plan.tracks) summary.tracks.push_back({.track = track});
@@ -403,9 +416,7 @@ Result<ImportSummary> import_capture(const ImportOptions& given) {
   if (options.progress) options.progress(0.3);
   decryption = make_decryption(*knowledge, options, decrypt);
   if (!decryption) return std::unexpected(decryption.error());
-  if (auto recorded = record_all(options, table, plan, std::move(*decryption), scanned->first,
-                                 scanned->counts.datagrams, summary);
-      !recorded)
+  if (auto recorded = record_all(options, table, plan, std::move(*decryption), *scanned, summary); !recorded)
     return std::unexpected(recorded.error());
   return summary;
 }

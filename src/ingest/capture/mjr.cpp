@@ -72,7 +72,8 @@ std::string text(const nlohmann::json& info, const char* key) {
   return at != info.end() && at->is_string() ? at->get<std::string>() : std::string();
 }
 
-/// {"t":"v","c":"vp8","f":"…","x":{"1":"urn:…"},"o":63,"s":created,"u":first packet}; times in µs since 1970.
+/// {"t":"v","c":"vp8","f":"…","x":{"1":"urn:…"},"or":63,"s":created,"u":first packet}; times in µs since 1970. The type
+/// of RED is "or" in what Janus writes, "o" in older descriptions of it.
 std::optional<MjrHeader> parse_header(Bytes json) {
   const auto info = nlohmann::json::parse(as_text(json), nullptr, false);
   if (!info.is_object()) return std::nullopt;
@@ -81,8 +82,10 @@ std::optional<MjrHeader> parse_header(Bytes json) {
   out.hint.kind = out.type == "a" ? MediaKind::audio : MediaKind::video;
   out.hint.codec = text(info, "c");
   out.hint.fmtp = text(info, "f");
-  if (const auto red = info.find("o"); red != info.end() && red->is_number_unsigned() && *red <= 127)
-    out.hint.red_payload_type = red->get<std::uint8_t>();
+  for (const char* key : {"or", "o"})
+    if (const auto red = info.find(key);
+        red != info.end() && red->is_number_unsigned() && *red <= 127 && !out.hint.red_payload_type)
+      out.hint.red_payload_type = red->get<std::uint8_t>();
   if (const auto encrypted = info.find("e"); encrypted != info.end() && encrypted->is_boolean())
     out.hint.encrypted = encrypted->get<bool>();
   if (const auto extensions = info.find("x"); extensions != info.end() && extensions->is_object())

@@ -6,7 +6,9 @@ namespace rtpx::capture {
 namespace {
 
 constexpr std::size_t kFileHeader = 24, kRecordHeader = 16;
+constexpr std::size_t kModifiedHeader = 24;  // of a record: interface, protocol and type of the packet behind the rest
 constexpr std::uint32_t kMicroseconds = 0xA1B2C3D4, kNanoseconds = 0xA1B23C4D;
+constexpr std::uint32_t kModified = 0xA1B2CD34;  // of a patched libpcap, microseconds
 constexpr std::uint32_t kMaxFrame = 256U << 10;  // libpcap's largest snap length
 
 std::uint32_t load(const std::byte* from, bool little) {
@@ -16,18 +18,19 @@ std::uint32_t load(const std::byte* from, bool little) {
 
 class PcapReader final : public Reader {
  public:
-  PcapReader(Input input, bool little, bool nanoseconds, std::uint32_t link_type, const LinkTypes& user)
+  PcapReader(Input input, bool little, std::uint32_t magic, std::uint32_t link_type, const LinkTypes& user)
       : input_(std::move(input)),
         little_(little),
-        nanoseconds_(nanoseconds),
+        nanoseconds_(magic == kNanoseconds),
+        record_header_(magic == kModified ? kModifiedHeader : kRecordHeader),
         link_type_(link_type),
         network_(user) {}
 
   Result<std::optional<Datagram>> next() override {
     while (counts_.damage.empty()) {
       const std::uint64_t start = input_.offset();
-      const Bytes header = input_.take(kRecordHeader);
-      if (header.size() < kRecordHeader) {
+      const Bytes header = input_.take(record_header_);
+      if (header.size() < record_header_) {
         if (input_.error()) return std::unexpected(*input_.error());
         if (!header.empty()) counts_.damage = torn_at(start);
         break;
@@ -70,6 +73,7 @@ class PcapReader final : public Reader {
 
   Input input_;
   bool little_, nanoseconds_;
+  std::size_t record_header_;
   std::uint32_t link_type_;
   Network network_;
 };
@@ -80,7 +84,7 @@ bool looks_like_pcap(Bytes front) noexcept {
   if (front.size() < kFileHeader) return false;
   for (const bool little : {false, true}) {
     const std::uint32_t magic = load(front.data(), little);
-    if (magic == kMicroseconds || magic == kNanoseconds) return true;
+    if (magic == kMicroseconds || magic == kNanoseconds || magic == kModified) return true;
   }
   return false;
 }
@@ -88,15 +92,14 @@ bool looks_like_pcap(Bytes front) noexcept {
 Result<std::unique_ptr<Reader>> make_pcap_reader(Input input, const LinkTypes& user) {
   const Bytes header = input.take(kFileHeader);
   const std::uint32_t as_is = load(header.data(), false);
-  const bool little = as_is != kMicroseconds && as_is != kNanoseconds;
-  const bool nanoseconds = load(header.data(), little) == kNanoseconds;
+  const bool little = as_is != kMicroseconds && as_is != kNanoseconds && as_is != kModified;
   const std::uint32_t link_type =
       load(&header[20], little) & 0xFFFFU;  // above: length of the frame check sequence
   if (!known_link_type(link_type) && !user.contains(link_type))
     return fail(Errc::unsupported,
                 "captures of " + name_of_link_type(link_type) + " are not known" +
                     (is_user_link_type(link_type) ? "; --link-type tells what it is" : ""));
-  return std::make_unique<PcapReader>(std::move(input), little, nanoseconds, link_type, user);
+  return std::make_unique<PcapReader>(std::move(input), little, load(header.data(), little), link_type, user);
 }
 
 }  // namespace rtpx::capture

@@ -12,6 +12,7 @@ constexpr int kNear =
     3000;  // numbers within it of each other belong together (RFC 3550 section A.1: MAX_DROPOUT)
 constexpr int kNext = 100;  // within it of one far from all others, a packet shows that a run has begun there
 constexpr int kNearRepair = 1000;
+constexpr std::size_t kTinyPayload = 8;  // bytes: telephone events, comfort noise, DTX
 constexpr std::uint64_t kManyPackets = 50;  // so many tell by fewer of them that there is a run
 constexpr std::uint64_t kPacketsOfACall = 10;
 constexpr std::size_t kLonelyOnes = 4;  // sources of one packet beside a call: more of them are other traffic
@@ -104,15 +105,20 @@ std::uint32_t Source::usual_step() const {
   return timestamp_steps.empty() ? 0 : most_frequent(timestamp_steps);
 }
 
+/// Up to 60 ms of the usual rates; 2.5, 80, 100 and 120 ms of Opus; 44.1 kHz. Pictures step by 90,000 a second.
+bool is_audio_step(std::uint32_t step) {
+  return (step <= 2880 && step % 80 == 0) || step == 120 || step == 3840 || step == 4800 || step == 5760 ||
+         (step <= 2646 && step % 441 == 0);
+}
+
 /// Video frames take several packets; audio packets are small or advance by whole milliseconds of a usual
 /// rate.
 MediaKind Source::guess_kind() const {
-  if (packets == 0 || payload_bytes / packets <= 8)
+  if (packets == 0 || payload_bytes / packets <= kTinyPayload)
     return MediaKind::audio;  // telephone-event, comfort noise
   if (same_timestamp * 20 > packets) return MediaKind::video;
   if (timestamp_steps.empty()) return payload_bytes / packets > 400 ? MediaKind::video : MediaKind::audio;
-  const std::uint32_t step = most_frequent(timestamp_steps);
-  return step <= 2880 && step % 80 == 0 ? MediaKind::audio : MediaKind::video;
+  return is_audio_step(most_frequent(timestamp_steps)) ? MediaKind::audio : MediaKind::video;
 }
 
 std::uint32_t Source::guess_clock_rate() const {
@@ -222,9 +228,11 @@ void SourceTable::add_rtp(const Datagram& datagram, const RtpPacket& packet) {
   if (source.packets > 0) {
     goes_on = follow(source, packet);
     const std::uint32_t step = packet.timestamp - source.last_timestamp;
-    if (goes_on && step == 0)
+    // Telephone events repeat their time, and comfort noise steps by any.
+    const bool tells = goes_on && packet.payload.size() > kTinyPayload;
+    if (tells && step == 0)
       ++source.same_timestamp;
-    else if (goes_on && (source.timestamp_steps.size() < kMaxSteps || source.timestamp_steps.contains(step)))
+    else if (tells && (source.timestamp_steps.size() < kMaxSteps || source.timestamp_steps.contains(step)))
       ++source.timestamp_steps[step];
   }
   ++source.packets;
