@@ -132,7 +132,8 @@ Result<void> App::join_fleet() {
     return fleet::Member{.sessions = live_ ? live_->endpoint().sessions : 0,
                          .most_sessions = most,
                          .free_bytes = free.value_or(0),
-                         .unproven = unproven()};
+                         .unproven = unproven(),
+                         .under_way = under_way()};
   };
   events.stored_here = [this] { return stored_and_not_converted(); };
   // As it lies there: of a sealed recording it tells the fleet nothing that is sealed.
@@ -144,9 +145,14 @@ Result<void> App::join_fleet() {
   auto node = FleetNode::start(options_, std::move(events));
   if (!node) return std::unexpected(node.error());
   fleet_ = *std::move(node);
+  access_.know_nodes_by([this](const http::Request& request) {
+    const auto asking = asking_node(request);
+    return asking && fleet_->is_pass(request.target.text(), asking->pass);
+  });
   playback_.look_elsewhere([this](const std::string& id) -> Result<std::string> {
     const auto slash = id.find('/');
-    if (!fleet_->recording(id.substr(0, slash), id.substr(slash + 1)))
+    if (!fleet_->recording(id.substr(0, slash), id.substr(slash + 1)) &&
+        !fleet_->is_stored(id.substr(0, slash), id.substr(slash + 1)))
       return fail(Errc::not_found, "The fleet has no recording of that name.");
     return fleet_->store().recordings_of(id.substr(0, slash)).text() + id.substr(slash);
   });
@@ -173,6 +179,22 @@ void App::follow_job(const fleet::JobRecord& record) {
   }
   (void)library_.set_conversion(id, state);
   tell_end(id, "conversion", "converted", state);
+}
+
+/// For the fleet: what is recorded here. Of what is sealed it is not told who or what it is.
+std::vector<fleet::UnderWay> App::under_way() const {
+  std::vector<fleet::UnderWay> out;
+  if (!live_) return out;
+  const bool sealed = !options_.recipients.empty();
+  for (const auto& one : live_->recordings()) {
+    fleet::UnderWay& view = out.emplace_back();
+    view.recording = one->id();
+    view.from_ms = std::chrono::duration_cast<fleet::Milliseconds>(one->began().time_since_epoch()).count();
+    if (sealed) continue;
+    view.name = one->name();
+    view.key = one->key().size() <= fleet::kMaxKey ? one->key() : "";
+  }
+  return out;
 }
 
 /// In the recording's own file, how far its clock is from the fleet's now.
@@ -220,6 +242,7 @@ Result<std::unique_ptr<App>> App::start(ServeOptions options) {
         {.recording = session.recording_id, .session = session.session_id});
     self->note_clock(session.recording_id, session.clock, &RecordingClock::begin);
     self->uploads_.begin(session.recording_id);
+    if (self->fleet_) self->fleet_->tell_under_way();
     self->events_->changed(session.recording_id);
     self->webhooks_.send("recording.started", {{"id", session.recording_id}, {"name", session.name}});
   };
@@ -249,6 +272,7 @@ Result<std::unique_ptr<App>> App::start(ServeOptions options) {
     if (!self->options_.upload_url.empty())  // also after a crash between conversion and upload
       (void)self->library_.set_upload(recording.id, {"waiting"});
     self->conversions_.add(recording.id);
+    if (self->fleet_) self->fleet_->tell_under_way();
     self->events_->changed(recording.id);
   };
   events.event = [](const std::string& id, const Event& event) { std::visit(RecorderLog{id}, event); };

@@ -6,6 +6,7 @@
 
 #include "base/folder_lock.hpp"
 #include "server/fleet/fleet_node.hpp"
+#include "server/fleet/node_client.hpp"
 #include "server/front/access.hpp"
 #include "server/library/library_index.hpp"
 #include "server/library/playback.hpp"
@@ -57,6 +58,7 @@ class App {
   /// Null: this server is in no fleet.
   [[nodiscard]] FleetNode* fleet() { return fleet_.get(); }
   [[nodiscard]] const FleetNode* fleet() const { return fleet_.get(); }
+  [[nodiscard]] NodeClient& nodes() { return nodes_; }
 
   /// A recording's state with what runs now.
   [[nodiscard]] RecordingState state_of(const RecordingEntry& entry) const;
@@ -75,6 +77,7 @@ class App {
                   std::optional<ClockOffset> RecordingClock::* when);
   [[nodiscard]] std::vector<std::string> stored_and_not_converted() const;
   [[nodiscard]] std::uint64_t unproven() const;
+  [[nodiscard]] std::vector<fleet::UnderWay> under_way() const;
   void finish_what_was_left();
   void tell_end(const std::string& id, const std::string& step, const std::string& done,
                 const StepState& state);
@@ -93,6 +96,7 @@ class App {
   Uploads uploads_;
   Conversions conversions_;
   Playback playback_{library_, options_.identities};
+  NodeClient nodes_{[this] { return playback_.stopped(); }};
   Cuts cuts_{options_, library_};
   Films films_;
   LiveFilms live_films_;

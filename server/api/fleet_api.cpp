@@ -1,6 +1,7 @@
 // /api/fleet: the state of all nodes, workers and jobs, whatever node is asked; results of every recording.
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "fleet/job_json.hpp"
 #include "server/api/fleet_views.hpp"
@@ -31,28 +32,43 @@ Response fleet_status(App& app, const Request&) {
   return http::json(view_of(*app.fleet()));
 }
 
-Response fleet_recordings(App& app, const Request& request) {
-  if (app.fleet() == nullptr) return no_fleet();
-  auto asked_for = app.fleet()->recordings();
-  if (const auto key = request.target.parameter("key"))
-    std::erase_if(asked_for, [&](const FleetNode::Recording& one) {
+/// The views of all that is asked for, made one by one.
+class RecordingViews {
+ public:
+  explicit RecordingViews(const FleetNode& fleet, const std::optional<std::string>& key)
+      : under_way_(fleet.under_way()), recordings_(fleet.recordings()) {
+    if (!key) return;
+    std::erase_if(under_way_, [&](const FleetNode::UnderWay& one) { return one.about.key != *key; });
+    std::erase_if(recordings_, [&](const FleetNode::Recording& one) {
       return one.conversion() == nullptr || one.conversion()->key != *key;
     });
+  }
+  [[nodiscard]] std::size_t size() const { return under_way_.size() + recordings_.size(); }
+  [[nodiscard]] json operator[](std::size_t at) const {
+    return at < under_way_.size() ? view_of(under_way_[at]) : view_of(recordings_[at - under_way_.size()]);
+  }
+
+ private:
+  std::vector<FleetNode::UnderWay> under_way_;
+  std::vector<FleetNode::Recording> recordings_;
+};
+
+Response fleet_recordings(App& app, const Request& request) {
+  if (app.fleet() == nullptr) return no_fleet();
   Response out;
   out.with("Content-Type", "application/json").with("Cache-Control", "no-store");
-  out.body =
-      http::Generator([all = std::move(asked_for), at = std::size_t(0)](std::string& piece) mutable {
-        constexpr std::size_t kPiece = 64U << 10;
-        if (at == 0) piece = "{\"recordings\":[";
-        while (at < all.size() && piece.size() < kPiece) {
-          piece +=
-              (at == 0 ? "" : ",") + view_of(all[at]).dump(-1, ' ', false, json::error_handler_t::replace);
-          ++at;
-        }
-        if (at < all.size()) return true;
-        piece += "]}";
-        return false;
-      });
+  out.body = http::Generator([all = RecordingViews(*app.fleet(), request.target.parameter("key")),
+                              at = std::size_t(0)](std::string& piece) mutable {
+    constexpr std::size_t kPiece = 64U << 10;
+    if (at == 0) piece = "{\"recordings\":[";
+    while (at < all.size() && piece.size() < kPiece) {
+      piece += (at == 0 ? "" : ",") + all[at].dump(-1, ' ', false, json::error_handler_t::replace);
+      ++at;
+    }
+    if (at < all.size()) return true;
+    piece += "]}";
+    return false;
+  });
   return out;
 }
 
@@ -60,7 +76,10 @@ Response fleet_recordings(App& app, const Request& request) {
 Response fleet_recording(App& app, const Request& request) {
   if (app.fleet() == nullptr) return no_fleet();
   const auto recording = app.fleet()->recording(request.captured[0], request.captured[1]);
-  if (!recording) return no_such_recording();
+  if (!recording) {
+    const auto under_way = app.fleet()->under_way(request.captured[0], request.captured[1]);
+    return under_way ? http::json(view_of(*under_way)) : no_such_recording();
+  }
   json out = view_of(*recording);
   for (const fleet::RecordingName& part : app.fleet()->parts_beside(recording->node, recording->id))
     out["parts"].push_back(view_of_part(part));
@@ -101,8 +120,9 @@ Response fleet_file(App& app, const Request& request) {
         if (length == 0) return false;
         const auto read = store.read(job, result_name, name, at, length,
                                      [&](std::string_view text) { return piece += text, true; }, {});
+        if (!read) throw std::runtime_error(read.error().message);
         at += length;
-        return read.has_value() && at < bytes;
+        return at < bytes;
       });
   return out;
 }
@@ -128,7 +148,10 @@ Response fleet_order(App& app, const Request& request) {
   if (!body.is_object() || !kind || *kind == JobKind::slice)
     return http::problem(
         400, "Send an object; the path ends in convert, compose, package, thumbnails, report or verify.");
-  if (!app.fleet()->recording(request.captured[0], request.captured[1])) return no_such_recording();
+  if (!app.fleet()->recording(request.captured[0], request.captured[1]))
+    return app.fleet()->under_way(request.captured[0], request.captured[1])
+               ? http::problem(409, "The recording is not stored yet: order it when it is.")
+               : no_such_recording();
   fleet::Job defaults{.kind = *kind, .node = request.captured[0], .recording = request.captured[1]};
   if (*kind == JobKind::thumbnails) defaults.times_ms = {0};
   json whole = fleet::to_json(defaults);

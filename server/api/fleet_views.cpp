@@ -52,6 +52,10 @@ json view_of(const fleet::JobRecord& record) {
   return out;
 }
 
+std::string play_address(const std::string& node, const std::string& id) {
+  return "/api/fleet/recordings/" + node + "/" + http::percent_encoded(id) + "/play/";
+}
+
 }  // namespace
 
 json view_of_part(const fleet::RecordingName& recording) {
@@ -75,14 +79,28 @@ json view_of(const FleetNode& fleet) {
 }
 
 json view_of(const FleetNode::Recording& recording) {
-  json out = {{"node", recording.node}, {"id", recording.id}, {"jobs", json::array()}};
-  out["play"] = "/api/fleet/recordings/" + recording.node + "/" + http::percent_encoded(recording.id) + "/play/";
+  json out = {{"node", recording.node}, {"id", recording.id}, {"state", "stored"}, {"jobs", json::array()}};
+  out["play"] = play_address(recording.node, recording.id);
   if (const fleet::Job* conversion = recording.conversion(); conversion != nullptr && !conversion->key.empty()) {
     out["key"] = conversion->key;
     out["from"] = format_utc(UtcTime(fleet::Milliseconds(conversion->from_ms)));
     out["until"] = format_utc(UtcTime(fleet::Milliseconds(conversion->until_ms)));
   }
   for (const fleet::JobRecord& record : recording.jobs) out["jobs"].push_back(view_of(record));
+  return out;
+}
+
+json view_of(const FleetNode::UnderWay& recording) {
+  const fleet::UnderWay& about = recording.about;
+  json out = {{"node", recording.node},
+              {"id", about.recording},
+              {"state", about.ended ? "storing" : "recording"},
+              {"play", play_address(recording.node, about.recording)},
+              {"from", format_utc(UtcTime(fleet::Milliseconds(about.from_ms)))},
+              {"jobs", json::array()}};
+  if (!about.name.empty()) out["name"] = about.name;
+  if (!about.key.empty()) out["key"] = about.key;
+  if (recording.away) out["away"] = true;
   return out;
 }
 

@@ -237,24 +237,7 @@ Response forget_keys(App& app, const Request& request) {
              : http::problem(404, "There is no such ticket.");
 }
 
-/// The same of any recording of the fleet: one that is not on this node is played from where its own has stored it.
-template <Response (*answer)(App&, const Request&)>
-Response of_fleet(App& app, const Request& request) {
-  if (app.fleet() == nullptr) return http::problem(404, "This server is in no fleet: it was started without --nats.");
-  const std::string &node = request.captured[0], &id = request.captured[1];
-  Request asked = request;
-  asked.captured.erase(asked.captured.begin());
-  if (node == app.options().node_name && app.library().folder(id)) return answer(app, asked);
-  asked.captured.front() = node + "/" + id;
-  return answer(app, asked);
-}
-
 constexpr Route kPlayRoutes[] = {
-    {"GET", "/api/fleet/recordings/{node}/{id}/play/{file}", Need::view, Work::children, of_fleet<program_list>},
-    {"GET", "/api/fleet/recordings/{node}/{id}/play/{rendition}/index.m3u8", Need::view, Work::children,
-     of_fleet<media_list>},
-    {"GET", "/api/fleet/recordings/{node}/{id}/play/{rendition}/{file}", Need::view, Work::children,
-     of_fleet<segment_file>},
     {"GET", "/api/recordings/{id}/play/{file}", Need::view_link, Work::waits, program_list},
     {"GET", "/api/recordings/{id}/play/{rendition}/index.m3u8", Need::view_link, Work::waits, media_list},
     {"GET", "/api/recordings/{id}/play/{rendition}/{file}", Need::view_link, Work::play, segment_file},

@@ -47,11 +47,8 @@ std::optional<Response> send_elsewhere(App& app, const Request& request) {
   if (app.live().has_key(request.target.parameter("recording").value_or(""))) return std::nullopt;
   const auto node = app.fleet()->roomier_node();
   if (!node) return std::nullopt;
-  std::string query;
-  for (const auto& [name, value] : request.target.query)
-    query += (query.empty() ? "?" : "&") + http::percent_encoded(name) + "=" + http::percent_encoded(value);
   Response response = http::empty(307);
-  response.with("Location", *node + "/whip" + query);
+  response.with("Location", *node + request.target.text());
   return response;
 }
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/random_text.hpp"
+#include "base/utc_time.hpp"
+#include "fleet/node_pass.hpp"
 #include "fleet/parts.hpp"
 #include "server/log.hpp"
 
@@ -19,6 +22,10 @@ using namespace std::chrono_literals;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr auto kNodeHeartbeat = 5s;
+constexpr auto kNodesRemembered = 24h;    // that are away
+constexpr std::size_t kMostFound = 1000;  // recordings that were looked for in the store
+constexpr std::size_t kKeySize = 43;
+constexpr auto kBetweenKeys = 2s;  // looks for the key of a node
 constexpr auto kBetweenFullLooks = 1h;   // at the store, for what neither the fleet nor this disk tells of
 constexpr std::size_t kMostLooks = 500;  // at jobs that wait, each time
 
@@ -58,20 +65,24 @@ Result<std::unique_ptr<FleetNode>> FleetNode::start(const ServeOptions& options,
 void FleetNode::begin() {
   watcher_ = std::jthread([this](std::stop_token stop) { watch(stop); });
   keeper_ = std::jthread([this](std::stop_token stop) { keep(stop); });
+  key_teller_ = std::jthread([this](std::stop_token stop) { tell_key(stop); });
 }
 
 void FleetNode::stop() {
   watcher_.request_stop();
   keeper_.request_stop();
+  key_teller_.request_stop();
   watcher_ = {};
   keeper_ = {};
+  key_teller_ = {};
 }
 
 FleetNode::FleetNode(const ServeOptions& options, Events events, std::shared_ptr<fleet::Bus> bus, S3Url store)
     : options_(options),
       events_(std::move(events)),
       bus_(std::move(bus)),
-      store_(S3Config{}, std::move(store)) {}
+      store_(S3Config{}, std::move(store)),
+      own_key_(random_text(kKeySize)) {}
 
 Job FleetNode::conversion_of(const std::string& recording) const {
   Job out{.kind = fleet::JobKind::convert,
@@ -131,7 +142,7 @@ void FleetNode::keep(std::stop_token stop) {
   SteadyClock::time_point beat_at{}, look_at{}, full_at{};
   while (!stop.stop_requested()) {
     const auto now = SteadyClock::now();
-    if (now >= beat_at) {
+    if (beats_soon_.exchange(false) || now >= beat_at) {
       beat();
       beat_at = now + kNodeHeartbeat;
     }
@@ -166,6 +177,7 @@ void FleetNode::beat() {
   }
   if (const auto drain = bus_->is_to_drain(options_.node_name)) draining_ = *drain;
   fleet::Member self = events_.describe();
+  self.under_way = not_stored_here(std::move(self.under_way));
   self.name = options_.node_name;
   self.address = options_.node_url;
   self.draining = draining_;
@@ -178,10 +190,118 @@ void FleetNode::beat() {
   auto members = bus_->members();
   if (!members) return;
   const std::lock_guard lock(mutex_);
+  see(*members);
   for (const fleet::Member& one : *members)
     if (!one.is_worker && one.name == self.name && one.revision == *revision)
       clock_.add(sent, acknowledged, one.stamped_ns);
   members_ = *std::move(members);
+}
+
+/// What is being recorded, and what has ended since and is neither known to be stored nor gone.
+std::vector<fleet::UnderWay> FleetNode::not_stored_here(std::vector<fleet::UnderWay> recording) {
+  std::vector<fleet::UnderWay> before;
+  {
+    const std::lock_guard lock(mutex_);
+    before = not_stored_;
+  }
+  for (fleet::UnderWay& one : before) {
+    const auto is_it = [&](const fleet::UnderWay& other) { return other.recording == one.recording; };
+    if (std::ranges::any_of(recording, is_it)) continue;
+    if (job(options_.node_name, one.recording, fleet::JobKind::convert) || !events_.about(one.recording)) continue;
+    one.ended = true;
+    recording.push_back(std::move(one));
+  }
+  const std::lock_guard lock(mutex_);
+  return not_stored_ = std::move(recording);
+}
+
+/// Under the lock.
+void FleetNode::see(const std::vector<fleet::Member>& members) {
+  const auto now = SteadyClock::now();
+  for (const fleet::Member& one : members)
+    if (!one.is_worker && one.name != options_.node_name) seen_[one.name] = {one, now};
+  std::erase_if(seen_, [&](const auto& one) { return now - one.second.at > kNodesRemembered; });
+}
+
+void FleetNode::tell_under_way() {
+  beats_soon_ = true;
+}
+
+std::vector<FleetNode::UnderWay> FleetNode::under_way() const {
+  std::vector<UnderWay> out;
+  const std::lock_guard lock(mutex_);
+  const auto add = [&](const std::string& node, const std::vector<fleet::UnderWay>& list, bool away) {
+    for (const fleet::UnderWay& one : list)
+      if (!known_.contains(fleet::key_of({.node = node, .recording = one.recording}))) out.push_back({node, one, away});
+  };
+  add(options_.node_name, not_stored_, false);
+  for (const auto& [name, seen] : seen_) add(name, seen.node.under_way, is_away(seen));
+  return out;
+}
+
+std::optional<FleetNode::UnderWay> FleetNode::under_way(const std::string& node, const std::string& id) const {
+  for (UnderWay& one : under_way())
+    if (one.node == node && one.about.recording == id) return std::move(one);
+  return std::nullopt;
+}
+
+std::optional<FleetNode::Heard> FleetNode::heard_of(const std::string& node) const {
+  const std::lock_guard lock(mutex_);
+  const auto seen = seen_.find(node);
+  if (seen == seen_.end()) return std::nullopt;
+  return Heard{seen->second.node.address,
+               std::chrono::floor<std::chrono::seconds>(SteadyClock::now() - seen->second.at), is_away(seen->second)};
+}
+
+/// Members are forgotten when they are silent; while NATS is away nothing is known of any.
+bool FleetNode::is_away(const Seen& seen) const {
+  return std::ranges::none_of(members_, [&](const fleet::Member& one) { return !one.is_worker && one.name == seen.node.name; });
+}
+
+/// By the fleet's clock, as far as it is known.
+std::int64_t FleetNode::now_ms() const {
+  const ClockAnchor now{std::chrono::floor<Milliseconds>(ReceiveClock::now().time_since_epoch()).count(), utc_now()};
+  const std::chrono::microseconds offset(clock_offset(now).value_or(ClockOffset{}).offset_us);
+  return std::chrono::floor<Milliseconds>((now.utc + offset).time_since_epoch()).count();
+}
+
+void FleetNode::tell_key(std::stop_token stop) {
+  const auto stored = store_.put_node_key(options_.node_name, own_key_, stop);
+  if (!stored && stored.error().code != Errc::cancelled)
+    log(LogLevel::warn, "other nodes cannot play what this one records: " + stored.error().message);
+}
+
+std::optional<std::string> FleetNode::pass_to(const std::string& node, const std::string& target, bool anew) {
+  NodeKey key;
+  {
+    const std::lock_guard lock(mutex_);
+    key = keys_[node];
+  }
+  if ((key.text.empty() || anew) && SteadyClock::now() - key.read_at > kBetweenKeys) {
+    const auto read = store_.node_key(node, keeper_.get_stop_token());
+    key = {read.value_or(""), SteadyClock::now()};
+    const std::lock_guard lock(mutex_);
+    keys_[node] = key;
+  }
+  if (key.text.empty()) return std::nullopt;
+  return fleet::node_pass(key.text, target, now_ms() + fleet::kPassMs);
+}
+
+bool FleetNode::is_pass(const std::string& target, const std::string& pass) const {
+  return fleet::is_node_pass(own_key_, target, pass, now_ms());
+}
+
+bool FleetNode::is_stored(const std::string& node, const std::string& id) {
+  const fleet::RecordingName name{node, id};
+  {
+    const std::lock_guard lock(mutex_);
+    if (found_stored_.contains(name)) return true;
+  }
+  if (const auto has = store_.has(name, keeper_.get_stop_token()); !has || !*has) return false;
+  const std::lock_guard lock(mutex_);
+  if (found_stored_.size() >= kMostFound) found_stored_.clear();
+  found_stored_.insert(name);
+  return true;
 }
 
 /// Jobs of this node that nobody has changed for a while, and recordings that are stored and of which the

@@ -29,7 +29,7 @@ class FleetNode {
   struct Events {
     /// A job of this node's recordings changed. On a thread of the fleet's.
     std::function<void(const fleet::JobRecord& record)> changed;
-    /// What this node tells of itself.
+    /// What this node tells of itself; `under_way`: what is being recorded.
     std::function<fleet::Member()> describe;
     /// Recordings of this node that are stored and not known to be converted: to be ordered, if nobody has.
     std::function<std::vector<std::string>()> stored_here;
@@ -64,6 +64,33 @@ class FleetNode {
   /// How far the wall-clock times that go by `anchor` are from the fleet's clock, as far as that is known now.
   [[nodiscard]] std::optional<ClockOffset> clock_offset(const ClockAnchor& anchor) const;
   [[nodiscard]] std::vector<fleet::Member> members() const;
+
+  /// A recording that is not in the store yet, by what its node told last.
+  struct UnderWay {
+    std::string node;
+    fleet::UnderWay about;
+    bool away = false;  ///< the node has not been heard of for a while
+  };
+  /// By node, and as the node tells.
+  [[nodiscard]] std::vector<UnderWay> under_way() const;
+  [[nodiscard]] std::optional<UnderWay> under_way(const std::string& node, const std::string& id) const;
+  /// This node's are others than a moment ago: it tells the fleet soon.
+  void tell_under_way();
+
+  struct Heard {
+    std::string address;  ///< empty: the node has told none
+    std::chrono::seconds ago{0};
+    bool away = false;
+  };
+  /// nullopt: nothing was heard of such a node, or not for a day.
+  [[nodiscard]] std::optional<Heard> heard_of(const std::string& node) const;
+  /// For another node: opens a target of that one, as far as this one may read what that one has stored. Asks the store
+  /// for the key of that node, `anew` also when it is known. nullopt: it does not have it.
+  [[nodiscard]] std::optional<std::string> pass_to(const std::string& node, const std::string& target, bool anew);
+  /// Whether another node's pass opens that target here.
+  [[nodiscard]] bool is_pass(const std::string& target, const std::string& pass) const;
+  /// Whether the store has a recording to its end of which no job is known.
+  [[nodiscard]] bool is_stored(const std::string& node, const std::string& id);
   struct Counts {
     std::map<std::string, std::uint64_t> by_state;
     std::uint64_t oldest_waiting_seconds = 0;
@@ -84,6 +111,14 @@ class FleetNode {
     fleet::Job job;
     bool again = false;
   };
+  struct Seen {
+    fleet::Member node;
+    std::chrono::steady_clock::time_point at;
+  };
+  struct NodeKey {
+    std::string text;  // empty: the store did not give it
+    std::chrono::steady_clock::time_point read_at;
+  };
   struct Tidying {
     fleet::Job job;
     std::chrono::steady_clock::time_point at;
@@ -93,6 +128,11 @@ class FleetNode {
   void watch(std::stop_token stop);
   void keep(std::stop_token stop);
   void beat();
+  void tell_key(std::stop_token stop);
+  [[nodiscard]] std::vector<fleet::UnderWay> not_stored_here(std::vector<fleet::UnderWay> recording);
+  [[nodiscard]] bool is_away(const Seen& seen) const;
+  void see(const std::vector<fleet::Member>& members);
+  [[nodiscard]] std::int64_t now_ms() const;
   void look_after(std::stop_token stop);
   void order_what_is_stored(std::stop_token stop);
   [[nodiscard]] bool carry_out(fleet::Order order, const fleet::Job& job, std::stop_token stop);
@@ -108,16 +148,21 @@ class FleetNode {
   const Events events_;
   const std::shared_ptr<fleet::Bus> bus_;
   const fleet::Store store_;
-  std::atomic<bool> draining_ = false, synced_ = false, forgotten_ = false;
+  const std::string own_key_;
+  std::atomic<bool> draining_ = false, synced_ = false, forgotten_ = false, beats_soon_ = false;
   mutable std::mutex mutex_;
   std::condition_variable_any sleeping_;
   std::map<std::string, Known> known_;
   std::deque<Todo> todo_;
   std::vector<Tidying> tidying_;
   std::vector<fleet::Member> members_;
+  std::map<std::string, Seen> seen_;                       // other nodes, by name
+  std::vector<fleet::UnderWay> not_stored_;                // here
+  std::map<std::string, NodeKey> keys_;                    // of other nodes
+  std::set<fleet::RecordingName> found_stored_;
   fleet::FleetClock clock_;
   fleet::Rules rules_;
-  std::jthread watcher_, keeper_;
+  std::jthread watcher_, keeper_, key_teller_;
 };
 
 }  // namespace rtpx::server

@@ -46,6 +46,7 @@ bool allows(const Scopes& scopes, Need need) {
       return scopes.record;
     case Need::view:
     case Need::view_link:
+    case Need::view_node:
       return scopes.view;
     case Need::admin:
       return scopes.admin;
@@ -142,6 +143,7 @@ std::optional<Response> Access::check(const Request& request, Need need, const s
     const auto link = request.target.parameter("link");
     if (link && credentials_.link_is_good(recording, *link)) return std::nullopt;
   }
+  if (need == Need::view_node && is_node_ && is_node_(request)) return std::nullopt;
   const bool guesses = !bearer_of(request).empty();
   if (guesses && !wrong_tokens_.would_pass(request.remote))
     return http::problem(429, "Too many wrong tokens came from this address.").with("Retry-After", "10");

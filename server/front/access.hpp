@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -25,6 +26,8 @@ class Access {
   void see_through_proxy(http::Request& request) const;
   /// Host and Origin. nullopt: come in.
   [[nodiscard]] std::optional<http::Response> check_names(const http::Request& request) const;
+  /// Whether a request is another node's, which may see recordings. Before other threads use this.
+  void know_nodes_by(std::function<bool(const http::Request&)> is_node) { is_node_ = std::move(is_node); }
   /// `recording`: which one a link must be for. nullopt: come in.
   [[nodiscard]] std::optional<http::Response> check(const http::Request& request, Need need,
                                                     const std::string& recording = {});
@@ -46,6 +49,7 @@ class Access {
 
   const ServeOptions& options_;
   Credentials credentials_;
+  std::function<bool(const http::Request&)> is_node_;
   RateLimit sessions_, logins_, wrong_tokens_;
 };
 

@@ -97,7 +97,7 @@ void Front::stop() {
   server_.reset();
 }
 
-http::WorkQueue* Front::queue_of(Work work) {
+http::WorkQueue* Front::queue_of(Work work, const Request& request) {
   switch (work) {
     case Work::loop:
       return nullptr;
@@ -111,6 +111,8 @@ http::WorkQueue* Front::queue_of(Work work) {
       return &waits_;
     case Work::children:
       return &children_;
+    case Work::fleet:
+      return app_.fleet() != nullptr && app_.fleet()->recording(request.captured[0], request.captured[1]) ? &children_ : &waits_;
     case Work::cuts:
       return &cuts_;
   }
@@ -132,7 +134,7 @@ std::variant<http::Plan, Response> Front::decide(Request& request) {
   if (route == found.end())
     return http::problem(405, "This is not done to it.").with("Allow", methods_of(found));
   return http::Plan{[this, answer = (*route)->answer](const Request& asked) { return answer(app_, asked); },
-                    queue_of((*route)->work), (*route)->max_body, need != Need::nothing};
+                    queue_of((*route)->work, request), (*route)->max_body, need != Need::nothing};
 }
 
 void Front::finish(const Request& request, Response& response) const {

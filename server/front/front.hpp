@@ -27,7 +27,7 @@ class Front {
  private:
   [[nodiscard]] std::variant<http::Plan, http::Response> decide(http::Request& request);
   void finish(const http::Request& request, http::Response& response) const;
-  [[nodiscard]] http::WorkQueue* queue_of(Work work);
+  [[nodiscard]] http::WorkQueue* queue_of(Work work, const http::Request& request);
 
   App& app_;
   std::unique_ptr<http::TlsCertificate> certificate_;

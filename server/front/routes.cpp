@@ -32,7 +32,7 @@ const std::vector<Route>& routes() {
     std::vector<Route> out;
     for (const auto& area :
          {whip_routes(), ingest_routes(), pull_routes(), library_routes(), recording_routes(), film_routes(), decryption_routes(),
-          play_routes(), cut_routes(), service_routes(), fleet_routes(), page_routes()})
+          play_routes(), cut_routes(), service_routes(), fleet_routes(), fleet_play_routes(), page_routes()})
       out.insert(out.end(), area.begin(), area.end());
     return out;
   }();

@@ -17,6 +17,7 @@ enum class Need : std::uint8_t {
   record,     ///< a token that may send media
   view,       ///< a token that may see recordings
   view_link,  ///< the same, or a link signed for the recording that the path names first
+  view_node,  ///< a token that may see recordings, or another node of the fleet
   admin,      ///< a token that may delete, convert and share
 };
 
@@ -28,6 +29,7 @@ enum class Work : std::uint8_t {
   play,      ///< reads a recording's packets
   waits,     ///< the same, and waits for more of them
   children,  ///< waits for a child process
+  fleet,     ///< as `play` and `waits` a recording that is on this node or on another; one that is in the store as `children`
   cuts,      ///< the same, of cuts and single pictures, which may take long
 };
 
@@ -53,6 +55,7 @@ struct Route {
 [[nodiscard]] std::span<const Route> play_routes();
 [[nodiscard]] std::span<const Route> cut_routes();
 [[nodiscard]] std::span<const Route> fleet_routes();
+[[nodiscard]] std::span<const Route> fleet_play_routes();
 [[nodiscard]] std::span<const Route> service_routes();  ///< health, metrics, configuration, login, events
 [[nodiscard]] std::span<const Route> page_routes();
 

@@ -235,10 +235,12 @@ void Connection::send_on_worker() {
     auto piece = std::make_shared<std::string>();
     IoResult sent{};
     bool more = true;
-    if (self->generator_)
-      more = self->make_piece(*piece);
-    else
+    if (!self->generator_)
       sent = self->send_file_part();
+    else if (const auto made = self->make_piece(*piece))
+      more = *made;
+    else
+      sent.state = State::closed;
     boost::asio::post(self->shared_.loop, [self, piece, sent, more] {
       self->on_worker_ = false;
       if (self->close_after_work_ || sent.state == State::closed) return self->close();
@@ -272,12 +274,12 @@ IoResult Connection::send_file_part() {
   return sum;
 }
 
-bool Connection::make_piece(std::string& piece) const {
+std::optional<bool> Connection::make_piece(std::string& piece) const {
   try {
     return generator_(piece);
   } catch (const std::exception& e) {
     shared_.handlers.failed(const_cast<RequestParser&>(parser_).request(), e.what());
-    return false;
+    return std::nullopt;
   }
 }
 

@@ -69,7 +69,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void sent();
   void send_on_worker();
   [[nodiscard]] IoResult send_file_part();
-  [[nodiscard]] bool make_piece(std::string& piece) const;
+  [[nodiscard]] std::optional<bool> make_piece(std::string& piece) const;
   void begin_stream();
   void watch_stream();
   void finish();

@@ -68,7 +68,8 @@ struct FileBody {
   std::uint64_t offset = 0, length = 0;
 };
 
-/// Text of unknown length, made piece by piece on a worker. Answers false at the end.
+/// Text of unknown length, made piece by piece on a worker. Answers false at the end; what it throws is logged and
+/// breaks the connection off, so that nobody takes a part for the whole.
 using Generator = std::function<bool(std::string& piece)>;
 
 /// Server-sent events: many streams, at different places of one history.

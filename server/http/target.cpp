@@ -90,6 +90,15 @@ std::optional<std::string> Target::parameter(std::string_view name) const {
   return at->second;
 }
 
+std::string Target::text() const {
+  std::string out = path.empty() ? "/" : "";
+  for (const std::string& component : path) out += "/" + percent_encoded(component);
+  char separator = '?';
+  for (const auto& [name, value] : query)
+    out += std::exchange(separator, '&') + percent_encoded(name) + "=" + percent_encoded(value);
+  return out;
+}
+
 std::string printable(std::string_view text) {
   constexpr std::size_t kMost = 200;
   std::string out;

@@ -19,6 +19,8 @@ struct Target {
 
   /// The first value of that name; nullopt: none.
   [[nodiscard]] std::optional<std::string> parameter(std::string_view name) const;
+  /// In its one form, percent-encoded; parse() reads the same again.
+  [[nodiscard]] std::string text() const;
 };
 
 /// For logs and messages: what is not printable ASCII is percent-encoded, and it is cut at 200 characters.

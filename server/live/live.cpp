@@ -394,6 +394,13 @@ std::vector<LiveSession> Live::sessions() const {
   return out;
 }
 
+std::vector<std::shared_ptr<const LiveRecording>> Live::recordings() const {
+  std::vector<std::shared_ptr<const LiveRecording>> out;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, recording] : recordings_) out.push_back(recording);
+  return out;
+}
+
 bool Live::has_key(const std::string& key) const {
   const std::lock_guard lock(mutex_);
   return !key.empty() && std::ranges::any_of(recordings_, [&](const auto& one) {

@@ -99,6 +99,7 @@ class Live {
   [[nodiscard]] std::vector<Pull> pulls() const { return pulls_.list(); }
 
   [[nodiscard]] std::vector<LiveSession> sessions() const;
+  [[nodiscard]] std::vector<std::shared_ptr<const LiveRecording>> recordings() const;
   [[nodiscard]] bool is_recording(const std::string& recording_id) const;
   /// Whether a recording with this key is under way.
   [[nodiscard]] bool has_key(const std::string& key) const;

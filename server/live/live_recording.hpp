@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/utc_time.hpp"
 #include "ingest/drops.hpp"
 #include "ingest/packet_sink.hpp"
 #include "ingest/streams/returning_tracks.hpp"
@@ -40,6 +41,7 @@ class LiveRecording {
   [[nodiscard]] const std::string& id() const noexcept { return id_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] const std::string& key() const noexcept { return key_; }
+  [[nodiscard]] UtcTime began() const noexcept { return began_; }
   [[nodiscard]] bool shared() const noexcept { return !key_.empty(); }
   /// Null once it has ended.
   [[nodiscard]] std::shared_ptr<Recorder> recorder() const;
@@ -102,6 +104,7 @@ class LiveRecording {
                                                                 std::span<const MediaStreamTrack> offered);
 
   std::string id_, name_, key_;
+  const UtcTime began_ = utc_now();
   std::mutex joining_;  // one at a time: its disk is waited for
   mutable std::mutex mutex_;
   std::shared_ptr<Recorder> recorder_;

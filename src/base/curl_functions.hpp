@@ -11,6 +11,7 @@ inline constinit LoadedLibrary libcurl{"libcurl.so.4"};
 RTPX_LOADED(libcurl, curl_easy_cleanup);
 RTPX_LOADED(libcurl, curl_easy_getinfo);
 RTPX_LOADED(libcurl, curl_easy_init);
+RTPX_LOADED(libcurl, curl_easy_pause);
 RTPX_LOADED(libcurl, curl_easy_perform);
 RTPX_LOADED(libcurl, curl_easy_setopt);
 RTPX_LOADED(libcurl, curl_easy_strerror);

@@ -36,6 +36,15 @@ class Deliveries {
   [[nodiscard]] virtual std::unique_ptr<Delivery> next() = 0;
 };
 
+/// A recording that its node has and the store does not yet.
+struct UnderWay {
+  std::string recording;     ///< folder name
+  std::string name, key;     ///< empty: none, or it is sealed
+  std::int64_t from_ms = 0;  ///< when it began, since 1970, by its node's clock
+  bool ended = false;        ///< it waits to be stored
+  bool operator==(const UnderWay&) const = default;
+};
+
 /// A node or worker that lives, as its last heartbeat tells.
 struct Member {
   std::string name;
@@ -47,6 +56,7 @@ struct Member {
   std::uint64_t unproven = 0;  ///< of a node: recordings that are not yet proven to be stored
   bool draining = false;
   std::int64_t time_ms = 0;  ///< since 1970, by its own clock
+  std::vector<UnderWay> under_way = {};  ///< of a node: as many as a heartbeat has room for, the first ones
   // As the servers keep it, where they tell of it.
   std::uint64_t revision = 0;
   std::int64_t stamped_ns = 0;  ///< when they were told of it, since 1970, by their clock

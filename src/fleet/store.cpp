@@ -17,7 +17,9 @@ using s3::RetryBudget;
 
 constexpr std::chrono::minutes kPatience{5};
 constexpr std::uint64_t kPutAtOnce = 64U << 20, kLeastPart = 16U << 20, kMostParts = 9'000;
+constexpr std::chrono::seconds kShortPatience{3};  // of somebody who waits for an answer
 constexpr const char* kManifestName = "manifest.json";
+constexpr const char* kNodeKeyName = "node.key";
 
 S3Url below(const S3Url& base, const std::string& rest) {
   return {base.bucket, s3::join_key(base.key, rest) + "/"};
@@ -25,6 +27,10 @@ S3Url below(const S3Url& base, const std::string& rest) {
 
 S3Url object_in(const S3Url& folder, const std::string& name) {
   return {folder.bucket, folder.key + name};
+}
+
+S3Url node_key_of(const S3Url& node) {
+  return {node.bucket, s3::join_key(node.key, kNodeKeyName)};
 }
 
 /// Plain files below `folder`, as names with slashes. What is hidden is none.
@@ -221,6 +227,26 @@ Result<RecordingInfo> Store::about(const RecordingName& recording, std::stop_tok
   const auto text = client_->get_text(object_in(folder, kRecordingFileName), {budget, stop});
   if (!text) return std::unexpected(text.error());
   return parse_recording_info(*text);
+}
+
+Result<bool> Store::has(const RecordingName& recording, std::stop_token stop) const {
+  RetryBudget budget(kShortPatience);
+  const S3Url manifest = object_in(below(recordings_of(recording.node), recording.recording), kManifestName);
+  const auto found = client_->head(manifest, {budget, stop});
+  if (found) return true;
+  if (found.error().code == Errc::not_found) return false;
+  return std::unexpected(found.error());
+}
+
+Result<void> Store::put_node_key(const std::string& node, const std::string& key, std::stop_token stop) const {
+  RetryBudget budget(std::chrono::milliseconds(0));
+  const auto stored = client_->put(node_key_of(recordings_of(node)), key, {budget, stop});
+  return stored ? Result<void>{} : std::unexpected(stored.error());
+}
+
+Result<std::string> Store::node_key(const std::string& node, std::stop_token stop) const {
+  RetryBudget budget(kShortPatience);
+  return client_->get_text(node_key_of(recordings_of(node)), {budget, stop});
 }
 
 Result<StoredResult> Store::result(const Job& job, const std::string& name, std::stop_token stop) const {

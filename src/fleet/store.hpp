@@ -39,6 +39,7 @@ struct StoredResult {
 
 /// Recordings and results of a fleet on S3:
 ///   <store>/recordings/<node>/<recording>/…           what nodes upload; workers only read it
+///   <store>/recordings/<node>/node.key                see node_pass.hpp
 ///   <store>/results/<node>/<recording>/<kind>/<name>/…  what workers make; `name` is the token of a claim
 /// Calls wait, and try again for five minutes where the service is away. Errors: network, denied, not_found,
 /// no_space, io, cancelled. Thread-safe.
@@ -80,6 +81,12 @@ class Store {
   [[nodiscard]] Result<std::set<std::string>> recordings(const std::string& node, std::stop_token stop) const;
   /// What the recording.json says that was stored with a recording.
   [[nodiscard]] Result<RecordingInfo> about(const RecordingName& recording, std::stop_token stop) const;
+  /// Whether a recording is stored to its end. Waits seconds at most.
+  [[nodiscard]] Result<bool> has(const RecordingName& recording, std::stop_token stop) const;
+  /// What node_pass() is made with; tries until `stop`.
+  [[nodiscard]] Result<void> put_node_key(const std::string& node, const std::string& key, std::stop_token stop) const;
+  /// Waits seconds at most.
+  [[nodiscard]] Result<std::string> node_key(const std::string& node, std::stop_token stop) const;
   [[nodiscard]] Result<StoredResult> result(const Job& job, const std::string& name,
                                             std::stop_token stop) const;
   /// The whole result of the latest order and attempt.

@@ -205,11 +205,12 @@ class Fleet:
              "--min-free", "1M", *options], self.folder / f"{name}.log", self.store.environment).start()
         return self.members[name]
 
-    def node(self, name, number, *options, env=None):
+    def node(self, name, number, *options, env=None, url=None):
         port = self.port + 30 + number
+        address = f"http://127.0.0.1:{port}" if url is None else url
         node = Process([RTPX, "serve", "--listen", f"127.0.0.1:{port}", "--udp-port", "0", "--udp-listen", "127.0.0.1", "--min-free", "1M",
                         "--base-dir", self.folder / name, "--nats", self.nats.url, "--upload", f"s3://fleet/{self.prefix}", "--node-name", name,
-                        "--node-url", f"http://127.0.0.1:{port}", *options], self.folder / f"{name}.log", {**self.store.environment, **(env or {})})
+                        *(["--node-url", address] if address else []), *options], self.folder / f"{name}.log", {**self.store.environment, **(env or {})})
         node.port = port
         self.members[name] = node.start()
         wait_for(lambda: listens(port), f"{name} listens: {node.text()}")

@@ -1,4 +1,5 @@
-// The page of a node plays a recording of another: RTPX_PAGE is its address. For tests/fleet/play_test.py.
+// The page of a node plays a recording of another: RTPX_PAGE is its address, RTPX_PAGE_TOKEN opens it, RTPX_RECORDING says
+// which one (the first). For tests/fleet/play_test.py and running_test.py.
 import assert from 'node:assert/strict';
 import { launch } from './browser.mjs';
 
@@ -8,7 +9,11 @@ try {
   const errors = [];
   page.on('pageerror', (error) => errors.push(error.message));
   await page.goto(process.env.RTPX_PAGE);
-  const item = page.locator('#fleet-recordings li').first();
+  if (process.env.RTPX_PAGE_TOKEN) {
+    await page.fill('#token', process.env.RTPX_PAGE_TOKEN);
+    await page.locator('#login button').click();
+  }
+  const item = page.locator('#fleet-recordings li', { hasText: process.env.RTPX_RECORDING ?? '' }).first();
   await item.getByRole('button').click();
   await page.waitForFunction(() => document.querySelector('#fleet-recordings video')?.currentTime > 0.5, null, { timeout: 30_000 });
   const size = await item.locator('video').evaluate((video) => [video.videoWidth, video.videoHeight]);
