@@ -2,8 +2,10 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/utc_time.hpp"
 #include "commands.hpp"
@@ -44,7 +46,31 @@ std::int64_t now_ms() {
   return std::chrono::duration_cast<Milliseconds>(utc_now().time_since_epoch()).count();
 }
 
-json view_of(const std::string& key, const Stored& stored) {
+using Records = std::map<std::string, Stored>;
+
+/// How many slices of the film are made; nullopt: it is not made in slices.
+std::optional<int> slices_made(const Records& records, const Job& film) {
+  if (film.kind != JobKind::compose || film.slices <= 1) return std::nullopt;
+  int made = 0;
+  for (int number = 1; number <= film.slices; ++number) {
+    const auto slice = records.find(key_of(slice_of(film, number)));
+    if (slice == records.end() || !is_slice_of(slice->second.record.job, film)) continue;
+    if (slice->second.record.state == JobState::done) ++made;
+  }
+  return made;
+}
+
+/// What a line says of a film besides.
+std::string film_text(const Records& records, const Job& job) {
+  std::string out;
+  if (const auto made = slices_made(records, job))
+    out = std::to_string(*made) + " of " + std::to_string(job.slices) + " slices are made";
+  for (const RecordingName& part : job.parts)
+    out += (out.empty() ? "with " : ", with ") + part.node + "/" + part.recording;
+  return out;
+}
+
+json view_of(const Records& records, const std::string& key, const Stored& stored) {
   const JobRecord& record = stored.record;
   json out = {{"key", key},
               {"kind", to_string(record.job.kind)},
@@ -57,6 +83,11 @@ json view_of(const std::string& key, const Stored& stored) {
               {"unchanged_seconds", std::max<std::int64_t>(stored.age.count(), 0) / 1000}};
   if (!record.worker.empty()) out["worker"] = record.worker;
   if (!record.error.empty()) out["error"] = record.error;
+  if (record.job.slices > 1) out["slices"] = record.job.slices;
+  if (record.job.kind == JobKind::slice) out["slice"] = record.job.slice;
+  if (const auto made = slices_made(records, record.job)) out["slices_made"] = *made;
+  for (const RecordingName& part : record.job.parts)
+    out["parts"].push_back({{"node", part.node}, {"recording", part.recording}});
   if (record.state == JobState::running) out["fraction"] = record.fraction;
   if (record.state == JobState::done)
     out["result"] = to_json(record.result);
@@ -161,12 +192,14 @@ int jobs(FleetArguments& arguments) {
   for (const auto& [key, stored] : *records) {
     if (!arguments.state.empty() && arguments.state != to_string(stored.record.state)) continue;
     if (arguments.json) {
-      out.push_back(view_of(key, stored));
+      out.push_back(view_of(*records, key, stored));
       continue;
     }
     const JobRecord& record = stored.record;
-    std::printf("%-9s %-40s attempt %u %s %s\n", to_string(record.state), printable(key).c_str(),
-                record.attempts, printable(record.worker).c_str(), printable(record.error).c_str());
+    std::printf("%-9s %-40s attempt %u", to_string(record.state), printable(key).c_str(), record.attempts);
+    for (const std::string& text : {record.worker, record.error, film_text(*records, record.job)})
+      if (!text.empty()) std::printf(" %s", printable(text).c_str());
+    std::printf("\n");
   }
   if (arguments.json) print({{"jobs", out}});
   return kDone;
@@ -186,7 +219,7 @@ bool change(Bus& bus, const std::string& key, const std::function<bool(JobRecord
 }
 
 /// Those that must be made again before their film can be joined again.
-std::vector<std::string> slices_to_retry(const std::map<std::string, Stored>& records, const JobRecord& film) {
+std::vector<std::string> slices_to_retry(const Records& records, const JobRecord& film) {
   std::vector<std::string> out, made;
   if (film.job.kind != JobKind::compose || film.job.slices <= 1) return out;
   for (int number = 0; number <= film.job.slices; ++number) {

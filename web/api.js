@@ -36,6 +36,11 @@ export const share = async (id, seconds) => new URL((await json('POST', `/api/re
 /** Of all machines that work together: nodes, workers, jobs. */
 export const fleet = () => json('GET', '/api/fleet');
 export const fleetRecordings = () => json('GET', '/api/fleet/recordings');
+const fleetAddress = (node, id) => `/api/fleet/recordings/${encodeURIComponent(node)}/${encodeURIComponent(id)}`;
+/** With the files of what was made of it. */
+export const fleetRecording = (node, id) => json('GET', fleetAddress(node, id));
+/** One film of it and the recordings that are one with it. */
+export const fleetFilm = (node, id) => json('POST', `${fleetAddress(node, id)}/compose`, {});
 export const login = (token) =>
   call('POST', '/api/login', { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ token }) });
 export const remove = (id) => call('DELETE', `/api/recordings/${encodeURIComponent(id)}`);

@@ -40,7 +40,7 @@ async function open() {
   if (!scopes.includes('view')) return;
   await list.load();
   list.showHash();
-  if (config.fleet) new FleetView($('fleet'), $('fleet-state'), $('fleet-list'), $('fleet-recordings')).follow();
+  if (config.fleet) new FleetView($('fleet'), $('fleet-state'), $('fleet-list'), $('fleet-recordings'), scopes.includes('admin')).follow();
   stopWatching = api.watch((state) => {
     if ($('notice').textContent === t('gone')) notice('');
     recorder.show(state);

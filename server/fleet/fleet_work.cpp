@@ -79,7 +79,9 @@ std::vector<std::vector<std::string>> commands_of(const Job& job, const std::str
       if (!job.title.empty()) words.push_back("--title=" + job.title);
       if (job.kind == JobKind::slice)
         words.insert(words.end(), {"--slice", std::to_string(job.slice) + "/" + std::to_string(job.slices)});
-      else if (job.slices > 1)
+      else
+        words.insert(words.end(), {"--thumbnail", "--sprites", std::to_string(job.sprites)});
+      if (job.kind == JobKind::compose && job.slices > 1)
         words.insert(words.end(), {"--join", std::to_string(job.slices)});
       return {words};
     }

@@ -65,6 +65,8 @@ class OneFleet(unittest.TestCase):
             job = self.fleet.wait_done("a", name, kind, ask="b")
             if made:
                 self.assertIn(made, [file["name"] for file in job["files"]])
+            if kind == "compose":
+                self.assertEqual({file["name"] for file in job["files"]}, {made, "film.vtt", *(f"{made}_{beside}" for beside in ("thumbnail.jpg", "sprites.jpg", "sprites.vtt"))})
             if kind == "verify":
                 self.assertEqual([job["output"]["whole"], job["output"]["problems"]], [False, []])  # it has no checksums
             if kind == "package":
@@ -79,9 +81,17 @@ class OneFleet(unittest.TestCase):
         self.assertEqual(self.fleet.request("b", "POST", f"/api/fleet/recordings/a/{name}/compose", json.dumps(order)).status, 202)
         w1 = self.fleet.members["w1"]
         wait_for(lambda: "slice-" in w1.text() and "begins" in w1.text().rsplit("slice-", 1)[1], "w1 has a slice", 30)
+        slices = {job["slice"]: job for job in self.fleet.answer("jobs")["jobs"] if job["kind"] == "slice" and job["recording"] == name}
+        self.assertEqual((set(slices), slices[2]["slices"]), ({0, 1, 2, 3}, 3))
         w1.kill()
         killed_with = w1.text().rsplit("slice-", 1)[1][0]
         job = self.fleet.wait_done("a", name, "compose", ask="b", seconds=120)
+        [listed] = [one for one in self.fleet.answer("jobs")["jobs"] if one["key"] == f"job.a.{name}.compose"]
+        self.assertEqual((listed["slices"], listed["slices_made"]), (3, 3))
+        text = subprocess.run([RTPX, "fleet", "jobs", "--nats", self.fleet.nats.url], capture_output=True, text=True, check=True).stdout
+        self.assertIn("3 of 3 slices are made", next(line for line in text.splitlines() if f"{name}.compose" in line))
+        self.assertIn(f"job.a.{name}.slice-3", text)
+        self.assertIn("film.mp4_thumbnail.jpg", [file["name"] for file in job["files"]])
         w1.start()
         film = self.fleet.folder / "sliced.mp4"
         url = next(file["url"] for file in job["files"] if file["name"] == "film.mp4")

@@ -4,6 +4,7 @@ keys_test.py PATH_TO_RTPX DATA_FOLDER PATH_TO_PUBLISH PATH_TO_WRONG_CLOCK [unitt
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import unittest
@@ -12,6 +13,8 @@ PUBLISH, WRONG_CLOCK = sys.argv.pop(3), sys.argv.pop(3)
 from fleet_servers import DATA, INSTALLED, RTPX, Fleet, wait_for  # noqa: E402
 
 AHEAD_MS = 3000
+ROOT = pathlib.Path(__file__).parent.parent.parent
+BROWSER = all(shutil.which(name) for name in ("chromium", "node", "npm"))
 
 
 class Publisher:
@@ -113,6 +116,12 @@ class OneKeyOnTwoNodes(unittest.TestCase):
         self.assertEqual(self.fleet.get("a", "/api/fleet/recordings?key=nothing")["recordings"], [])
         self.assertEqual(len(self.fleet.get("a", "/api/fleet/recordings")["recordings"]), 3)
         self.assertEqual(self.fleet.get("b", self.path())["parts"], [{"node": "b", "id": self.part["b"]}])
+
+    @unittest.skipUnless(BROWSER, "no browser")
+    def test_the_page_makes_one_film_of_them(self):
+        run = subprocess.run([ROOT / "tools" / "browser-test", RTPX, "fleet_key_page.mjs"], capture_output=True, text=True, timeout=420,
+                             env={**os.environ, "RTPX_PAGE": f"http://127.0.0.1:{self.fleet.members['b'].port}/", "RTPX_KEY": "room"})
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
 
     def test_one_film_of_all_parts(self):
         job = self.made({}, 1)

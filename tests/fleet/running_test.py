@@ -2,13 +2,17 @@
 """What a node is recording plays through any other: running_test.py PATH_TO_RTPX DATA_FOLDER PATH_TO_PUBLISH [unittest arguments]"""
 import hashlib
 import hmac
+import http.client
+import http.server
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
@@ -204,6 +208,56 @@ class ThroughAnyNode(Running):
         self.assertFalse(self.json("b", target)["growing"])
         again = self.publish("a", headers=self.by("for-a"))  # it has another key since
         wait_for(lambda: self.has_segments("b", f"/api/fleet/recordings/a/{again.recording}/play/"), "b plays the next one")
+
+
+class InPlaceOfANode(http.server.BaseHTTPRequestHandler):
+    """Answers as a node would that has much to send, or that dies while it does."""
+    protocol_version = "HTTP/1.1"
+    LARGE = 96 << 20
+
+    def do_GET(self):
+        breaks_off = "9.m4s" in self.path
+        self.send_response(200)
+        self.send_header("Content-Type", "video/mp4")
+        self.send_header("Content-Length", str(self.LARGE))
+        self.end_headers()
+        try:
+            for _ in range(1 if breaks_off else self.LARGE >> 20):
+                self.wfile.write(bytes(1 << 20))
+        except OSError:
+            pass
+        self.close_connection = True
+
+    def log_message(self, *_):
+        pass
+
+
+class Passing(Running):
+    def test_a_body_of_any_size_is_passed_on_as_it_is_taken(self):
+        stand_in = http.server.ThreadingHTTPServer(("127.0.0.1", 0), InPlaceOfANode)
+        threading.Thread(target=stand_in.serve_forever, daemon=True).start()
+        self.addCleanup(stand_in.server_close)
+        self.addCleanup(stand_in.shutdown)
+        b = self.fleet.node("b", 0)
+        self.fleet.node("c", 1, url=f"http://127.0.0.1:{stand_in.server_port}")
+        wait_for(lambda: "c" in [node["name"] for node in self.json("b", "/api/fleet")["nodes"]], "b has heard of c", 15)
+        memory = lambda: int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{b.process.pid}/status").read_text())[1])
+        before, base = memory(), "/api/fleet/recordings/c/x/play/v1/"
+        connections = [http.client.HTTPConnection("127.0.0.1", b.port, timeout=60) for _ in range(4)]
+        for connection in connections:
+            self.addCleanup(connection.close)
+            connection.request("GET", base + "1.m4s")
+        answers = [connection.getresponse() for connection in connections]
+        time.sleep(3)  # as slow viewers do
+        self.assertLess(memory() - before, 24 << 10, "KiB")
+        for answer in answers:
+            left = InPlaceOfANode.LARGE
+            while piece := answer.read(1 << 20):
+                left -= len(piece)
+            self.assertEqual(left, 0)
+        self.assertLess(memory() - before, 24 << 10, "KiB")
+        with self.assertRaises(http.client.IncompleteRead):
+            self.ask("b", base + "9.m4s")
 
 
 class NotThroughOthers(Running):
