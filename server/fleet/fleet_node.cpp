@@ -279,7 +279,7 @@ std::optional<std::string> FleetNode::pass_to(const std::string& node, const std
   }
   if ((key.text.empty() || anew) && SteadyClock::now() - key.read_at > kBetweenKeys) {
     const auto read = store_.node_key(node, keeper_.get_stop_token());
-    key = {read.value_or(""), SteadyClock::now()};
+    key = {read.value_or(key.text), SteadyClock::now()};
     const std::lock_guard lock(mutex_);
     keys_[node] = key;
   }
