@@ -150,5 +150,40 @@ TEST(Growing, ALookReadsWhatIsNew) {
   EXPECT_GT(view->programs.front().end_ns, 385'000'000'000);
 }
 
+// What is written is read once for all looks, and for the segments that are fetched as they appear.
+TEST(Growing, TheLastSecondsAreReadOnce) {
+  const test::TempDir made, scratch;
+  const test::SyntheticCall call(made.path(), 3, {.loss = 0.01, .reorder = 0.01, .most_late_ms = 100, .rtx = 0.5}, 300);
+  test::GrowingRecording growing(made.path());
+  constexpr int kSteps = 300, kFirst = 40;  // of a second
+  constexpr std::uint64_t kBesides = 3'000;  // bytes a look: manifest, lock, whether the files are sealed
+  std::shared_ptr<Presentation> presentation;
+  std::map<std::string, std::size_t> fetched;
+  std::uint64_t read = 0, written = 0;
+  for (int step = 20; step < kSteps; ++step) {
+    const std::uint64_t size = growing.bytes();
+    growing.grow(static_cast<double>(step) / kSteps);
+    if (!presentation) {
+      auto opened = Presentation::open(growing.path().string(),
+                                       {.temporary = scratch.path(), .look_every = std::chrono::milliseconds(0)});
+      ASSERT_TRUE(opened) << opened.error().message;
+      presentation = std::move(*opened);
+    }
+    const std::uint64_t before = test::bytes_read();
+    ASSERT_TRUE(presentation->refresh());
+    const auto view = presentation->view();
+    for (const Program& program : view->programs)
+      for (const Rendition& rendition : program.renditions)
+        for (std::size_t& next = fetched[rendition.id]; next < rendition.list.segments.size(); ++next)
+          EXPECT_GT(bytes_of(*presentation, rendition.id, next, Format::fmp4).size(), 0U);
+    if (step < kFirst) continue;  // the first ones find their way
+    read += test::bytes_read() - before;
+    written += growing.bytes() - size;
+  }
+  EXPECT_LT(read, (kSteps - kFirst) * kBesides + written * 12 / 10);
+  RecordProperty("read", static_cast<int>(read));
+  RecordProperty("written", static_cast<int>(written));
+}
+
 }  // namespace
 }  // namespace rtpx
