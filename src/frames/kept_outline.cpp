@@ -58,20 +58,15 @@ LayerFrames::Place without_depacketizer(const LayerFrames::Place& place) {
 
 Result<LayerOutline::Kept> LayerOutline::keep() {
   Kept kept;
+  std::vector<std::uint64_t> all;
+  on_frame_ = [&all](const PlacedFrame& frame) { all.push_back(digest_of_frame(frame)); };
   auto keyframes_read = keyframes();
+  on_frame_ = nullptr;
   if (!keyframes_read) return std::unexpected(keyframes_read.error());
   kept.keyframes = std::move(*keyframes_read);
   FrameLog log;
   auto frames = LayerFrames::open(placed_, spill_, options_, log);
   if (!frames) return std::unexpected(frames.error());
-  std::vector<std::uint64_t> all;
-  while (true) {
-    const auto frame = (*frames)->peek();
-    if (!frame) return std::unexpected(frame.error());
-    if (*frame == nullptr) break;
-    all.push_back(digest_of_frame(**frame));
-    (*frames)->pop();
-  }
   // From the back: each is proven up to the one after it that is.
   std::uint64_t end = all.size(), budget = kMostReadings * all.size();
   for (auto start = starts_.rbegin(); start != starts_.rend() && budget > 0; ++start) {

@@ -63,12 +63,12 @@ void LayerOutline::go_on_from(const LayerOutline& earlier, std::int64_t settled_
   if (start == nullptr) return;
   begin_ = start->place;
   read_to_ns_ = start->time_ns - kOutOfOrderNs;
-  last_place_ns_ = start->time_ns;
   least_apart_ns_ = earlier.least_apart_ns_;
   for (const Keyframe& keyframe : earlier.keyframes_)
     if (keyframe.number < begin_->number) keyframes_.push_back(keyframe);
   for (const Start& known : earlier.starts_)
     if (known.place->number <= begin_->number) starts_.push_back(known);
+  if (!starts_.empty()) last_place_ns_ = starts_.back().time_ns;
   latest_.push_back(*start);
 }
 
@@ -97,6 +97,7 @@ Result<void> LayerOutline::read_until(std::int64_t time_ns) {
       break;
     }
     read_to_ns_ = std::max(read_to_ns_, (*frame)->time_ns);
+    if (on_frame_) on_frame_(**frame);
     if (video && (*frame)->frame.kind == FrameKind::key && !(*frame)->frame.reference_lost)
       keyframes_.push_back({(*frame)->time_ns, walker_->number()});
     walker_->pop();

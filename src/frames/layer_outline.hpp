@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -64,8 +65,8 @@ class LayerOutline {
       with(keyframes, starts);
     }
   };
-  /// Reads the whole layer, and once more from each place by which it may be entered without what came before: those
-  /// stay from which the same frames come. Errors: as LayerFrames::peek().
+  /// Of a new outline: reads the whole layer, and once more from each place by which it may be entered without what came
+  /// before: those stay from which the same frames come. Errors: as LayerFrames::peek().
   [[nodiscard]] Result<Kept> keep();
   /// Of a new outline: as if it had read the layer.
   void know(Kept kept);
@@ -90,6 +91,7 @@ class LayerOutline {
   mutable std::mutex mutex_;
   FrameLog log_;
   std::unique_ptr<LayerFrames> walker_;
+  std::function<void(const PlacedFrame&)> on_frame_;  // told each frame that the walker comes to; may be empty
   std::shared_ptr<const LayerFrames::Place> begin_;  // where the walker begins; nullptr: at the beginning
   bool ended_ = false;
   bool follows_ = false;  // another one will go on from it

@@ -8,6 +8,7 @@
 
 #include "base/crc32c.hpp"
 #include "convert/synthetic_call.hpp"
+#include "frames/layer_outline.hpp"
 #include "reader/opened_recording.hpp"
 #include "support/captures.hpp"
 #include "support/places.hpp"
@@ -179,6 +180,38 @@ TEST(OpenedRecording, TellsOfItsTracksAndKeepsItselfOpen) {
   ASSERT_TRUE(source);
   *opened = nullptr;
   EXPECT_GT(read(**source).size(), 100U);
+}
+
+// Of a recording under way, which is looked at several times a second.
+TEST(Outline, KnowsPlacesNearByHoweverOftenAnotherGoesOnFromIt) {
+  constexpr std::uint64_t kNear = 150;  // frames
+  constexpr std::int64_t kSecondNs = 1'000'000'000;
+  const test::TempDir folder;
+  const test::SyntheticCall call(folder.path(), 3, {}, 60);
+  const auto opened = OpenedRecording::open(folder.path().string(), {});
+  ASSERT_TRUE(opened) << opened.error().message;
+  for (const PlacedLayer& layer : (*opened)->scanned().layers) {
+    const bool video = layer.track->files.track.kind == MediaKind::video;
+    auto outline = std::make_unique<LayerOutline>(layer, (*opened)->spill(), LayerFrameOptions{});
+    outline->will_go_on();
+    for (std::int64_t now_ns = 2 * kSecondNs; now_ns < 60 * kSecondNs; now_ns += kSecondNs / 5) {
+      ASSERT_TRUE(outline->near(now_ns));
+      auto next = std::make_unique<LayerOutline>(layer, (*opened)->spill(), LayerFrameOptions{});
+      next->will_go_on();
+      next->go_on_from(*outline, now_ns - kSecondNs);
+      outline = std::move(next);
+    }
+    for (std::int64_t time_ns = 5 * kSecondNs; time_ns < 60 * kSecondNs; time_ns += kSecondNs) {
+      const auto target = outline->find(time_ns);
+      ASSERT_TRUE(target);
+      if (video && target->number < kNear) continue;
+      ASSERT_NE(target->place, nullptr) << time_ns;
+      EXPECT_LT(target->number - target->place->number, kNear) << time_ns;
+      const auto near = outline->near(time_ns);
+      ASSERT_TRUE(near && *near);
+      EXPECT_LT(time_ns - (*near)->latest_ns, 6 * kSecondNs) << time_ns;
+    }
+  }
 }
 
 }  // namespace
