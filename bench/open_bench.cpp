@@ -19,9 +19,9 @@
 #include <vector>
 
 #include "generated_call.hpp"
-#include "play/make_index.hpp"
 #include "play/playlist.hpp"
 #include "play/presentation.hpp"
+#include "rtpx/packet_index.hpp"
 #include "rtpx/reader.hpp"
 
 namespace {

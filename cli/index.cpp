@@ -6,8 +6,8 @@
 
 #include "base/file_system.hpp"
 #include "commands.hpp"
-#include "play/make_index.hpp"
 #include "remote.hpp"
+#include "rtpx/packet_index.hpp"
 #include "text.hpp"
 
 namespace rtpx::cli {

@@ -284,6 +284,8 @@ void add_serve(CLI::App& app, Program& program) {
       ->check(CLI::IsMember({"keep", "cut"}));
   add("--conversions", options.conversions_at_once, "Conversions at once (default 1)", "N")
       ->check(CLI::Range(1, 64));
+  command->add_flag("--packet-index", options.packet_index, "Make each recording that has ended open at once, as `rtpx index` does")
+      ->envname("RTPX_PACKET_INDEX");
   add("--output", arguments->outputs,
       "Convert into this too: a format, or NAME=FORMAT:OPTION=VALUE,… such as small=mp4:video=h264,size=640x360; repeatable",
       "PROFILE")

@@ -54,6 +54,7 @@ struct ServeOptions {
   std::filesystem::path command;  ///< the rtpx program, for conversions; empty: this one
   std::uint64_t conversion_memory_bytes = 4ULL << 30;
   int conversions_at_once = 1;
+  bool packet_index = false;  ///< an ended recording gets one, before it is converted
   int sprites = 100;
   std::string pauses = "keep";  ///< of conversions: rtpx convert --pauses
   /// What a recording is converted into, the first one first: what is played where the recording cannot be. Not empty.

@@ -47,7 +47,8 @@ struct Pipe {
 };
 
 /// Of this process's environment, what a child may see: how to find programs and files, in which language and
-/// time zone. For one that talks to an object store also what the AWS tools and proxies go by.
+/// time zone. For one that talks to an object store also what the AWS tools and proxies go by; for one that uses packet
+/// indexes where their key is.
 std::vector<std::string> clean_environment(const ChildOptions& options) {
   constexpr std::string_view kAlways[] = {
       "PATH=",         "LANG=",          "LC_",           "TZ=",          "LD_LIBRARY_PATH=",
@@ -55,6 +56,7 @@ std::vector<std::string> clean_environment(const ChildOptions& options) {
   constexpr std::string_view kNetwork[] = {
       "HOME=",      "AWS_",        "SSL_CERT_",    "HTTP_PROXY=", "HTTPS_PROXY=", "NO_PROXY=",
       "ALL_PROXY=", "http_proxy=", "https_proxy=", "no_proxy=",   "all_proxy=",   "XDG_STATE_HOME="};
+  constexpr std::string_view kIndexKey[] = {"HOME=", "XDG_STATE_HOME=", "RTPX_INDEX_KEY="};
   std::vector<std::string> out;
   for (char** at = environ; *at != nullptr; ++at) {
     const std::string_view variable = *at;
@@ -62,6 +64,7 @@ std::vector<std::string> clean_environment(const ChildOptions& options) {
     const bool reads_objects = options.network || options.objects >= 0;
     if (std::ranges::any_of(kAlways, begins) || (reads_objects && begins("RTPX_INDEX_KEY=")) ||
         (options.network && std::ranges::any_of(kNetwork, begins)) ||
+        (options.index_key && std::ranges::any_of(kIndexKey, begins)) ||
         (options.folder.empty() && variable.starts_with("TMPDIR=")))
       out.emplace_back(variable);
   }

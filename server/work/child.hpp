@@ -39,6 +39,7 @@ struct ChildOptions {
   std::string_view input;  ///< what it reads on standard input; empty: nothing
   bool sandboxed = true;   ///< false: it is a command of the operator's, and may do what it likes
   bool network = false;              ///< it talks to an object store, and gets the AWS_* variables for it
+  bool index_key = false;            ///< it makes or uses packet indexes: it learns where their key is
   int objects = -1;                  ///< a socket by which it reads objects (s3/object_relay.hpp); -1: none
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "server/log.hpp"
 #include "server/work/child.hpp"
 #include "server/work/child_identity.hpp"
 #include "server/work/conversion_limits.hpp"
@@ -161,7 +162,8 @@ StepState Conversions::convert_folder(const Job& job, const fs::path& folder, st
                       .folder = *output,
                       .file_bytes = limits.file_bytes,
                       .deadline = limits.deadline,
-                      .secret = identity.secret()},
+                      .secret = identity.secret(),
+                      .index_key = options_.packet_index},
                      stop);
   };
   if (job.recover_first) {
@@ -171,8 +173,28 @@ StepState Conversions::convert_folder(const Job& job, const fs::path& folder, st
     if (recovered->code != 0 && recovered->code != 1)
       return {"failed", explain(*recovered, "conversion"), recovered->code};
   }
+  // Outputs that are there already were made after it.
+  if (options_.packet_index && job.outputs.empty() && !is_sealed(folder))
+    make_index(job.id, folder, *output, stop);
+  if (stop.stop_requested()) return {"cancelled"};
   if (is_fleet_node(options_)) return {"prepared"};
   return make_outputs(job, folder, *output, run);
+}
+
+/// So that it opens without being read, by the conversion, too. It is a help, not a need.
+void Conversions::make_index(const std::string& id, const fs::path& folder, const fs::path& output,
+                             std::stop_token stop) const {
+  const ConversionLimits limits = conversion_limits(real_file_system(), folder);
+  const auto exit = run_child({.command = {program(options_), "index", fs::absolute(folder).string()},
+                               .stdout_file = "/dev/null",
+                               .memory_bytes = options_.conversion_memory_bytes,
+                               .folder = output,
+                               .file_bytes = limits.file_bytes,
+                               .deadline = limits.deadline,
+                               .index_key = true},
+                              stop);
+  if (exit && !exit->cancelled && exit->code != 0)
+    log(LogLevel::info, "no packet index is made: " + explain(*exit, "index"), {.recording = id});
 }
 
 /// One that cannot be made leaves the others as they are.

@@ -66,6 +66,8 @@ class Conversions {
   using RunCommand = std::function<Result<ChildExit>(std::vector<std::string> words, Share share)>;
   [[nodiscard]] StepState convert_folder(const Job& job, const std::filesystem::path& folder,
                                          std::stop_token stop);
+  void make_index(const std::string& id, const std::filesystem::path& folder, const std::filesystem::path& output,
+                  std::stop_token stop) const;
   [[nodiscard]] StepState make_outputs(const Job& job, const std::filesystem::path& folder,
                                        const std::filesystem::path& output, const RunCommand& run);
   void on_progress(const std::string& id, const std::string& line, Share share);

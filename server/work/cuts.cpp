@@ -105,7 +105,8 @@ Result<std::shared_ptr<http::Descriptor>> Cuts::run(const fs::path& recording, O
                                .folder = own->path(),
                                .file_bytes = conversion_limits(real_file_system(), recording).file_bytes,
                                .deadline = kLongestCut,
-                               .secret = identity.secret()},
+                               .secret = identity.secret(),
+                               .index_key = options_.packet_index},
                               stop_.get_token());
   if (!exit) return std::unexpected(exit.error());
   if (exit->cancelled) return fail(Errc::cancelled, "The server is shutting down.");

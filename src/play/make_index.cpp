@@ -1,4 +1,4 @@
-#include "play/make_index.hpp"
+#include "rtpx/packet_index.hpp"
 
 #include <algorithm>
 #include <thread>

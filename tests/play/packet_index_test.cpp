@@ -4,20 +4,25 @@
 #include <gtest/gtest.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <map>
 #include <random>
+#include <thread>
 
 #include "base/file_system.hpp"
 #include "convert/synthetic_call.hpp"
 #include "packets/index_key.hpp"
-#include "play/make_index.hpp"
 #include "play/playlist.hpp"
 #include "play/presentation.hpp"
 #include "rtpx/converter.hpp"
+#include "rtpx/packet_index.hpp"
 #include "sealed/sealed_files.hpp"
 #include "storage/recording_lock.hpp"
 #include "support/captures.hpp"
@@ -305,6 +310,33 @@ TEST_F(DamagedIndex, IsNotMadeOfARecordingUnderWay) {
   EXPECT_EQ(make_packet_index(folder().string(), {}).error().code, Errc::already_exists);
   EXPECT_TRUE(has_index(folder()));
   lock->release();
+}
+
+// Whole, or none at all.
+TEST_F(DamagedIndex, WhoMakesItMayBeKilled) {
+  const auto began = std::chrono::steady_clock::now();
+  ASSERT_TRUE(make_packet_index(folder().string(), {}));
+  const auto takes = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
+  int made = 0, missing = 0;
+  for (unsigned seed = 0; seed < test::seeds(); ++seed) {
+    SCOPED_TRACE(seed);
+    std::mt19937 random(seed);
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) ::_exit(make_packet_index(folder().string(), {}) ? 0 : 1);
+    std::this_thread::sleep_for(takes * (random() % 1'200) / 1'000);
+    ::kill(child, SIGKILL);
+    ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+    const bool there = fs::exists(folder() / kPacketIndexName);
+    ++(there ? made : missing);
+    ASSERT_EQ(has_index(folder()), there);
+    ASSERT_EQ(now(), truth_);
+  }
+  RecordProperty("made", made);
+  RecordProperty("missing", missing);
+  EXPECT_GT(missing, 0);
+  EXPECT_TRUE(make_packet_index(folder().string(), {}));
+  EXPECT_EQ(now(), truth_);
 }
 
 // What a sealed recording keeps to itself would lie open in an index.

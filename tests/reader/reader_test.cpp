@@ -18,8 +18,8 @@ extern "C" {
 
 #include "base/crc32c.hpp"
 #include "convert/synthetic_call.hpp"
-#include "play/make_index.hpp"
 #include "rtpx/converter.hpp"
+#include "rtpx/packet_index.hpp"
 #include "rtpx/recorder.hpp"
 #include "support/arrivals.hpp"
 #include "support/captures.hpp"

@@ -10,10 +10,10 @@
 
 #include "base/crc32c.hpp"
 #include "base/file_system.hpp"
-#include "play/make_index.hpp"
 #include "play/playlist.hpp"
 #include "play/presentation.hpp"
 #include "rtpx/converter.hpp"
+#include "rtpx/packet_index.hpp"
 #include "rtpx/reader.hpp"
 #include "rtpx/sealed.hpp"
 #include "s3/object_files.hpp"

@@ -47,6 +47,15 @@ TEST_F(ServerChild, SeesNeitherTokensNorKeysInItsEnvironment) {
   EXPECT_THAT(out_, Not(HasSubstr("DATABASE_PASSWORD")));
 }
 
+TEST_F(ServerChild, LearnsWhereTheKeyOfIndexesIsWhenItUsesThem) {
+  ::setenv("RTPX_INDEX_KEY", "/secret/place", 1);
+  EXPECT_EQ(run("env").code, 0);
+  EXPECT_THAT(out_, Not(HasSubstr("/secret/place")));
+  EXPECT_EQ(run("env", {.index_key = true}).code, 0);
+  EXPECT_THAT(out_, HasSubstr("RTPX_INDEX_KEY=/secret/place"));
+  ::unsetenv("RTPX_INDEX_KEY");
+}
+
 TEST_F(ServerChild, InheritsNoDescriptorButItsOwn) {
   const int left_open = ::open("/dev/null", O_RDONLY);  // not close-on-exec
   ASSERT_GE(left_open, 0);

@@ -165,7 +165,9 @@ class LowLatency(unittest.TestCase):
             cut = folder / "recordings" / call.recording
             copy = folder / "copy"
             shutil.copytree(cut, copy)
-            with Server(folder=folder) as server:
+            with Server("--packet-index", folder=folder) as server:
+                server.wait_for_state(call.recording, "ready")
+                self.assertTrue((cut / "packets.rtpxp").is_file())
                 top = server.request("GET", call.base + "index.m3u8")
                 self.assertEqual(top.status, 200)
                 media = server.request("GET", call.base + "v1/index.m3u8").content.decode()

@@ -19,11 +19,12 @@ struct MakeIndexOptions {
   std::string copy;
 };
 
-/// Makes the packet index of a recording that has ended (docs/packet-index.md), in place of one that is there. Answers its
-/// file, or object. Errors: already_exists (the recording is being written); unsupported (a sealed recording, one that
-/// cannot be read whole, or that changes meanwhile); invalid_argument (`copy` is another recording); those of
-/// OpenedRecording::open() and write_packet_index().
+/// Makes the packet index of a recording that has ended (docs/packet-index.md), in place of one that is there: from then
+/// on Reader, convert() and inspect() of this user open it without reading it. Answers its file, or object. Errors:
+/// already_exists (the recording is being written); unsupported (a sealed recording, one that cannot be read whole, or
+/// that changes meanwhile); invalid_argument (`copy` is another recording); denied (the key of indexes is not one's own);
+/// not_found, malformed, io, no_space, cancelled.
 [[nodiscard]] Result<std::filesystem::path> make_packet_index(const std::string& recording,
-                                                              const MakeIndexOptions& options);
+                                                              const MakeIndexOptions& options = {});
 
 }  // namespace rtpx
