@@ -5,7 +5,9 @@
 #include <filesystem>
 #include <map>
 
+#include "base/bytes.hpp"
 #include "convert/synthetic_call.hpp"
+#include "play/playlist.hpp"
 #include "play/presentation.hpp"
 #include "support/captures.hpp"
 #include "support/growing_recording.hpp"
@@ -183,6 +185,82 @@ TEST(Growing, TheLastSecondsAreReadOnce) {
   EXPECT_LT(read, (kSteps - kFirst) * kBesides + written * 12 / 10);
   RecordProperty("read", static_cast<int>(read));
   RecordProperty("written", static_cast<int>(written));
+}
+
+std::string media_in(Bytes fragments) {
+  std::string media;
+  while (fragments.size() >= 8) {
+    const std::size_t size = load_be<std::uint32_t>(fragments.data());
+    if (size < 8 || size > fragments.size()) break;
+    if (as_text(fragments.subspan(4, 4)) == "mdat") media += as_text(fragments.subspan(8, size - 8));
+    fragments = fragments.subspan(size);
+  }
+  return media;
+}
+
+// Whoever takes a segment's parts as they appear has what whoever takes it whole has, then and later.
+void parts_are_what_segments_are(const fs::path& recording, int steps) {
+  test::GrowingRecording growing(recording);
+  const test::TempDir scratch;
+  std::shared_ptr<Presentation> presentation;
+  using Piece = std::pair<std::string, std::size_t>;
+  std::map<Piece, std::vector<std::string>> parts;
+  std::size_t compared = 0;
+  const auto part_of = [&](const Piece& piece, std::size_t number) {
+    MemorySink out;
+    auto stream = presentation->part(piece.first, piece.second, number, Format::fmp4);
+    EXPECT_TRUE(stream) << piece.first << ' ' << piece.second << '.' << number;
+    if (stream) EXPECT_TRUE((*stream)->all(out));
+    return media_in(out.bytes());
+  };
+  const auto look = [&] {
+    const auto view = presentation->view();
+    for (const Program& program : view->programs)
+      for (const Rendition& rendition : program.renditions) {
+        const std::size_t whole = rendition.list.segments.size();
+        for (std::size_t number = 0; number < whole + (rendition.open ? 1 : 0); ++number) {
+          const Piece piece{rendition.id, number};
+          std::vector<std::string>& known = parts[piece];
+          const auto there = parts_of(rendition, number);
+          for (std::size_t i = known.size(); i < there.size(); ++i)
+            known.push_back(there[i].frames > 0 ? part_of(piece, i) : std::string());
+          if (number == whole || there.empty() || rendition.list.segments[number].kind != PlayedSegment::Kind::media) continue;
+          std::string joined;
+          for (const std::string& each : known) joined += each;
+          const auto segment = bytes_of(*presentation, rendition.id, number, Format::fmp4);
+          ASSERT_TRUE(joined == media_in(segment)) << rendition.id << ' ' << number << (view->growing ? " growing" : " ended");
+          ++compared;
+        }
+      }
+  };
+  for (int step = 1; step <= steps; ++step) {
+    growing.grow(static_cast<double>(step) / steps);
+    if (!presentation) {
+      if (auto opened = Presentation::open(growing.path().string(),
+                                           {.temporary = scratch.path(), .look_every = std::chrono::milliseconds(0)}))
+        presentation = std::move(*opened);
+    } else {
+      ASSERT_TRUE(presentation->refresh());
+    }
+    if (presentation) look();
+    if (testing::Test::HasFatalFailure()) return;
+  }
+  ASSERT_TRUE(presentation);
+  growing.end();
+  ASSERT_TRUE(presentation->refresh());
+  look();
+  EXPECT_GT(compared, 0U);
+}
+
+TEST(Growing, PartsAreWhatSegmentsAre) {
+  const test::TempDir made;
+  const test::SyntheticCall call(made.path(), 3, {.loss = 0.01, .reorder = 0.01, .most_late_ms = 400, .jitter_ms = 60}, 20);
+  parts_are_what_segments_are(made.path(), 80);
+}
+
+TEST(Growing, PartsOfACaptureAreWhatSegmentsAre) {
+  RTPX_NEEDS_CAPTURE(recording, "browser/vp8_opus");
+  parts_are_what_segments_are(recording, 80);
 }
 
 }  // namespace
