@@ -105,7 +105,7 @@ class ThroughAnyNode(Running):
         publisher = self.publish("a", "recording=room&name=Ann", self.by("for-a"))
         recording = publisher.recording
         self.headers = self.by("sees")
-        entry = wait_for(lambda: self.told("b", recording), "b tells of it", 15)
+        entry = wait_for(lambda: self.told("b", recording), "b tells of it")
         self.assertEqual((entry["node"], entry["state"], entry["key"], entry["jobs"]), ("a", "recording", "room", []))
         self.assertEqual(self.json("b", f"/api/fleet/recordings/a/{recording}"), entry)
         self.assertEqual(self.json("b", "/api/fleet/recordings?key=room")["recordings"], [entry])
@@ -189,7 +189,7 @@ class ThroughAnyNode(Running):
         self.headers = self.by("sees")
         target = f"/api/fleet/recordings/a/{publisher.recording}/play/index.json"
         wait_for(lambda: self.fleet.request("b", "GET", target, headers=self.headers).status == 200, "b plays it")
-        wait_for(lambda: self.told("b", publisher.recording), "b tells of it", 15)
+        wait_for(lambda: self.told("b", publisher.recording), "b tells of it")
         node = self.fleet.members["a"]
         node.signal(signal.SIGSTOP)
         began = time.time()
@@ -240,7 +240,7 @@ class Passing(Running):
         self.addCleanup(stand_in.shutdown)
         b = self.fleet.node("b", 0)
         self.fleet.node("c", 1, url=f"http://127.0.0.1:{stand_in.server_port}")
-        wait_for(lambda: "c" in [node["name"] for node in self.json("b", "/api/fleet")["nodes"]], "b has heard of c", 15)
+        wait_for(lambda: "c" in [node["name"] for node in self.json("b", "/api/fleet")["nodes"]], "b has heard of c")
         memory = lambda: int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{b.process.pid}/status").read_text())[1])
         before, base = memory(), "/api/fleet/recordings/c/x/play/v1/"
         connections = [http.client.HTTPConnection("127.0.0.1", b.port, timeout=60) for _ in range(4)]
@@ -267,7 +267,7 @@ class NotThroughOthers(Running):
         self.fleet.node("d", 2, url="")
         for node, said in (("c", b"leads to another node"), ("d", b"without --node-url")):
             publisher = self.publish(node)
-            wait_for(lambda: self.told("b", publisher.recording), f"b tells of {node}", 15)
+            wait_for(lambda: self.told("b", publisher.recording), f"b tells of {node}")
             answer = self.ask("b", f"/api/fleet/recordings/{node}/{publisher.recording}/play/index.json", status=502)
             self.assertIn(said, answer.content)
 
@@ -278,7 +278,7 @@ class NotThroughOthers(Running):
         self.fleet.node("a", 0, "--recipient", recipient, "--identity", identity)
         self.fleet.node("b", 1, "--identity", identity)
         publisher = self.publish("a", "recording=secret&name=Ann")
-        entry = wait_for(lambda: self.told("b", publisher.recording), "b tells of it", 15)
+        entry = wait_for(lambda: self.told("b", publisher.recording), "b tells of it")
         self.assertNotIn("secret", json.dumps(entry))
         wait_for(lambda: self.has_segments("a", f"/api/recordings/{publisher.recording}/play/"), "it plays on its own node")
         self.assertIn(b"is sealed", self.ask("b", entry["play"] + "index.json", status=403).content)
