@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <memory>
 
 #include "timeline/clock_fit.hpp"
+#include "timeline/line_rate.hpp"
 #include "timeline/network_steps.hpp"
 #include "timeline/steps.hpp"
 #include "timeline/timeline.hpp"
@@ -16,6 +18,7 @@ using namespace timeline;
 struct Placing {
   const SegmentInput* input = nullptr;
   const SegmentClock::Samples* samples = nullptr;
+  std::unique_ptr<SegmentClock::Samples> rescaled;  // where `samples` are not the input's own
   Arrivals arrivals;
   ClockFit fit;
   ClockSource source = ClockSource::arrival;
@@ -249,7 +252,7 @@ SegmentMap map_of(const Placing& placing, double zero) {
     if (!step.slides && step.duration_ns > 0)  // as it came to be
       step.duration_ns =
           map.time_ns(step.rtp_time) - map.time_ns(step.rtp_time - 1) - std::llround(samples.ns_per_tick);
-  if (samples.other_rate()) map.clock_rate = samples.probe.rate();
+  if (samples.other_rate()) map.clock_rate = samples.rate();
   return map;
 }
 
@@ -261,6 +264,8 @@ Timeline place_segments(const std::vector<SegmentInput>& segments) {
   placings.reserve(segments.size());
   for (const SegmentInput& input : segments) {
     placings.push_back({.input = &input, .samples = &input.clock->samples(), .order = placings.size()});
+    if (!input.audio) placings.back().rescaled = with_line_rate(*placings.back().samples);
+    if (placings.back().rescaled) placings.back().samples = placings.back().rescaled.get();
     placings.back().arrivals = read_arrivals(*placings.back().samples, origin);
   }
   find_network_steps(placings, origin);

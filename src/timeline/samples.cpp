@@ -24,7 +24,7 @@ constexpr std::int64_t kLeapTypicals = 10;  // a step by this many packets' wort
 }  // namespace
 
 bool SegmentClock::Samples::other_rate() const noexcept {
-  return probe.settled() && probe.rate() != clock_rate;
+  return probe.settled() && rate() != clock_rate;
 }
 
 bool SegmentClock::Samples::timeless() const noexcept {

@@ -41,6 +41,7 @@ struct SegmentClock::Samples {
 
   std::uint32_t clock_rate = 1;  ///< negotiated
   double ns_per_tick = 1e9;      ///< as found
+  std::uint32_t line_rate = 0;   ///< found by timeline/line_rate.hpp; 0: none
   RateProbe probe;
   std::int64_t max_rtp_time = 0;   ///< in both directions; farther ones are ignored
   std::vector<Earliest> earliest;  ///< by RTP time
@@ -54,6 +55,7 @@ struct SegmentClock::Samples {
   std::uint64_t packets = 0;          ///< that are in the sum
 
   [[nodiscard]] bool empty() const noexcept { return last_rtp_time < first_rtp_time; }
+  [[nodiscard]] std::uint32_t rate() const noexcept { return line_rate != 0 ? line_rate : probe.rate(); }
   [[nodiscard]] bool other_rate() const noexcept;
   /// Arrival times tell nothing: the packets came much faster than they play, as from a file without times.
   [[nodiscard]] bool timeless() const noexcept;

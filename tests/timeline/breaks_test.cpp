@@ -169,6 +169,36 @@ TEST(Breaks, ClocksOfAnotherRateAreFound) {
     }
 }
 
+// A camera that stamps 25 pictures a second, whatever it makes, beside sound: IP cameras, capture cards.
+TEST(Breaks, APictureClockFarFromItsRateIsFollowed) {
+  for (const bool reports : {true, false})
+    for (const double distance_ms : {20.0, 35.0, 38.0, 39.0, 40.4, 41.0, 42.0, 44.0, 48.0, 66.7}) {
+      std::mt19937 random(5);
+      std::exponential_distribution<double> late(1 / 3.0);
+      SegmentClock picture(90'000);
+      test::CallTrack audio;
+      audio.to = 40;
+      audio.report_seconds = reports ? 5 : 0;
+      std::vector<std::pair<std::int64_t, double>> sent;
+      for (std::int64_t i = 0; static_cast<double>(i) * distance_ms < 40'000; ++i) {
+        const double t = static_cast<double>(i) * distance_ms;
+        picture.add_packet(77 + 3'600 * i, kZeroMs + std::llround(t + 30 + late(random)), i);
+        if (reports && i % 125 == 60)
+          picture.add_sender_report(77 + 3'600 * i, static_cast<std::int64_t>(test::kNtpZero + t * 1e6),
+                                    kZeroMs + std::llround(t) + 30);
+        sent.emplace_back(77 + 3'600 * i, t);
+      }
+      const SegmentClock sound = audio.clock();
+      const Timeline timeline = place_segments(
+          {audio.input(sound), {&picture, 90'000, false, reports ? "sender" : "", "stream", "video"}});
+      for (const auto& [rtp, ms] : sent) {
+        const double apart = static_cast<double>(timeline.maps[1].time_ns(rtp) - timeline.maps[0].time_ns(audio.rtp(0))) / 1e6;
+        ASSERT_NEAR(apart, ms, reports ? 20 : 40) << distance_ms << " ms apart, reports " << reports;
+      }
+      EXPECT_NEAR(timeline.maps[1].clock_rate, 90 * 40 * 1000 / distance_ms, 90 * 40 * 5 / distance_ms);
+    }
+}
+
 // Five seconds of the past at once, then live: no clock is fast.
 TEST(Breaks, ABurstAtTheStartIsNoOtherRate) {
   SegmentClock video(90000), audio(8000);
