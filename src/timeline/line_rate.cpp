@@ -14,8 +14,9 @@ using Samples = SegmentClock::Samples;
 
 constexpr double kMostOff = 4;           // times as fast or as slow
 constexpr double kArrivalsAgree = 0.03;  // with reports
-constexpr double kFewestReports = 3, kFewestSeconds = 15;
-constexpr double kReportsSpanNs = 8e9, kArrivalsSpanNs = 20e9;
+constexpr double kFewestReports = 3, kFewestSeconds = 8;
+constexpr double kLeastSpanNs = 8e9;
+constexpr double kLeastDriftNs = 200e6;  // that arrivals have to show: a network that fills up is not so even for long
 constexpr double kReportsOffNs = 5e6, kArrivalsOffNs = 8e6, kMostArrivalOffNs = 100e6;
 constexpr double kHalvesAgree = 0.002;
 constexpr double kSurelyABreakNs = 18e6;
@@ -57,7 +58,7 @@ std::optional<double> rate_by_reports(const Samples& samples, double arrivals_ra
   for (const Samples::Report& report : samples.reports)
     points.push_back({static_cast<double>(report.rtp_time - samples.first_rtp_time),
                       static_cast<double>(report.ntp_ns - samples.reports.front().ntp_ns)});
-  if (static_cast<double>(points.size()) < kFewestReports || rate_span_ns(points) < kReportsSpanNs) return std::nullopt;
+  if (static_cast<double>(points.size()) < kFewestReports || rate_span_ns(points) < kLeastSpanNs) return std::nullopt;
   const auto line = rate_through(points, 0, points.size());
   if (!line || line->greatest_off > kReportsOffNs) return std::nullopt;
   if (std::abs(line->ns_per_tick / arrivals_rate - 1) > kArrivalsAgree) return std::nullopt;
@@ -72,14 +73,15 @@ std::vector<RatePoint> rate_points(const Samples& samples) {
   return points;
 }
 
-std::optional<double> rate_by_arrivals(const std::vector<RatePoint>& points) {
-  if (static_cast<double>(points.size()) < kFewestSeconds || rate_span_ns(points) < kArrivalsSpanNs) return std::nullopt;
+std::optional<double> rate_by_arrivals(const std::vector<RatePoint>& points, double ns_per_tick) {
+  if (static_cast<double>(points.size()) < kFewestSeconds || rate_span_ns(points) < kLeastSpanNs) return std::nullopt;
   const auto line = rate_through(points, 0, points.size());
   const auto first = rate_through(points, 0, points.size() / 2);
   const auto second = rate_through(points, points.size() / 2, points.size());
   if (!line || !first || !second) return std::nullopt;
   if (line->usual_off > kArrivalsOffNs || line->greatest_off > kMostArrivalOffNs) return std::nullopt;
   if (std::abs(first->ns_per_tick / second->ns_per_tick - 1) > kHalvesAgree) return std::nullopt;
+  if (std::abs(line->ns_per_tick / ns_per_tick - 1) * rate_span_ns(points) < kLeastDriftNs) return std::nullopt;
   return line->ns_per_tick;
 }
 
@@ -91,7 +93,7 @@ std::unique_ptr<Samples> with_line_rate(const Samples& samples) {
   const auto roughly = rate_through(arrivals, 0, arrivals.size());
   if (!roughly) return nullptr;
   auto found = rate_by_reports(samples, roughly->ns_per_tick);
-  if (!found) found = rate_by_arrivals(arrivals);
+  if (!found) found = rate_by_arrivals(arrivals, samples.ns_per_tick);
   if (!found) return nullptr;
   const double off = *found / samples.ns_per_tick;
   if (std::abs(off - 1) <= kMaxSlope || off > kMostOff || off < 1 / kMostOff) return nullptr;
