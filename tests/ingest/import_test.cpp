@@ -77,6 +77,18 @@ TEST_F(Import, ATimeFarAheadOfAllAroundIsNotBelieved) {
     EXPECT_NEAR(static_cast<double>(got[i].time_ms - got[0].time_ms), 20.0 * static_cast<double>(i), 21);
 }
 
+// Files that were put together in the wrong order.
+TEST_F(Import, ACaptureOutOfOrderIsSaidToGoBack) {
+  std::string file = pcap_head(101);
+  for (const unsigned from : {50U, 0U})
+    for (unsigned i = from; i < from + 50; ++i)
+      file += pcap_record(frame(Rtp{.payload_type = 0, .sequence = i, .timestamp = 160 * i, .ssrc = 1}.bytes()), 1000 + i / 5,
+                          i % 5 * 200'000);
+  const auto summary = import(file);
+  EXPECT_EQ(summary.clock_set_back, 0U);
+  EXPECT_NEAR(std::chrono::duration<double>(summary.goes_back).count(), 19.8, 0.01);
+}
+
 // Key presses between the talk, and packets of 120 ms: no picture.
 TEST_F(Import, SoundIsTakenForSoundWhateverItsPackets) {
   std::string keys = pcap_head(101), slow = pcap_head(101);

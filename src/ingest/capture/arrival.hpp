@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -17,6 +18,7 @@ class WrongTimes {
   void look(std::optional<std::chrono::nanoseconds> time) {
     const std::uint64_t index = seen_++;
     if (!time) return;
+    if (last_) went_back_ = std::max(went_back_, *last_ - *time);
     if (ahead_.empty()) {
       if (last_ && *time > *last_ + kFar)
         ahead_ = {index}, ahead_from_ = *time;
@@ -35,6 +37,8 @@ class WrongTimes {
   }
   [[nodiscard]] bool contains(std::uint64_t index) const { return wrong_.contains(index); }
   [[nodiscard]] std::size_t size() const { return wrong_.size(); }
+  /// By how much time goes back at most, from a packet to the next.
+  [[nodiscard]] std::chrono::nanoseconds went_back() const { return went_back_; }
 
  private:
   static constexpr std::chrono::seconds kFar{30};
@@ -42,7 +46,7 @@ class WrongTimes {
   std::uint64_t seen_ = 0;
   std::optional<std::chrono::nanoseconds> last_;
   std::vector<std::uint64_t> ahead_;
-  std::chrono::nanoseconds ahead_from_{0};
+  std::chrono::nanoseconds ahead_from_{0}, went_back_{0};
   std::set<std::uint64_t> wrong_;
 };
 

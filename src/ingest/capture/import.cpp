@@ -405,6 +405,7 @@ Result<ImportSummary> import_capture(const ImportOptions& given) {
   summary.encrypted = knowledge->hint && knowledge->hint->encrypted;
   summary.timed = scanned->first.has_value();
   summary.wrong_times = scanned->wrong_times.size();
+  summary.goes_back = scanned->wrong_times.went_back();
   summary.sealed = scanned->sealed;
   summary.described_by = described_by;
   for (const MediaStreamTrack& track : plan.tracks) summary.tracks.push_back({.track = track});
