@@ -77,7 +77,8 @@ bool H264Depacketizer::take_nal(Bytes nal) {
     return true;
   }
   if (type == H264Nal::sei) {
-    if (!unit_.recovery_frames) unit_.recovery_frames = h264_recovery_point(nal);
+    if (const auto frames = h264_recovery_point(nal))
+      unit_.recovery_frames = std::min(unit_.recovery_frames.value_or(*frames), *frames);
     return true;
   }
   if (type == H264Nal::prefix) {

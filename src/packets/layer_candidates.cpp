@@ -219,14 +219,9 @@ void LayerScanner::settle_beyond(bool all) {
 // Goes on with the line as take_ahead() does, from a place before it in the file.
 void LayerScanner::take_beyond(Segment& segment, const Arrival& arrival, const SequenceTracker::Place& place) {
   const std::int64_t last_receive_ms = std::max(segment.line.last_receive_ms(), arrival.receive_ms);
-  note_lost(segment.line.take(place, last_receive_ms, arrival.content), arrival);
-  segment.patches.push_back({place.sequence, place.timestamp, arrival.offset});
-  segment.given_early.erase(place.sequence);
-  use_early(segment, place.sequence);
-  ++segment.packets;
+  note_lost(go_on_by_patch(segment, arrival, place, last_receive_ms), arrival);
   ++out_.reordered;
   frame_ended_ = arrival.marker;
-  count(arrival);
   segment.clock.add_packet(place.timestamp, arrival.receive_ms, place.sequence, arrival.play_ns);
 }
 

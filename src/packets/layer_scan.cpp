@@ -300,14 +300,21 @@ bool LayerScanner::take_after_repair(Segment& segment, const Arrival& arrival, s
 
 bool LayerScanner::take_tail(Segment& segment, const Arrival& arrival, const SequenceTracker::Place& place) {
   if (!within_tail(segment, place, arrival.receive_ms)) return false;
-  segment.line.take(place, arrival.receive_ms, arrival.content);
+  (void)go_on_by_patch(segment, arrival, place, arrival.receive_ms);
+  last_seen_ms_[arrival.ssrc] = arrival.receive_ms;
+  return true;
+}
+
+// The line goes on with a packet that lies elsewhere in the file. Answers the numbers that are missing before it.
+std::int64_t LayerScanner::go_on_by_patch(Segment& segment, const Arrival& arrival, const SequenceTracker::Place& place,
+                                          std::int64_t receive_ms) {
+  const std::int64_t missing = segment.line.take(place, receive_ms, arrival.content);
   segment.patches.push_back({place.sequence, place.timestamp, arrival.offset});
   segment.given_early.erase(place.sequence);
   use_early(segment, place.sequence);
   ++segment.packets;
-  last_seen_ms_[arrival.ssrc] = arrival.receive_ms;
   count(arrival);
-  return true;
+  return missing;
 }
 
 // An ended segment's last packets may come after the next one's first, but not what was sent after that.

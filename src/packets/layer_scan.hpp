@@ -208,6 +208,8 @@ class LayerScanner {
   bool take_in(std::size_t segment, const Arrival& arrival, const SequenceTracker::Place& place);
   void take_late(Segment& segment, const Arrival& arrival, const SequenceTracker::Place& place);
   bool take_tail(Segment& segment, const Arrival& arrival, const SequenceTracker::Place& place);
+  std::int64_t go_on_by_patch(Segment& segment, const Arrival& arrival, const SequenceTracker::Place& place,
+                              std::int64_t receive_ms);
   void take_ahead(Segment& segment, const Arrival& arrival, const SequenceTracker::Place& place);
   bool take_after_repair(Segment& segment, const Arrival& arrival, std::int64_t sequence);
   [[nodiscard]] bool within_tail(const Segment& segment, const SequenceTracker::Place& place,

@@ -155,6 +155,11 @@ Result<ScannedRecording> scan_recording(const Recording& recording, SpillFile& s
   return scanned;
 }
 
+void GrowingScan::share_recent_bytes(Recording& recording) const {
+  for (TrackFiles& track : recording.tracks)
+    if (track.source) track.source = std::make_shared<RecentFiles>(track.source, recent_);
+}
+
 Result<std::optional<ScannedRecording>> GrowingScan::look(const Recording& recording, const std::stop_token& stop) {
   if (given_up_) return std::nullopt;
   ScannedRecording scanned;

@@ -8,6 +8,7 @@
 #include <stop_token>
 #include <vector>
 
+#include "base/recent_files.hpp"
 #include "packets/placed_layer.hpp"
 #include "packets/recording.hpp"
 #include "packets/rtcp_log.hpp"
@@ -58,8 +59,13 @@ class GrowingScan {
   /// Of all answers.
   [[nodiscard]] const std::shared_ptr<SpillFile>& spill() const noexcept { return spill_; }
 
+  static constexpr std::size_t kMostRecentBytes = 5U << 19;
+  /// What was read of the ends of its files serves the next looks, and whoever reads what they have found.
+  void share_recent_bytes(Recording& recording) const;
+
  private:
   std::shared_ptr<SpillFile> spill_;
+  std::shared_ptr<RecentBytes> recent_ = std::make_shared<RecentBytes>(kMostRecentBytes);
   std::optional<RtcpLogs> rtcp_;
   std::map<std::string, GrowingTrack> tracks_;
   bool given_up_ = false;

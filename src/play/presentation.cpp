@@ -119,22 +119,16 @@ Result<std::shared_ptr<const OpenedRecording>> Presentation::look() {
   opening.downloader = options_.downloader.get();
   opening.stop = options_.stop;
   opening.identities = options_.identities;
-  if (!growing) {
+  if (!growing)
     growth_.reset();
-    recent_.reset();
-  } else if (!growth_) {
+  else if (!growth_)
     growth_ = std::make_unique<GrowingScan>(options_.temporary);
-    recent_.emplace();
-  }
   opening.growing = growth_.get();
   if (before) {
     opening.before = before->opened;
     opening.settled_ns = settled_ns_;
   }
-  auto found = find_recording(recording_, opening.download_path, opening.downloader, Outside::refused, opening.identities);
-  if (!found) return std::unexpected(found.error());
-  if (recent_) recent_->share_with(*found);
-  auto opened = OpenedRecording::open(std::move(*found), opening);
+  auto opened = OpenedRecording::open(recording_, opening);
   if (!opened) return opened;
   growing_ = growing;
   followed_ = followed_ || growing;
@@ -294,7 +288,7 @@ std::size_t Presentation::bytes() const noexcept {
   const auto now = view();
   std::size_t sum = 1U << 20;
   if (!now) return sum;
-  if (now->growing) sum += RecentEnds::kMostBytes;
+  if (now->growing) sum += GrowingScan::kMostRecentBytes;
   for (const Program& program : now->programs)
     for (const Rendition& rendition : program.renditions)
       sum += 2 * rendition.list.segments.size() * sizeof(PlayedSegment) + rendition.list.inits.size() * 1024;

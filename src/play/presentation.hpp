@@ -5,14 +5,12 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "mux/byte_sink.hpp"
-#include "packets/recent_ends.hpp"
 #include "play/marks.hpp"
 #include "play/program.hpp"
 #include "reader/opened_recording.hpp"
@@ -143,7 +141,6 @@ class Presentation : public std::enable_shared_from_this<Presentation> {
   std::mutex refreshing_;  // what follows
   bool growing_ = false, followed_ = false;  // now; ever
   std::unique_ptr<GrowingScan> growth_;      // while it is growing
-  std::optional<RecentEnds> recent_;         // so long
   std::uint64_t folder_bytes_ = 0;
   std::int64_t settled_ns_ = INT64_MAX;
   std::chrono::steady_clock::time_point looked_, took_until_;

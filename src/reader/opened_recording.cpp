@@ -28,6 +28,7 @@ Result<std::shared_ptr<const OpenedRecording>> OpenedRecording::open(const std::
 
 Result<std::shared_ptr<const OpenedRecording>> OpenedRecording::open(Recording recording,
                                                                      const Options& options) {
+  if (options.growing != nullptr) options.growing->share_recent_bytes(recording);
   std::filesystem::path spill_folder = options.spill_folder;
   std::error_code none;
   if (spill_folder.empty()) spill_folder = std::filesystem::temp_directory_path(none);

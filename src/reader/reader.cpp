@@ -1,10 +1,8 @@
 #include "rtpx/reader.hpp"
 
 #include <mutex>
-#include <optional>
 #include <thread>
 
-#include "packets/recent_ends.hpp"
 #include "reader/opened_recording.hpp"
 #include "reader/picture_at.hpp"
 #include "storage/recording_lock.hpp"
@@ -51,7 +49,6 @@ struct Reader::State {
   mutable std::mutex mutex;
   std::mutex refreshing;
   std::unique_ptr<GrowingScan> growth;  // under `refreshing`; while it is running
-  std::optional<RecentEnds> recent;     // the same
   std::shared_ptr<const Snapshot> snapshot;
 
   [[nodiscard]] std::shared_ptr<const Snapshot> now() const {
@@ -81,23 +78,17 @@ Result<std::shared_ptr<const Snapshot>> Reader::State::look(const Snapshot* befo
   opening.spill_folder = options.spill_folder;
   opening.stop = options.stop;
   opening.progress = options.progress;
-  if (!made->running) {
+  if (!made->running)
     growth.reset();
-    recent.reset();
-  } else if (!growth) {
+  else if (!growth)
     growth = std::make_unique<GrowingScan>(options.spill_folder.empty() ? std::filesystem::temp_directory_path()
                                                                         : options.spill_folder);
-    recent.emplace();
-  }
   opening.growing = growth.get();
   if (before != nullptr && before->running) {
     opening.before = before->opened;
     opening.settled_ns = before->settled_ns();
   }
-  auto found = find_recording(recording, opening.download_path, opening.downloader, Outside::refused, opening.identities);
-  if (!found) return std::unexpected(found.error());
-  if (recent) recent->share_with(*found);
-  auto opened = OpenedRecording::open(std::move(*found), opening);
+  auto opened = OpenedRecording::open(recording, opening);
   if (!opened) return std::unexpected(opened.error());
   made->opened = std::move(*opened);
   return made;

@@ -156,7 +156,7 @@ class FileRecordReader final : public RecordReader {
 
   Result<std::optional<Record>> next() override {
     if (const Bytes window = bytes_.held(pos_); pos_ == followed_at_ && led_on(window))
-      return take(window, load_record_header(window.data()));
+      return take(window);
     return judge_next();
   }
 
@@ -225,7 +225,7 @@ class FileRecordReader final : public RecordReader {
       const auto size = healthy_record(window);
       const auto inside = size && suspicious_ ? hidden_record(window, *size) : std::nullopt;
       if (size && !inside && !bytes_.unreadable(pos_, pos_ + RecordHeader::kBytes + *size)) {
-        const Record record = take(window, *size);
+        const Record record = take(window);
         if (window.size() >= 2 * RecordHeader::kBytes + *size) followed_at_ = pos_;
         return record;
       }
@@ -307,18 +307,15 @@ class FileRecordReader final : public RecordReader {
     return sync_.hidden(window.first(RecordHeader::kBytes + size));
   }
 
-  Result<std::optional<Record>> hand_out(Bytes window, std::uint32_t size) {
-    const std::uint64_t end = pos_ + RecordHeader::kBytes + size;
+  Result<std::optional<Record>> hand_out(Bytes window) {
+    const std::uint64_t end = pos_ + RecordHeader::kBytes + load_record_header(window.data()).size;
     if (bytes_.unreadable(pos_, end)) return damaged_until(end);
-    return take(window, size);
+    return take(window);
   }
 
-  Record take(Bytes window, std::uint32_t size) {
-    RecordHeader header = load_record_header(window.data());
-    header.size = size;
-    return take(window, header);
-  }
-  Record take(Bytes window, const RecordHeader& header) {
+  /// The whole record at the front of `window` and of pos_.
+  Record take(Bytes window) {
+    const RecordHeader header = load_record_header(window.data());
     const Record record{header, pos_, window.subspan(RecordHeader::kBytes, header.size)};
     sync_.accept(record.header, record.packet);
     pos_ += RecordHeader::kBytes + header.size;
@@ -340,7 +337,7 @@ class FileRecordReader final : public RecordReader {
     const Bytes behind = window->subspan(bytes);
     if (!sync_.time_fits(header.receive_time_ms)) {
       if (sync_.looks_right(packet) && follows(behind, header.receive_time_ms))
-        return hand_out(*window, header.size);
+        return hand_out(*window);
       if (follows(behind, *sync_.last_time())) return damaged_until(pos_ + bytes);  // only the time is wrong
       return resynchronise();
     }
@@ -357,7 +354,7 @@ class FileRecordReader final : public RecordReader {
     if (*found < pos_ + bytes) return damaged_until(*found);
     window = bytes_.at(pos_, bytes, kReadBytes);  // the search moved the buffer
     if (!window) return std::unexpected(window.error());
-    return hand_out(*window, header.size);
+    return hand_out(*window);
   }
 
   /// A header at the front of `behind` that fits after a record of time `time`.

@@ -14,6 +14,7 @@
 #include "ingest/capture/rtpengine_call.hpp"
 #include "ingest/capture/source_table.hpp"
 #include "ingest/capture/spooled.hpp"
+#include "ingest/capture/wrong_times.hpp"
 #include "rtp/packet.hpp"
 #include "rtpx/recorder.hpp"
 
@@ -152,7 +153,6 @@ class Recording {
     const std::uint32_t clock_rate =
         codec != codecs.end() ? codec->second.clock_rate : table_.sources()[*source].guess_clock_rate();
     const auto arrival = arrivals_.of(datagram.time, *source, packet->sequence_number, packet->timestamp, clock_rate);
-    summary_.clock_set_back = arrivals_.set_back();
     last_arrival_ = std::max(last_arrival_, arrival);
     const PacketInfo info{.arrival = ReceiveClock::time_point(arrival),
                           .codec = codec != codecs.end() ? &codec->second : nullptr};
@@ -161,6 +161,7 @@ class Recording {
   }
 
   [[nodiscard]] std::chrono::nanoseconds last_arrival() const { return last_arrival_; }
+  [[nodiscard]] std::uint64_t clock_set_back() const { return arrivals_.set_back(); }
 
  private:
   /// RTCP goes to the tracks of those who sent it; what only receivers sent, to the tracks that it is about;
@@ -275,6 +276,7 @@ Result<void> record_all(const ImportOptions& options, const SourceTable& table, 
   if (!walked) return walked;
   summary.counts = (*reader)->counts();
   summary.decryption = decryption.counts();
+  summary.clock_set_back = recording.clock_set_back();
   return (*made)->finish(started + std::chrono::floor<std::chrono::microseconds>(recording.last_arrival()));
 }
 
