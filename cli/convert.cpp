@@ -5,6 +5,7 @@
 #include <set>
 
 #include "commands.hpp"
+#include "convert/publish.hpp"
 #include "convert/convert_streams.hpp"
 #include "e2ee_keys.hpp"
 #include "identity_arguments.hpp"
@@ -132,16 +133,10 @@ void print_files(const ConvertResult& result) {
   std::printf("%s", table.text().c_str());
 }
 
-/// What was written beside the recording's own files: outputs with their parts, pictures and reports.
+/// What was written beside the recording's own files.
 Result<void> seal_outputs(const ConvertResult& result, std::span<const Recipient> recipients) {
   std::set<std::filesystem::path> files;
-  for (const auto& [id, file] : result.files) {
-    files.insert(file.file);
-    for (const ConvertedPart& part : file.parts) files.insert(part.location);
-    if (file.thumbnail_location) files.insert(*file.thumbnail_location);
-    if (file.report_location) files.insert(*file.report_location);
-    for (const std::filesystem::path& picture : file.sprite_files) files.insert(picture);
-  }
+  for_each_location(result, [&](const std::string& location) { files.insert(location); });
   for (const std::filesystem::path& file : files) {
     if (!std::filesystem::is_regular_file(file)) continue;
     if (auto sealed = seal_file(file, recipients); !sealed) return sealed;

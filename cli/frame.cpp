@@ -4,10 +4,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "base/file_system.hpp"
 #include "commands.hpp"
+#include "e2ee_keys.hpp"
 #include "identity_arguments.hpp"
 #include "moment.hpp"
+#include "output_file.hpp"
 #include "progress.hpp"
 #include "remote.hpp"
 #include "rtpx/reader.hpp"
@@ -17,7 +18,7 @@ namespace rtpx::cli {
 namespace {
 
 struct FrameArguments {
-  std::string recording, at, output, track, size;
+  std::string recording, at, output, track, size, e2ee_keys;
   ReaderOptions options;
   IdentityArguments identities;
   bool json = false;
@@ -66,6 +67,9 @@ int run(FrameArguments& arguments, const Program& program) {
   auto identities = arguments.identities.load();
   if (!identities) return report("frame", identities.error());
   arguments.options.identities = std::move(*identities);
+  auto keys = load_e2ee_keys(arguments.e2ee_keys);
+  if (!keys) return report("frame", keys.error());
+  arguments.options.e2ee_keys = std::move(*keys);
   arguments.options.stop = program.stop();
   auto reader = Reader::open(arguments.recording, arguments.options);
   if (!reader) return report("frame", reader.error());
@@ -80,14 +84,8 @@ int run(FrameArguments& arguments, const Program& program) {
   if (!track) return report("frame", track.error());
   const auto jpeg = reader->picture(*track, *time_ns, picture);
   if (!jpeg) return report("frame", jpeg.error());
-  if (arguments.output == "-") {
-    const bool whole =
-        std::fwrite(jpeg->data(), 1, jpeg->size(), stdout) == jpeg->size() && std::fflush(stdout) == 0;
-    return whole ? kDone
-                 : report("frame", Error{Errc::io, "standard output took only a part of the picture"});
-  }
-  if (auto written = write_file_atomically(real_file_system(), arguments.output, *jpeg); !written)
-    return report("frame", written.error());
+  if (auto written = write_output(arguments.output, *jpeg); !written) return report("frame", written.error());
+  if (arguments.output == "-") return kDone;
   if (arguments.json)
     std::printf("%s\n", nlohmann::json{{"picture", arguments.output},
                                        {"bytes", jpeg->size()},
@@ -112,6 +110,7 @@ void add_frame(CLI::App& app, Program& program) {
   command->add_option("--track", arguments->track, "Id of the track; default: the first one with pictures");
   command->add_option("--size", arguments->size, "Of the picture; default: as it was sent")
       ->type_name("WIDTHxHEIGHT");
+  add_e2ee_keys(*command, arguments->e2ee_keys);
   arguments->identities.add_to(*command);
   command->add_flag("--json", arguments->json, "Say as JSON what was written");
   command->callback([arguments, &program] { program.exit_code = run(*arguments, program); });

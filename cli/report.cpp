@@ -4,10 +4,10 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "base/file_system.hpp"
 #include "commands.hpp"
 #include "e2ee_keys.hpp"
 #include "inspected.hpp"
+#include "output_file.hpp"
 #include "report_page.hpp"
 #include "rtpx/describe.hpp"
 #include "rtpx/inspect.hpp"
@@ -46,13 +46,8 @@ int run(const ReportArguments& arguments, const Program& program) {
                             arguments.allow_outside, program);
   if (!inspected) return report("report", inspected.error());
   const std::string page = report_page(*inspected, title_of_recording(arguments.recording));
-  if (arguments.output == "-") {
-    const bool whole =
-        std::fwrite(page.data(), 1, page.size(), stdout) == page.size() && std::fflush(stdout) == 0;
-    return whole ? kDone : report("report", Error{Errc::io, "standard output took only a part of the page"});
-  }
-  if (auto written = write_file_atomically(real_file_system(), arguments.output, as_bytes(page)); !written)
-    return report("report", written.error());
+  if (auto written = write_output(arguments.output, as_bytes(page)); !written) return report("report", written.error());
+  if (arguments.output == "-") return leaves_out(*inspected) ? kLosses : kDone;
   if (arguments.json)
     std::printf("%s\n", nlohmann::json{{"page", arguments.output}, {"bytes", page.size()}}
                             .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)

@@ -125,7 +125,7 @@ struct ConvertedFile {
   std::int64_t offset_ms = 0;                    ///< start against the recording's first media
   std::optional<std::string> thumbnail_location;
   std::optional<std::string> report_location;
-  std::vector<std::filesystem::path> sprite_files;  ///< the pictures for scrubbing, and the file that says where each is
+  std::vector<std::string> sprite_locations;  ///< the pictures for scrubbing, and the file that says where each is
   /// Further numbered parts, when the output was split: then duration_ms is from the start of the first to
   /// the end of the last.
   std::vector<ConvertedPart> parts;

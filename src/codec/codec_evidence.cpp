@@ -217,10 +217,9 @@ class H265Evidence final : public CodecEvidence {
       sps_[sps->id] = true;
     }
     if (header->type == H265Nal::pps) {
-      const auto sps = h265_pps_sps(nal);
-      const auto id = h265_parameter_set_id(nal);
-      if (!sps || !id) return false;
-      complete_pps_[*id] = complete_pps_[*id] || sps_[*sps];
+      const auto pps = parse_h265_pps(nal);
+      if (!pps) return false;
+      complete_pps_[pps->id] = complete_pps_[pps->id] || sps_[pps->sps_id];
     }
     if (header->type >= H265Nal::irap_first && header->type <= H265Nal::cra) {
       const auto pps = h265_slice_pps(nal);

@@ -139,22 +139,11 @@ std::optional<std::uint8_t> h264_temporal_layer(Bytes prefix_nal) noexcept {
 }
 
 std::optional<std::uint32_t> h264_recovery_point(Bytes nal) {
-  const auto rbsp = unescape_nal(nal);
-  ByteReader in(Bytes(rbsp).subspan(std::min<std::size_t>(1, rbsp.size())));
-  while (in.ok() && in.remaining() > 2) {  // section 7.3.2.3.1
-    std::uint32_t type = 0, size = 0;
-    std::uint8_t byte = 0;
-    do type += byte = in.u8();
-    while (byte == 0xFF && in.ok());
-    do size += byte = in.u8();
-    while (byte == 0xFF && in.ok());
-    const Bytes payload = in.take(size);
-    if (type != 6 || !in.ok()) continue;
-    BitReader bits(payload);
-    const std::uint32_t count = bits.ue();
-    if (bits.ok()) return count;
-  }
-  return std::nullopt;
+  const auto message = recovery_point_message(nal, 1);
+  if (!message) return std::nullopt;
+  BitReader in(*message);
+  const std::uint32_t count = in.ue();
+  return in.ok() ? std::optional(count) : std::nullopt;
 }
 
 std::vector<std::byte> make_avcc(const ParameterSets& sets) {

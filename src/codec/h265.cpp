@@ -9,9 +9,6 @@ namespace {
 
 constexpr std::size_t kFuHeaders = 3;  // payload header and FU header, RFC 7798 section 4.4.3
 
-bool is_irap(H265Nal type) noexcept {
-  return type >= H265Nal::irap_first && type <= H265Nal::irap_last;
-}
 bool is_rasl(H265Nal type) noexcept {
   return type == H265Nal::rasl_n || type == H265Nal::rasl_r;
 }
@@ -81,6 +78,8 @@ bool H265Depacketizer::take_nal(Bytes nal) {
     take_slice(*header, nal);
     return true;
   }
+  if (header->type == H265Nal::prefix_sei)
+    if (const auto pocs = h265_recovery_point(nal); pocs && !unit_.recovery_pocs) unit_.recovery_pocs = pocs;
   if (header->type < H265Nal::vps || header->type > H265Nal::pps)
     return header->type != H265Nal::access_unit_delimiter && header->type != H265Nal::filler;
   const auto id = h265_parameter_set_id(nal);
@@ -89,7 +88,7 @@ bool H265Depacketizer::take_nal(Bytes nal) {
     unit_.has_sps = true;
     sps_[*id] = parse_h265_sps(nal);
   }
-  if (header->type == H265Nal::pps) sps_of_pps_[*id] = h265_pps_sps(nal);
+  if (header->type == H265Nal::pps) pps_[*id] = parse_h265_pps(nal);
   sets_.store(static_cast<std::uint8_t>(header->type), *id, nal);
   return false;
 }
@@ -98,23 +97,41 @@ void H265Depacketizer::take_slice(const H265Header& header, Bytes nal) {
   if (std::exchange(unit_.has_slice, true)) return;
   unit_.header = header;
   const auto pps = h265_slice_pps(nal);
-  if (!pps || !sps_of_pps_[*pps]) return;
-  const auto& sps = sps_[*sps_of_pps_[*pps]];
-  if (sps) active_sps_ = sps;
+  if (!pps || !pps_[*pps]) return;
+  const auto& sps = sps_[pps_[*pps]->sps_id];
+  if (!sps) return;
+  active_sps_ = sps;
+  unit_.poc_lsb = h265_poc_lsb(nal, *sps, *pps_[*pps]);
+}
+
+// Gradual refresh: what is damaged is whole again with the picture that a recovery point names by its order, unless
+// something is lost on the way (section D.3.8).
+void H265Depacketizer::refresh(bool loss) {
+  if (!damaged_ || loss) whole_from_poc_lsb_.reset();
+  if (!damaged_ || !unit_.poc_lsb) return;
+  const std::uint32_t turn = 1U << active_sps_->poc_lsb_bits;
+  if (whole_from_poc_lsb_ && (*unit_.poc_lsb - *whole_from_poc_lsb_) % turn < turn / 2) {
+    damaged_ = false;
+    whole_from_poc_lsb_.reset();
+  } else if (!whole_from_poc_lsb_ && unit_.recovery_pocs && std::abs(*unit_.recovery_pocs) < static_cast<int>(turn / 2)) {
+    whole_from_poc_lsb_ = (*unit_.poc_lsb + static_cast<std::uint32_t>(*unit_.recovery_pocs)) % turn;
+  }
 }
 
 void H265Depacketizer::finish_sample() {
   if (!unit_.has_slice) return;  // parameter sets alone
   const H265Nal type = unit_.header.type;
   Frame frame;
-  frame.kind = is_irap(type) ? FrameKind::key : FrameKind::delta;
+  // Where nothing came before, decoders begin at any recovery point.
+  const bool key = is_irap(type) || (unit_.recovery_pocs && (*unit_.recovery_pocs == 0 || !seen_keyframe()));
+  frame.kind = key ? FrameKind::key : FrameKind::delta;
   frame.temporal_layer = unit_.header.temporal_id;
   frame.discardable = is_non_reference(type);
   if (frame.temporal_layer > options().max_temporal_layer.value_or(7)) {
     drop(Dropped::Reason::layer, "temporal layer not wanted");
     return;
   }
-  if (frame.kind == FrameKind::key) {
+  if (key) {
     if (uncertain_ && irap_brings_sps_ && !unit_.has_sps) {
       drop(Dropped::Reason::incomplete, kSetsMissing);
       damaged_ = true;
@@ -129,7 +146,9 @@ void H265Depacketizer::finish_sample() {
     leading_damaged_ = type != H265Nal::cra || uncertain_ || damaged_;
     damaged_ = uncertain_ = false;
   }
-  if (std::exchange(uncertain_, false)) damaged_ = true;
+  const bool loss = std::exchange(uncertain_, false);
+  damaged_ = damaged_ || loss;
+  refresh(loss);
   if (is_rasl(type) && leading_damaged_ && leading_at_start_) {
     drop(Dropped::Reason::before_keyframe, "leads the first keyframe and refers to what came before it");
     return;

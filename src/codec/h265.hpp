@@ -8,7 +8,8 @@
 namespace rtpx {
 
 /// RFC 7798: single NAL units, aggregation packets, fragmentation units, PACI around them, with or without
-/// decoding order numbers (NAL units are taken to come in decoding order). Keyframes are IRAP pictures; RASL
+/// decoding order numbers (NAL units are taken to come in decoding order). Keyframes are IRAP pictures and recovery
+/// points that need no other picture, and where nothing came before, any recovery point (gradual refresh). RASL
 /// pictures that follow the first one, or the first one after a loss, refer to pictures that are not there:
 /// at the start they are dropped, later they are reference_lost. Other layers than the base layer are left
 /// out. codec_private is an hvcC.
@@ -35,18 +36,22 @@ class H265Depacketizer final : public NalDepacketizer {
   void lost(std::int64_t) override { uncertain_ = true; }
   void restart() override { uncertain_ = true; }
   StreamConfig make_config() const override;
+  void refresh(bool loss);
 
   struct Unit {
     bool has_slice = false, has_sps = false;
-    H265Header header;  // of its first slice
+    H265Header header;                      // of its first slice
+    std::optional<std::uint32_t> poc_lsb;   // slice_pic_order_cnt_lsb
+    std::optional<std::int32_t> recovery_pocs;  // recovery_poc_cnt of a recovery point
   };
   bool has_donl_ = false;
   std::vector<std::byte> plain_;
   Bytes payload_;  // of the packet inspected last, without PACI and decoding order numbers
   Unit unit_;
   std::array<std::optional<H265Sps>, 16> sps_;
-  std::array<std::optional<std::uint32_t>, 64> sps_of_pps_;
+  std::array<std::optional<H265Pps>, 64> pps_;
   std::optional<H265Sps> active_sps_;
+  std::optional<std::uint32_t> whole_from_poc_lsb_;  // gradual refresh: damage is over with this picture
   bool irap_brings_sps_ = false;
   bool uncertain_ = true;         // something is missing since the last whole unit
   bool damaged_ = true;           // since the last IRAP picture

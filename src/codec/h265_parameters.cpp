@@ -62,12 +62,13 @@ std::optional<H265Sps> parse_h265_sps(Bytes nal) {
   skip_sub_layers(in, out.sub_layers);
   out.id = in.ue();
   out.chroma_format_idc = in.ue();
-  const bool separate_colour_plane = out.chroma_format_idc == 3 && in.bit();
-  if (!read_size(in, out, separate_colour_plane)) return std::nullopt;
+  out.separate_colour_plane = out.chroma_format_idc == 3 && in.bit();
+  if (!read_size(in, out, out.separate_colour_plane)) return std::nullopt;
   out.bit_depth_luma = 8 + in.ue();
   out.bit_depth_chroma = 8 + in.ue();
+  out.poc_lsb_bits = 4 + in.ue();
   if (!in.ok() || out.id > 15 || out.chroma_format_idc > 3 || out.bit_depth_luma > 15 ||
-      out.bit_depth_chroma > 15)
+      out.bit_depth_chroma > 15 || out.poc_lsb_bits > 16)
     return std::nullopt;
   return out;
 }
@@ -92,20 +93,45 @@ std::optional<std::uint32_t> h265_slice_pps(Bytes nal) {
   const NalHead head(nal);
   BitReader in(head.bytes());
   in.skip(kHeaderBits + 1);  // first_slice_segment_in_pic_flag
-  if (header && header->type >= H265Nal::irap_first && header->type <= H265Nal::irap_last) in.skip(1);
+  if (header && is_irap(header->type)) in.skip(1);
   const std::uint32_t id = in.ue();
   if (!in.ok() || id > 63) return std::nullopt;
   return id;
 }
 
-std::optional<std::uint32_t> h265_pps_sps(Bytes nal) {
+std::optional<H265Pps> parse_h265_pps(Bytes nal) {
   const NalHead head(nal);
   BitReader in(head.bytes());
+  H265Pps out;
   in.skip(kHeaderBits);
-  in.ue();  // pps_pic_parameter_set_id
-  const std::uint32_t id = in.ue();
-  if (!in.ok() || id > 15) return std::nullopt;
-  return id;
+  out.id = in.ue();
+  out.sps_id = in.ue();
+  in.skip(1);  // dependent_slice_segments_enabled_flag
+  out.output_flag_present = in.bit();
+  out.extra_slice_header_bits = static_cast<std::uint8_t>(in.bits(3));
+  if (!in.ok() || out.id > 63 || out.sps_id > 15) return std::nullopt;
+  return out;
+}
+
+std::optional<std::uint32_t> h265_poc_lsb(Bytes nal, const H265Sps& sps, const H265Pps& pps) {
+  const NalHead head(nal);
+  BitReader in(head.bytes());
+  in.skip(kHeaderBits + 1);  // first_slice_segment_in_pic_flag
+  if (const auto header = parse_h265_header(nal); header && is_irap(header->type)) in.skip(1);
+  in.ue();  // slice_pic_parameter_set_id
+  in.skip(pps.extra_slice_header_bits);
+  in.ue();  // slice_type
+  in.skip((pps.output_flag_present ? 1U : 0U) + (sps.separate_colour_plane ? 2U : 0U));
+  const auto lsb = static_cast<std::uint32_t>(in.bits(sps.poc_lsb_bits));
+  return in.ok() ? std::optional(lsb) : std::nullopt;
+}
+
+std::optional<std::int32_t> h265_recovery_point(Bytes nal) {
+  const auto message = recovery_point_message(nal, kHeaderBits / 8);
+  if (!message) return std::nullopt;
+  BitReader in(*message);
+  const std::int32_t count = in.se();
+  return in.ok() ? std::optional(count) : std::nullopt;
 }
 
 std::vector<std::byte> make_hvcc(const ParameterSets& sets) {

@@ -25,6 +25,23 @@ std::vector<std::byte> unescape_nal(Bytes nal, std::size_t limit) {
   return out;
 }
 
+std::optional<std::vector<std::byte>> recovery_point_message(Bytes nal, std::size_t header_size) {
+  constexpr std::uint32_t kRecoveryPoint = 6;
+  const auto rbsp = unescape_nal(nal);
+  ByteReader in(Bytes(rbsp).subspan(std::min(header_size, rbsp.size())));
+  while (in.ok() && in.remaining() > 2) {  // H.264 section 7.3.2.3.1, H.265 section 7.3.5
+    std::uint32_t type = 0, size = 0;
+    std::uint8_t byte = 0;
+    do type += byte = in.u8();
+    while (byte == 0xFF && in.ok());
+    do size += byte = in.u8();
+    while (byte == 0xFF && in.ok());
+    const Bytes payload = in.take(size);
+    if (type == kRecoveryPoint && in.ok()) return std::vector(payload.begin(), payload.end());
+  }
+  return std::nullopt;
+}
+
 std::vector<Bytes> annexb_units(Bytes stream) {
   std::vector<Bytes> units;
   std::size_t begin = 0, zeros = 0;

@@ -12,6 +12,10 @@ namespace rtpx {
 /// most `limit` bytes of it.
 [[nodiscard]] std::vector<std::byte> unescape_nal(Bytes nal, std::size_t limit = 4096);
 
+/// The payload of the recovery point SEI message (type 6; H.264 section D.1.8, H.265 section D.2.8) of a SEI NAL unit
+/// whose header has so many bytes; nullopt: it has none.
+[[nodiscard]] std::optional<std::vector<std::byte>> recovery_point_message(Bytes nal, std::size_t header_size);
+
 /// The NAL units of an Annex B stream (H.264, H.265), without start codes and the zeros before them.
 [[nodiscard]] std::vector<Bytes> annexb_units(Bytes stream);
 

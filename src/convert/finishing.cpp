@@ -49,7 +49,7 @@ std::vector<std::string> make_pictures(ConvertedFile& file, const ConvertOptions
   if (options.sprites > 0) {
     const std::string pictures = name + "_sprites.jpg", places = name + "_sprites.vtt";
     if (auto done = write_sprites(file.file, pictures, places, options.sprites, options.stop, files); done)
-      file.sprite_files = {pictures, places};
+      file.sprite_locations = {pictures, places};
     else
       failures.push_back("no sprites: " + done.error().message);
   }

@@ -8,17 +8,6 @@
 namespace rtpx {
 namespace {
 
-/// Calls `visit` for each location of a result's files.
-template <typename Visit>
-void for_each_location(ConvertResult& result, Visit&& visit) {
-  for (auto& [id, file] : result.files) {
-    visit(file.location);
-    if (file.thumbnail_location) visit(*file.thumbnail_location);
-    if (file.report_location) visit(*file.report_location);
-    for (ConvertedPart& part : file.parts) visit(part.location);
-  }
-}
-
 std::string name_of(const std::string& location) {
   return std::filesystem::path(location).filename().string();
 }

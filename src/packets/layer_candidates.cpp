@@ -87,6 +87,21 @@ bool LayerScanner::goes_on(const Arrival& before, const Arrival& arrival) const 
   return step != 0 && step >= -50 && step <= 500 && time_ms >= -1'000 && time_ms <= arrival_ms + 10'000;
 }
 
+// Behind a clock that is set back by little come packets that fit the old line as well: arrivals tell on which of the two
+// this one was sent.
+bool LayerScanner::set_back_goes_on(const Arrival& arrival) const {
+  const Arrival& before = candidate_->arrivals.back();
+  if (candidate_->kind != Candidate::Kind::foreign || !candidate_->next_number || before.ssrc != arrival.ssrc ||
+      before.clock_rate != arrival.clock_rate || static_cast<std::uint16_t>(before.sequence + 1) != arrival.sequence)
+    return false;
+  const SequenceTracker& line = current().line;
+  const auto off_ms = [&](std::int64_t ticks, std::int64_t arrival_ms) {
+    return std::abs(ticks * 1000 / arrival.clock_rate - arrival_ms);
+  };
+  return off_ms(static_cast<std::int32_t>(arrival.timestamp - before.timestamp), arrival.receive_ms - before.receive_ms) <
+         off_ms(line.unwrap(arrival.timestamp) - line.highest_timestamp(), arrival.receive_ms - line.last_receive_ms());
+}
+
 // A sender that changes its SSRC again after one packet: the numbers go on over both changes, whatever its
 // times are.
 bool LayerScanner::bridges(const Arrival& before, const Arrival& arrival) const {

@@ -19,6 +19,8 @@ constexpr std::int64_t kTailArrivalMs = 5'000;
 constexpr std::int64_t kTailMediaMs = 500;
 constexpr std::int64_t kAheadOfArrivalMs = 250;  // of RTP time: sent later than the packet before came
 constexpr std::int64_t kLeapMs = 1'000;
+constexpr std::int64_t kReorderedPicturesMs = 1'000;
+constexpr std::int64_t kSetBackMs = 10;  // from one packet to the next: a clock that does by more begins anew
 constexpr std::int64_t kEventReachMs = 60'000;  // that an event's time may be from the media's
 constexpr std::size_t kMostSeen = 256;          // sources whose last packet is remembered
 
@@ -60,9 +62,10 @@ std::uint64_t LayerScan::missing() const noexcept {
   return count;
 }
 
-LayerScanner::LayerScanner(const LayerContext& context, LayerScan& out)
+LayerScanner::LayerScanner(const LayerContext& context, LayerScan& out, const MadeTimes* made_times)
     : context_(context),
       out_(out),
+      made_times_(made_times),
       quiet_(context.kind, out.quiet),
       digits_(out.digits),
       encrypted_(out.encrypted) {
@@ -72,13 +75,14 @@ LayerScanner::LayerScanner(const LayerContext& context, LayerScan& out)
       hint_by_type_[type] = hint_format(codec->mime_type);
   if (const auto id = context.header_extensions->find(kCaptureTime); id != context.header_extensions->end())
     capture_time_id_ = id->second;
-  repairs_ = any_role(types, {PayloadRole::rtx, PayloadRole::red, PayloadRole::ulpfec, PayloadRole::flexfec});
+  repairs_ = made_times_ == nullptr && any_role(types, {PayloadRole::rtx, PayloadRole::red, PayloadRole::ulpfec, PayloadRole::flexfec});
   if (repairs_)
     repairer_.emplace(types, *context.header_extensions,
                       [this](const Repaired& repaired) { on_repaired(repaired); });
 }
 
-Result<void> LayerScanner::push(const RtpPacket& packet, std::uint64_t offset, std::int64_t receive_ms) {
+Result<void> LayerScanner::push(RtpPacket packet, std::uint64_t offset, std::int64_t receive_ms) {
+  if (made_times_ != nullptr) packet.timestamp = made_times_->at(records_).value_or(packet.timestamp);
   receive_ms_ = receive_ms;
   if (out_.packets + out_.repair_packets + out_.unknown_packets == 0) out_.first_receive_ms = receive_ms;
   out_.last_receive_ms = std::max(out_.last_receive_ms, receive_ms);
@@ -236,6 +240,7 @@ bool LayerScanner::offer(std::size_t index, const Arrival& arrival) {
     return true;
   }
   if (!newest && (long_over(segment, arrival) || (place.fit == Fit::duplicate && spoken_over(arrival)))) return false;
+  if (place.fit == Fit::ahead && newest && candidate_ && set_back_goes_on(arrival)) return false;
   if (place.fit == Fit::ahead && newest &&
       (older_line_wants(arrival.ssrc, arrival.sequence, arrival.timestamp, place) || leaps(arrival, place)))
     return false;
@@ -414,10 +419,15 @@ void LayerScanner::note_quiet(const Segment& segment, const Arrival& arrival,
                   arrival.receive_ms - line.last_receive_ms()});
 }
 
+// Only H.264 and H.265 have pictures that refer to later ones, which are sent before them.
+std::int64_t LayerScanner::back_ms(std::uint8_t payload_type) const {
+  return has_nal_units(hint_by_type_[payload_type & 0x7F]) ? kReorderedPicturesMs : kSetBackMs;
+}
+
 void LayerScanner::open_segment(const Arrival& arrival, SegmentStart why) {
   if (!beyond_.empty()) settle_beyond(true);
   auto segment = std::make_unique<Segment>(arrival.clock_rate, arrival.sequence, arrival.timestamp,
-                                           arrival.receive_ms, arrival.content);
+                                           arrival.receive_ms, arrival.content, back_ms(arrival.payload_type));
   segment->ssrc = arrival.ssrc;
   segment->why = why;
   segment->after_pause = std::exchange(paused_, false);
@@ -427,7 +437,9 @@ void LayerScanner::open_segment(const Arrival& arrival, SegmentStart why) {
   segment->cname = context_.rtcp->cname(arrival.ssrc);
   const auto same_source = std::find_if(out_.segments.rbegin(), out_.segments.rend(),
                                         [&](const auto& s) { return s->ssrc == arrival.ssrc; });
-  if (same_source == out_.segments.rend()) {
+  if (made_times_ != nullptr) {
+    segment->reports = nullptr;  // they tell of the sender's times
+  } else if (same_source == out_.segments.rend()) {
     segment->reports = &context_.rtcp->reports(arrival.ssrc);
   } else {
     segment->reports = std::exchange((*same_source)->reports, nullptr);

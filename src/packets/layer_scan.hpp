@@ -17,6 +17,7 @@
 #include "packets/digit_spans.hpp"
 #include "packets/encrypted_frames.hpp"
 #include "packets/keyframe_size.hpp"
+#include "packets/made_times.hpp"
 #include "packets/media_payload.hpp"
 #include "packets/per_second.hpp"
 #include "packets/quiet_spans.hpp"
@@ -46,8 +47,8 @@ enum class SegmentStart : std::uint8_t { start, new_ssrc, sequence_restart, time
 struct Segment {
   Segment() : Segment(1, 0, 0, 0, 0) {}  ///< to be read
   Segment(std::uint32_t rate, std::uint16_t sequence, std::uint32_t timestamp, std::int64_t receive_ms,
-          std::uint32_t content)
-      : clock_rate(rate), line(rate, sequence, timestamp, receive_ms, content), clock(rate) {}
+          std::uint32_t content, std::int64_t back_ms = 0)
+      : clock_rate(rate), line(rate, sequence, timestamp, receive_ms, content, back_ms), clock(rate) {}
 
   std::uint32_t ssrc = 0;
   std::uint32_t clock_rate = 0;
@@ -137,10 +138,11 @@ struct LayerContext {
 /// Finds segments, losses, late packets and repairs of one layer, from its packets in file order.
 class LayerScanner {
  public:
-  LayerScanner(const LayerContext& context, LayerScan& out);
+  /// `made_times` must outlive the scanner; null: the packets' own.
+  LayerScanner(const LayerContext& context, LayerScan& out, const MadeTimes* made_times);
 
   /// Errors: io, no_space (of the spill file).
-  [[nodiscard]] Result<void> push(const RtpPacket& packet, std::uint64_t offset, std::int64_t receive_ms);
+  [[nodiscard]] Result<void> push(RtpPacket packet, std::uint64_t offset, std::int64_t receive_ms);
   /// The track has ended: settles what was pending.
   void finish();
   /// What is known by now, for a recording that goes on: without what is still pending. The scanner may go on beside the
@@ -235,6 +237,7 @@ class LayerScanner {
   [[nodiscard]] bool sends_beside_current(const Arrival& arrival);
   [[nodiscard]] Candidate candidate_of(const Arrival& arrival) const;
   [[nodiscard]] bool goes_on(const Arrival& before, const Arrival& arrival) const;
+  [[nodiscard]] bool set_back_goes_on(const Arrival& arrival) const;
   [[nodiscard]] bool bridges(const Arrival& before, const Arrival& arrival) const;
   [[nodiscard]] bool convincing() const;
   void confirm_candidate();
@@ -263,6 +266,7 @@ class LayerScanner {
   void note_order();
   void write_order(bool all);
   [[nodiscard]] Bytes start_of_frame(HintFormat format, Bytes payload) const;
+  [[nodiscard]] std::int64_t back_ms(std::uint8_t payload_type) const;
   void watch(const RtpPacket& packet, const MediaPayload& media);
   void watch_nal_units(const RtpPacket& packet, const MediaPayload& media);
   void count(const Arrival& arrival);
@@ -272,6 +276,7 @@ class LayerScanner {
 
   LayerContext context_;
   LayerScan& out_;
+  const MadeTimes* made_times_;
   std::optional<Repairer> repairer_;
   bool repairs_ = false;
   std::optional<std::uint8_t> capture_time_id_;

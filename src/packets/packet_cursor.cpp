@@ -22,7 +22,9 @@ Result<std::unique_ptr<PacketCursor>> PacketCursor::open(const TrackScan& track,
 
 PacketCursor::PacketCursor(const TrackScan& track, const LayerScan& layer, const SpillFile& spill,
                            std::unique_ptr<RecordReader> reader)
-    : track_(track), layer_(layer), spill_(spill), reader_(std::move(reader)), damage_(reader_->damage()), at_(layer.line) {}
+    : track_(track), layer_(layer), spill_(spill), reader_(std::move(reader)), damage_(reader_->damage()), at_(layer.line) {
+  if (const auto made = track.made_times.find(layer.rid_index); made != track.made_times.end()) made_times_ = &made->second;
+}
 
 Result<const OrderedPacket*> PacketCursor::next() {
   if (!failed_)
@@ -82,6 +84,7 @@ bool PacketCursor::read_line() {
     if (!at_.line.next()) continue;
     held_.packet = *packet;
     (void)track_.rtx_media.restore(held_.packet, *track_.types, held_bytes_);
+    if (made_times_ != nullptr) set_time(held_.packet, number);
     at_.holds = true;
     at_.receive_ms = (*record)->header.receive_time_ms;
     at_.held_opens_next =
@@ -117,6 +120,10 @@ void PacketCursor::lose(std::uint64_t offset, const Error& why) {
   const RecordReader::FilePlace place = reader_->file_place(offset);
   unreadable_ = place.file.string() + " could be read at offset " + std::to_string(place.offset) +
                 " before and cannot now: " + why.message + "; convert it again";
+}
+
+void PacketCursor::set_time(RtpPacket& packet, std::uint64_t record) const {
+  packet.timestamp = made_times_->at(record).value_or(packet.timestamp);
 }
 
 void PacketCursor::begin_segment(std::size_t index) {
@@ -176,6 +183,7 @@ const OrderedPacket* PacketCursor::emit_patch() {
   }
   patch_.packet = *packet;
   (void)track_.rtx_media.restore(patch_.packet, *track_.types, patch_bytes_);
+  if (made_times_ != nullptr) patch_.packet.timestamp = static_cast<std::uint32_t>(patch.timestamp);
   return emit(patch_, patch.sequence, patch.timestamp);
 }
 
@@ -210,6 +218,7 @@ void PacketCursor::go_to(const Place& place) {
   if (track_.rtx_media.restore(held_.packet, *track_.types, held_bytes_)) return;
   held_bytes_.assign(record->packet.begin(), record->packet.end());
   held_.packet = *parse_rtp(held_bytes_);
+  if (made_times_ != nullptr) held_.packet.timestamp = static_cast<std::uint32_t>(at_.line_time);
 }
 
 const OrderedPacket* PacketCursor::emit(OrderedPacket& out, std::int64_t sequence, std::int64_t timestamp) {

@@ -74,6 +74,8 @@ class PacketCursor {
   [[nodiscard]] const Segment& segment() const { return *layer_.segments[at_.segment]; }
   [[nodiscard]] std::int64_t next_patch() const;
   [[nodiscard]] std::int64_t next_other() const;
+  /// As the scan saw it: `record` of the layer.
+  void set_time(RtpPacket& packet, std::uint64_t record) const;
   void begin_segment(std::size_t index);
   void move_line();
   /// Where the reader has met damage that the scan had not.
@@ -86,6 +88,7 @@ class PacketCursor {
   const TrackScan& track_;
   const LayerScan& layer_;
   const SpillFile& spill_;
+  const MadeTimes* made_times_ = nullptr;
   std::unique_ptr<RecordReader> reader_;
   const std::vector<DamagedRange>& damage_;  // the reader's
   std::size_t damage_seen_ = 0;

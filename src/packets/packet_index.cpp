@@ -21,7 +21,7 @@ namespace {
 constexpr std::string_view kIndexMagic = "RTPXPKT\n";
 constexpr std::size_t kPacketIndexHead = 24, kMac = 32, kBodyAt = kPacketIndexHead + kMac;
 /// Goes up whenever the body has another form, or the scan finds something else in the same packets.
-constexpr std::uint32_t kIndexFormat = 2;
+constexpr std::uint32_t kIndexFormat = 3;
 constexpr std::uint64_t kMostIndexBytes = 256U << 20;
 
 constexpr std::chrono::nanoseconds kTick = std::chrono::milliseconds(50);  // of the system's file times, at most

@@ -107,9 +107,9 @@ void archive(Archive& with, LayerScan& value) {
 // Its files are those that were found now, and its types follow from its codecs.
 template <class Archive>
 void archive(Archive& with, TrackScan& value) {
-  auto& [files, codecs, types, routes, rtx_media, found_codecs, layers, rid_names, refused, read_error, rtcp_error, damaged_bytes,
+  auto& [files, codecs, types, routes, rtx_media, made_times, found_codecs, layers, rid_names, refused, read_error, rtcp_error, damaged_bytes,
          torn_bytes, damage, not_rtp, unknown_rid_packets, file_bytes, lineage] = value;
-  with(codecs, routes, rtx_media, found_codecs, layers, rid_names, refused, read_error, rtcp_error, damaged_bytes, torn_bytes,
+  with(codecs, routes, rtx_media, made_times, found_codecs, layers, rid_names, refused, read_error, rtcp_error, damaged_bytes, torn_bytes,
        damage, not_rtp, unknown_rid_packets, file_bytes);
   if constexpr (Archive::kReads)
     if (refused.empty()) types = std::make_unique<PayloadTypes>(codecs.codecs);

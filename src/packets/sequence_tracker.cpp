@@ -9,7 +9,6 @@ constexpr std::int64_t kMaxReach = 32'000;       // numbers; 16 bits tell 32,767
 constexpr std::int64_t kMaxBeforeFirst = 1'000;  // late packets from before the line's first
 constexpr std::int64_t kTimeAheadMs =
     10'000;  // RTP time may run ahead of arrival by this much (bursts after a stall)
-constexpr std::int64_t kTimeBackMs = 1'000;  // pictures out of order (B frames) step back by less
 constexpr std::int64_t kTimeSlackMs = 500;
 constexpr std::int64_t kSmallLoss = 3'000;  // RFC 3550 section A.1, MAX_DROPOUT
 constexpr std::int64_t kOtherReach = 100;   // numbers that a packet without media may be ahead
@@ -17,8 +16,9 @@ constexpr std::int64_t kOtherReach = 100;   // numbers that a packet without med
 }  // namespace
 
 SequenceTracker::SequenceTracker(std::uint32_t clock_rate, std::uint16_t sequence, std::uint32_t timestamp,
-                                 std::int64_t receive_ms, std::uint32_t content)
+                                 std::int64_t receive_ms, std::uint32_t content, std::int64_t back_ms)
     : clock_rate_(std::max<std::int64_t>(clock_rate, 1)),
+      back_ms_(back_ms),
       first_(initial(sequence)),
       highest_(first_),
       first_time_(initial(timestamp)),
@@ -54,7 +54,7 @@ SequenceTracker::Place SequenceTracker::fit(std::uint16_t sequence, std::uint32_
 
 bool SequenceTracker::time_plausible_ahead(std::int64_t time_step, std::int64_t receive_ms) const noexcept {
   const std::int64_t time_ms = time_step * 1000 / clock_rate_;
-  return time_ms >= -kTimeBackMs && time_ms <= receive_ms - last_receive_ms_ + kTimeAheadMs;
+  return time_ms >= -back_ms_ && time_ms <= receive_ms - last_receive_ms_ + kTimeAheadMs;
 }
 
 // A step of many numbers is a loss when the sender could have sent that many in the time, else a restart.

@@ -38,9 +38,10 @@ class SequenceTracker {
   [[nodiscard]] static std::int64_t initial(std::uint32_t timestamp) noexcept {
     return timestamp + (std::int64_t{1} << 32);
   }
-  /// The line begins with this packet. `content` as for take().
+  /// The line begins with this packet. `content` as for take(). `back_ms`: by how much RTP time may step back from one
+  /// number to the next, as pictures that are not sent in their order do.
   SequenceTracker(std::uint32_t clock_rate, std::uint16_t sequence, std::uint32_t timestamp,
-                  std::int64_t receive_ms, std::uint32_t content = 0);
+                  std::int64_t receive_ms, std::uint32_t content = 0, std::int64_t back_ms = 1'000);
 
   [[nodiscard]] Place fit(std::uint16_t sequence, std::uint32_t timestamp,
                           std::int64_t receive_ms) const noexcept;
@@ -107,7 +108,7 @@ class SequenceTracker {
     return others_.empty() ? highest_ : std::max(highest_, others_.last());
   }
 
-  std::int64_t clock_rate_;
+  std::int64_t clock_rate_, back_ms_;
   std::int64_t first_, highest_;
   std::int64_t first_time_, highest_time_;
   std::int64_t first_receive_ms_, last_receive_ms_;

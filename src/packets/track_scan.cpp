@@ -82,7 +82,8 @@ class TrackScanner {
     auto& layer = scan_.layers[rid];
     layer = std::make_unique<LayerScan>();
     layer->rid_index = rid;
-    scanners_[rid] = std::make_unique<LayerScanner>(context_, *layer);
+    const auto times = scan_.made_times.find(rid);
+    scanners_[rid] = std::make_unique<LayerScanner>(context_, *layer, times != scan_.made_times.end() ? &times->second : nullptr);
     for (const auto& [name, index] : scan_.files.track.rid_map) known_[rid] |= index == rid;
   }
 
@@ -149,6 +150,35 @@ std::set<std::uint8_t> unknown_types(const TrackScan& scan) {
   return types;
 }
 
+bool any_times_stand(const TrackScan& scan) {
+  return std::ranges::any_of(scan.layers, [&](const auto& l) { return times_stand(*l.second, scan.files.track.kind); });
+}
+
+/// One pass over the track's records for layers whose RTP times are none.
+Result<void> make_times(TrackScan& scan, std::stop_token stop) {
+  std::map<std::uint8_t, TimeMaker> makers;
+  for (const auto& [rid, layer] : scan.layers)
+    if (times_stand(*layer, scan.files.track.kind)) makers.try_emplace(rid, *scan.types, scan.files.track.kind);
+  auto reader = RecordReader::open(scan.files.rtp, RecordReader::Content::rtp, {}, scan.files.source);
+  if (!reader) return std::unexpected(reader.error());
+  std::vector<std::byte> buffer;
+  for (std::uint64_t count = 1;; ++count) {
+    const auto record = (*reader)->next();
+    if (!record && is_passing(record.error())) return std::unexpected(record.error());
+    if (!record || !*record) break;
+    if (count % kPacketsPerLook == 0 && stop.stop_requested())
+      return fail(Errc::cancelled, "the conversion was cancelled");
+    auto packet = parse_rtp((*record)->packet);
+    if (!packet) continue;
+    const auto maker = makers.find(scan.routes.rid_of((*record)->header.rid_index, packet->ssrc));
+    if (maker == makers.end()) continue;
+    (void)scan.rtx_media.restore(*packet, *scan.types, buffer);
+    maker->second.push(*packet, (*record)->header.receive_time_ms);
+  }
+  for (auto& [rid, maker] : makers) scan.made_times[rid] = maker.take();
+  return {};
+}
+
 }  // namespace
 
 Result<TrackScan> scan_track(TrackFiles files, const RtcpLog& rtcp, SpillFile& spill,
@@ -197,6 +227,10 @@ Result<TrackScan> scan_track(TrackFiles files, const RtcpLog& rtcp, SpillFile& s
   }
   if (changed)
     if (auto done = pass_over(scan, rtcp, spill, again, nullptr, nullptr); !done) return std::unexpected(done.error());
+  if (any_times_stand(scan)) {
+    if (auto made = make_times(scan, control.stop); !made) return std::unexpected(made.error());
+    if (auto done = pass_over(scan, rtcp, spill, again, nullptr, nullptr); !done) return std::unexpected(done.error());
+  }
   return scan;
 }
 
@@ -259,7 +293,7 @@ struct GrowingTrack::State {
 
   /// What the whole track has to be looked at for.
   [[nodiscard]] bool takes_another_pass(const RtcpLog& rtcp) const {
-    return !unknown_types(scan).empty() || watch.contradicts() || !scanner.rtx_media(rtcp).empty();
+    return !unknown_types(scan).empty() || watch.contradicts() || !scanner.rtx_media(rtcp).empty() || any_times_stand(scan);
   }
 
   [[nodiscard]] TrackScan so_far(TrackFiles files, const RtcpLog& rtcp) const {

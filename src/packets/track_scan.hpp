@@ -9,6 +9,7 @@
 
 #include "packets/codec_choice.hpp"
 #include "packets/layer_scan.hpp"
+#include "packets/made_times.hpp"
 #include "packets/recording.hpp"
 #include "packets/rtx_media.hpp"
 #include "packets/source_routes.hpp"
@@ -23,6 +24,7 @@ struct TrackScan {
   std::unique_ptr<PayloadTypes> types;
   SourceRoutes routes;              ///< sources that were recorded under another rid than theirs
   RtxMedia rtx_media;               ///< retransmissions that stand for media of which nothing came
+  std::map<std::uint8_t, MadeTimes> made_times;  ///< of layers whose own RTP times are none, by rid index
   std::vector<Codec> found_codecs;  ///< recognised, of payload types that the manifest does not name
   std::map<std::uint8_t, std::unique_ptr<LayerScan>> layers;  ///< by rid index, those with packets
   std::map<std::uint8_t, std::string> rid_names;              ///< of the manifest; no simulcast: absent

@@ -15,6 +15,7 @@ std::string serialize_result(const ConvertResult& result) {
                       {"duration_ms", file.duration_ms},
                       {"offset_seconds", static_cast<double>(file.offset_ms) / 1000}};
     if (file.report_location) entry["report_location"] = *file.report_location;
+    if (!file.sprite_locations.empty()) entry["sprite_locations"] = file.sprite_locations;
     for (const ConvertedPart& part : file.parts)
       entry["parts"].push_back({{"location", part.location},
                                 {"duration_ms", part.duration_ms},

@@ -465,6 +465,10 @@ std::vector<ConvertNote> notes_of(const TrackScan& track, double zero_receive_ms
                                                   : ", as the packets say"));
   if (!track.rtx_media.empty())
     add(Severity::info, "no packet of its media has come as it was first sent: they are taken from retransmissions (RTX)");
+  if (!track.made_times.empty())
+    add(Severity::info, std::string("its RTP time stands still or counts packets: ") +
+                            (track.files.track.kind == MediaKind::audio ? "sound is placed by what its packets play and by when they came"
+                                                                        : "pictures are placed by when they came"));
   std::uint64_t media = 0, unknown = 0;
   std::size_t digits = 0;
   std::vector<ReportLeftOut> repairs;

@@ -315,7 +315,10 @@ Result<Manifest> read_manifest(FileSystem& files, const std::filesystem::path& p
   const auto text = read_whole_file(files, file, kMaxManifestBytes);
   if (!text) return std::unexpected(text.error());
   auto manifest = parse_manifest(*text);
-  if (!manifest) manifest.error().message = file.string() + ": " + manifest.error().message;
+  if (manifest) return manifest;
+  const bool records = file.extension() == ".rtpx" || file.extension() == ".rtcpx";
+  manifest.error().message = file.string() + (records ? " has the packets of one track, and is no manifest: name the recording's folder"
+                                                      : ": " + manifest.error().message);
   return manifest;
 }
 

@@ -5,7 +5,6 @@
 #include <optional>
 #include <vector>
 
-#include "timeline/bounds.hpp"
 
 namespace rtpx::timeline {
 namespace {
@@ -13,6 +12,7 @@ namespace {
 using Samples = SegmentClock::Samples;
 
 constexpr double kMostOff = 4;           // times as fast or as slow
+constexpr double kCrystalsOff = 1.5e-3;  // no crystal is
 constexpr double kArrivalsAgree = 0.03;  // with reports
 constexpr double kFewestReports = 3, kFewestSeconds = 8;
 constexpr double kLeastSpanNs = 8e9;
@@ -96,7 +96,7 @@ std::unique_ptr<Samples> with_line_rate(const Samples& samples) {
   if (!found) found = rate_by_arrivals(arrivals, samples.ns_per_tick);
   if (!found) return nullptr;
   const double off = *found / samples.ns_per_tick;
-  if (std::abs(off - 1) <= kMaxSlope || off > kMostOff || off < 1 / kMostOff) return nullptr;
+  if (std::abs(off - 1) <= kCrystalsOff || off > kMostOff || off < 1 / kMostOff) return nullptr;
   auto out = std::make_unique<Samples>(samples);
   const double more = *found - samples.ns_per_tick;
   for (Samples::Break& one : out->breaks) {

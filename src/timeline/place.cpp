@@ -264,7 +264,7 @@ Timeline place_segments(const std::vector<SegmentInput>& segments) {
   placings.reserve(segments.size());
   for (const SegmentInput& input : segments) {
     placings.push_back({.input = &input, .samples = &input.clock->samples(), .order = placings.size()});
-    if (!input.audio) placings.back().rescaled = with_line_rate(*placings.back().samples);
+    placings.back().rescaled = with_line_rate(*placings.back().samples);
     if (placings.back().rescaled) placings.back().samples = placings.back().rescaled.get();
     placings.back().arrivals = read_arrivals(*placings.back().samples, origin);
   }

@@ -13,6 +13,8 @@ constexpr double kMostCorrected = 500e6;  // by which a report may differ from w
 constexpr double kAbout = 3e9;            // of arrivals about a report
 constexpr std::size_t kFewestALevel = 4;  // reports, on the average, where a clock is set again and again
 constexpr std::size_t kLookBack = 64;
+constexpr double kMostScatter = 20e6;   // from report to report, where arrivals are steady
+constexpr double kSteadyArrivals = 30e6;
 constexpr std::size_t kMostTried = 32;  // steps between two reports of which each is left out in turn
 
 // What it costs to believe in a link between two reports, against leaving one out.
@@ -99,6 +101,22 @@ class Explanation {
   std::vector<std::size_t> between_;
 };
 
+/// From report to report most differ by more than reports do, while packets went on steadily: those that agree do so by
+/// chance.
+bool scatter(const std::vector<ReportPoint>& reports, const Arrivals& arrivals) {
+  if (arrivals.scatter > kSteadyArrivals) return false;
+  std::vector<double> apart;
+  for (std::size_t i = 1; i < reports.size(); ++i)
+    if (reports[i].level == reports[i - 1].level) {
+      const double drifted = kGreatestDrift * std::abs(reports[i].x - reports[i - 1].x);
+      apart.push_back(std::abs(reports[i].offset - reports[i - 1].offset) - drifted);
+    }
+  if (apart.size() < 2 || apart.size() * 3 < reports.size()) return false;
+  const auto middle = apart.begin() + static_cast<std::ptrdiff_t>(apart.size() / 2);
+  std::ranges::nth_element(apart, middle);
+  return *middle > kMostScatter;
+}
+
 }  // namespace
 
 std::vector<ChainedReport> chain_reports(const std::vector<ReportPoint>& reports, const Arrivals& arrivals,
@@ -108,6 +126,7 @@ std::vector<ChainedReport> chain_reports(const std::vector<ReportPoint>& reports
     std::size_t from = 0;  // index + 1; 0: the chain begins here
     Link link;
   };
+  if (scatter(reports, arrivals)) return {};
   std::vector<Best> best(reports.size());
   for (std::size_t i = 0; i < reports.size(); ++i) {
     best[i].cost = kDropped * static_cast<double>(i);

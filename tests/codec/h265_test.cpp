@@ -46,6 +46,57 @@ TEST(H265, PutsAggregatesAndFragmentsTogether) {
   EXPECT_EQ(hvcc.substr(22, 6), text({3, 0x80 | 32, 0, 1, 0, static_cast<int>(kVps.size())}));
 }
 
+// A slice of a picture of this order: first_slice_segment_in_pic_flag, PPS 0, P (slice_type 1), 8 bits of
+// slice_pic_order_cnt_lsb.
+std::vector<std::byte> picture(int poc) {
+  return bytes({kTrailR << 1, 1, 0xD0 | poc >> 5, (poc & 0x1F) << 3 | 5, 0x55});
+}
+// A recovery point SEI message; recovery_poc_cnt 3 is se(v) 00110, 0 is 1.
+const auto kRecoversIn3 = bytes({39 << 1, 1, 6, 1, 0x34, 0x80}), kRecovers = bytes({39 << 1, 1, 6, 1, 0xC0, 0x80});
+
+// Gradual refresh (recovery_poc_cnt > 0) is where decoders begin when nothing came before, and no keyframe later.
+TEST(H265, WhereNothingCameBeforeGradualRefreshBegins) {
+  Depacketized h265("video/H265");
+  h265.packet(0, true, picture(7));
+  ASSERT_EQ(h265.frames.size(), 0U);
+  for (const int poc : {8, 9}) {
+    h265.packet(static_cast<std::uint32_t>(poc) * 3000, false, ap({kVps, kSps, kPps, kRecoversIn3}));
+    h265.packet(static_cast<std::uint32_t>(poc) * 3000, true, picture(poc));
+  }
+  ASSERT_EQ(h265.frames.size(), 2U);
+  EXPECT_EQ(h265.frames[0].kind, FrameKind::key);
+  EXPECT_FALSE(h265.frames[0].reference_lost);
+  EXPECT_EQ(h265.frames[1].kind, FrameKind::delta);
+}
+
+TEST(H265, ARecoveryPointThatNeedsNothingIsAKeyframe) {
+  Depacketized h265("video/H265");
+  h265.packet(0, true, ap({kVps, kSps, kPps, slice(kIdr)}));
+  h265.packet(3000, true, ap({kRecovers, picture(1)}));
+  ASSERT_EQ(h265.frames.size(), 2U);
+  EXPECT_EQ(h265.frames[1].kind, FrameKind::key);
+}
+
+// Section D.3.8: with the third picture after the recovery point all is whole again, also where the order's lowest bits
+// begin anew.
+TEST(H265, GradualRefreshMendsWhatALossDamaged) {
+  for (const int first : {20, 253}) {
+    Depacketized h265("video/H265");
+    h265.packet(0, true, ap({kVps, kSps, kPps, slice(kIdr)}));
+    h265.packet(6000, true, picture(first), 1);
+    ASSERT_EQ(h265.frames.size(), 2U);
+    ASSERT_TRUE(h265.frames[1].reference_lost);
+    for (int i = 1; i <= 5; ++i) {
+      const auto time = static_cast<std::uint32_t>(6000 + i * 3000);
+      if (i == 1) h265.packet(time, false, kRecoversIn3);
+      h265.packet(time, true, picture((first + i) % 256));
+    }
+    std::vector<bool> damaged;
+    for (const auto& frame : h265.frames) damaged.push_back(frame.reference_lost);
+    EXPECT_EQ(damaged, (std::vector<bool>{false, true, true, true, true, false, false})) << first;
+  }
+}
+
 TEST(H265, SetsFromTheSdpServeAStreamWithoutAny) {
   Depacketized h265(Codec{.payload_type = 98,
                           .mime_type = "video/H265",

@@ -198,6 +198,96 @@ TEST(OddSenders, ABurstBesideLivePacketsLosesNothing) {
     }
 }
 
+/// How a sender's RTP time goes on.
+struct OddClock {
+  const char* name;
+  std::uint32_t ticks_of_picture, ticks_of_packet;
+};
+class StandingClocks : public testing::TestWithParam<OddClock> {};
+
+// RTP time that stands, or counts packets: sound and pictures are where they were when they came, and it is said.
+TEST_P(StandingClocks, PlaceMediaByWhatTheyPlayAndWhenTheyCame) {
+  const OpusSource opus(20);
+  OddSource sound, picture;
+  std::vector<std::int64_t> heard, seen, came;
+  for (std::size_t i = 0; i < 1000; ++i, sound.time += GetParam().ticks_of_packet) {
+    sound.send(111, opus.payload(i));
+    heard.push_back(static_cast<std::int64_t>(20 * i + (i >= 500 ? 3'000 : 0)));  // a pause
+  }
+  const auto pictures = encode_video({.width = 96, .height = 64, .frames = 500, .gop = 50});
+  for (std::size_t i = 0; i < pictures.packets.size(); ++i, picture.time += GetParam().ticks_of_picture) {
+    const std::string bytes(as_text(pictures.packets[i].data));
+    came.push_back(static_cast<std::int64_t>(40 * i));
+    for (std::size_t at = 0; at < bytes.size(); at += 600, picture.time += GetParam().ticks_of_packet) {
+      picture.send(96, (at == 0 ? "\x10" : std::string(1, '\0')) + bytes.substr(at, 600), at + 600 >= bytes.size());
+      seen.push_back(came.back() + static_cast<std::int64_t>(at / 600));
+    }
+  }
+  const TempDir folder;
+  PacketRecording recording(folder / "call");
+  recording.add("sound", MediaKind::audio, {kOpusCodec}, sound.packets, {}, heard);
+  recording.add("picture", MediaKind::video, {kVp8Codec}, picture.packets, {}, seen);
+  ConvertOptions options;
+  options.output_path = folder / "files";
+  options.format = Format::mkv;
+  options.gaps = GapPolicy::keep;
+  const auto result = convert(recording.path().string(), options);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_FALSE(result->lost_media) << serialize_result(*result);
+  EXPECT_THAT(result->notes, testing::Contains(testing::Field(&ConvertNote::message, testing::HasSubstr("RTP time stands still"))));
+  const auto& file = result->files.begin()->second;
+  const auto sounds = packet_times(file.file, "a:0"), shown = packet_times(file.file, "v:0");
+  ASSERT_EQ(sounds.size(), 1000U);
+  for (std::size_t i = 0; i < sounds.size(); ++i) ASSERT_NEAR(sounds[i], static_cast<double>(heard[i]) / 1e3, 0.02) << i;
+  ASSERT_EQ(shown.size(), came.size());
+  for (std::size_t i = 0; i < shown.size(); ++i) ASSERT_NEAR(shown[i], static_cast<double>(came[i]) / 1e3, 0.02) << i;
+  EXPECT_EQ(decode_errors(file.file), "");
+  const auto report = inspect_recording((folder / "call").string());
+  ASSERT_TRUE(report);
+  for (const TrackReport& track : report->tracks) EXPECT_EQ(track.lost.after_repair, 0U) << track.track_id;
+}
+
+INSTANTIATE_TEST_SUITE_P(, StandingClocks,
+                         testing::Values(OddClock{"Stand", 0, 0}, OddClock{"CountPackets", 0, 1}, OddClock{"CountPictures", 1, 0}),
+                         [](const auto& tested) { return tested.param.name; });
+
+// A clock that is set back: what follows is where it was spoken, not beneath what was said before.
+TEST(OddSenders, ClocksThatAreSetBackBeginAnew) {
+  for (const std::uint32_t back_ms : {40U, 80U, 200U, 300U, 600U, 900U}) {
+    SCOPED_TRACE(std::to_string(back_ms) + " ms back");
+    OddSource sound, picture;
+    std::vector<std::int64_t> heard, seen;
+    for (int i = 0; i < 1000; ++i, sound.time += 160) {
+      if (i == 400 || i == 700) sound.time -= 8 * back_ms;
+      sound.send(0, std::string(156, static_cast<char>(i)) + std::to_string(1000 + i));
+      heard.push_back(20 * i);
+    }
+    const auto pictures = encode_video({.width = 96, .height = 64, .frames = 500, .gop = 50});
+    for (std::size_t i = 0; i < pictures.packets.size(); ++i, picture.time += 3'600) {
+      if (i == 250) picture.time -= 90 * (back_ms + 40);
+      picture.send(96, "\x10" + std::string(as_text(pictures.packets[i].data)), true);
+      seen.push_back(static_cast<std::int64_t>(40 * i));
+    }
+    const TempDir folder;
+    PacketRecording recording(folder / "call");
+    recording.add("sound", MediaKind::audio, {kPcmuCodec}, sound.packets, {}, heard);
+    recording.add("picture", MediaKind::video, {kVp8Codec}, picture.packets, {}, seen);
+    ConvertOptions options;
+    options.output_path = folder / "files";
+    options.format = Format::mkv;
+    options.gaps = GapPolicy::keep;
+    const auto result = convert(recording.path().string(), options);
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_FALSE(result->lost_media) << serialize_result(*result);
+    const auto& file = result->files.begin()->second;
+    const auto sounds = packet_times(file.file, "a:0"), shown = packet_times(file.file, "v:0");
+    ASSERT_EQ(sounds.size(), heard.size());
+    for (std::size_t i = 0; i < sounds.size(); ++i) ASSERT_NEAR(sounds[i], static_cast<double>(heard[i]) / 1e3, 0.04) << i;
+    ASSERT_EQ(shown.size(), seen.size());
+    for (std::size_t i = 0; i < shown.size(); ++i) ASSERT_NEAR(shown[i], static_cast<double>(seen[i]) / 1e3, 0.04) << i;
+  }
+}
+
 // A sender that never counts: what has to be left out is said, and costs the exit status.
 TEST(OddSenders, NumbersThatStandAreToldAsALoss) {
   OddSource source;

@@ -101,14 +101,16 @@ TEST_F(S3Command, ACallIsStoredListedConvertedThereAndFetched) {
   ASSERT_EQ(local.status, 0) << local.err;
   for (const char* recording : {"calls/call/manifest.json", "calls/call"}) {
     const auto run = rtpx({"convert", url(recording), "-o", dir_ / "videos", "--download-path",
-                           dir_ / "fetched", "--thumbnail", "160x", "--upload", url("done"), "--json"});
+                           dir_ / "fetched", "--thumbnail", "160x", "--sprites", "4", "--upload", url("done"), "--json"});
     ASSERT_EQ(run.status, 0) << run.err;
     const auto result = json::parse(run.out);
     ASSERT_EQ(result.size(), json::parse(local.out).size());
     for (const auto& [id, file] : result.items()) {
-      for (const char* key : {"location", "thumbnail_location", "report_location"}) {
-        const std::string location = file[key];
-        ASSERT_THAT(location, StartsWith(url("done/videos/"))) << key;
+      auto locations = file.at("sprite_locations").get<std::vector<std::string>>();
+      ASSERT_EQ(locations.size(), 2U);
+      for (const char* key : {"location", "thumbnail_location", "report_location"}) locations.push_back(file[key]);
+      for (const std::string& location : locations) {
+        ASSERT_THAT(location, StartsWith(url("done/videos/")));
         const std::string name = location.substr(location.rfind('/') + 1);
         EXPECT_TRUE(client_text("done/videos/" + name) == read_file(dir_ / "videos" / name)) << name;
       }

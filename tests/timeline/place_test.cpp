@@ -61,6 +61,26 @@ TEST(PlaceSegments, ThreeHoursWithoutReportsStayInSyncByArrivals) {
   }
 }
 
+// Sound that is taken at another rate than is told: with reports soon, by arrivals where they have drifted enough.
+TEST(PlaceSegments, AClockFarFromItsRateIsFollowed) {
+  const auto jitter = [](double, std::mt19937& r) { return 30 + std::exponential_distribution<double>(1 / 8.0)(r); };
+  for (const double ppm : {2'000.0, 5'000.0, 10'000.0, 50'000.0, -5'000.0, -20'000.0, -50'000.0})
+    for (const double seconds : {20.0, 60.0, 600.0})
+      for (const bool reports : {true, false}) {
+        if (!reports && std::abs(ppm) * 1e-6 * seconds < 0.25) continue;
+        CallTrack audio, video = video_track();
+        audio.ppm = ppm;
+        audio.to = video.to = seconds;
+        if (!reports) audio.report_seconds = 0;
+        audio.delay_ms = video.delay_ms = jitter;
+        const SegmentClock a = audio.clock(1), v = video.clock(2);
+        const Timeline timeline = place_segments({audio.input(a), video.input(v)});
+        for (double t = 0; t < seconds; t += 0.5)
+          ASSERT_NEAR(error_ms(timeline, audio, video, t), 0, reports ? 20 : 40)
+              << ppm << " ppm, " << t << " of " << seconds << " s, reports " << reports;
+      }
+}
+
 // A clock that warms up: its drift goes from 60 ppm to 0 over half an hour.
 TEST(PlaceSegments, AClockThatBendsIsFollowed) {
   CallTrack video = video_track();

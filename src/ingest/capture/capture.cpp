@@ -12,6 +12,10 @@ struct Recogniser {
   Result<std::unique_ptr<Reader>> (*make)(Input, const LinkTypes&);
 };
 
+/// Captures are often kept like this.
+constexpr std::pair<std::string_view, const char*> kCompressed[] = {
+    {"\x1F\x8B", "gzip"}, {"\xFD" "7zXZ", "xz"}, {"\x28\xB5\x2F\xFD", "zstd"}, {"BZh", "bzip2"}};
+
 // RFC 4571 has no magic number, so it comes last.
 constexpr Recogniser kRecognisers[] = {{looks_like_pcap, make_pcap_reader},
                                        {looks_like_pcapng, make_pcapng_reader},
@@ -23,6 +27,9 @@ Result<std::unique_ptr<Reader>> recognise(Input input, const LinkTypes& user, co
   for (const auto& [looks_like, make] : kRecognisers)
     if (looks_like(input.peek(kMagicBytes))) return make(std::move(input), user);
   if (input.error()) return std::unexpected(*input.error());
+  for (const auto& [magic, program] : kCompressed)
+    if (const Bytes head = input.peek(magic.size()); as_text(head) == magic)
+      return fail(Errc::unsupported, name + " is compressed: " + program + " -dc " + name + " | rtpx import - …");
   return fail(Errc::unsupported,
               name + (input.at_end() ? " is empty" : " is no pcap, pcapng, rtpdump, mjr or RFC 4571 file"));
 }
