@@ -1,5 +1,6 @@
 // rtpx export: a recording's packets for other programs.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -141,10 +142,12 @@ Result<Exported> export_packets(const ExportSource& recording, const std::string
   const Filter filter(recording, arguments.rid, format == "mjr");
   std::unique_ptr<capture::Writer> writer;
   Exported out;
+  std::vector<std::uint64_t> came(recording.tracks.size());
   while (true) {
     const auto next = recorded->next();
     if (!next) return std::unexpected(next.error());
     if (!*next) break;
+    if (!(*next)->rtcp) ++came[(*next)->track];
     if (stop.stop_requested()) return fail(Errc::cancelled, "interrupted; nothing was written");
     if (!filter.wants(**next)) continue;
     if (!writer) {
@@ -158,6 +161,9 @@ Result<Exported> export_packets(const ExportSource& recording, const std::string
   }
   if (!writer) return fail(Errc::nothing_to_convert, arguments.recording + " holds no packets to export");
   out.damaged_bytes = recorded->damaged_bytes();
+  for (std::size_t i = 0; i < came.size(); ++i)
+    if (const ManifestTrack& track = recording.manifest.at(recording.tracks[i]); track.ended_at && track.packets)
+      out.missing += *track.packets - std::min(*track.packets, came[i]);
   if (auto finished = writer->finish(); !finished) return std::unexpected(finished.error());
   return out;
 }
@@ -165,6 +171,7 @@ Result<Exported> export_packets(const ExportSource& recording, const std::string
 int run(const ExportArguments& arguments, const Program& program) {
   const auto format = format_of(arguments);
   if (!format) return report("export", format.error());
+  if (auto refused = refuse_recording_file(arguments.output); !refused) return report("export", refused.error());
   const auto recording = open(arguments);
   if (!recording) return report("export", recording.error());
   if (auto checked = check_rid(*recording, arguments.rid); !checked) return report("export", checked.error());
@@ -178,7 +185,8 @@ int run(const ExportArguments& arguments, const Program& program) {
                                        {"format", *format},
                                        {"packets", written->packets},
                                        {"left_out_packets", written->left_out},
-                                       {"unreadable_bytes", written->damaged_bytes}}
+                                       {"unreadable_bytes", written->damaged_bytes},
+                                       {"missing_packets", written->missing}}
                             .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
                             .c_str());
   else
@@ -190,7 +198,10 @@ int run(const ExportArguments& arguments, const Program& program) {
   if (written->damaged_bytes > 0)
     std::fprintf(stderr, "rtpx export: %s of the recording could not be read\n",
                  count_text(written->damaged_bytes, "byte").c_str());
-  return written->left_out + written->damaged_bytes > 0 ? kLosses : kDone;
+  if (written->missing > 0)
+    std::fprintf(stderr, "rtpx export: %s that were recorded are not in the recording's files\n",
+                 count_text(written->missing, "packet").c_str());
+  return written->left_out + written->damaged_bytes + written->missing > 0 ? kLosses : kDone;
 }
 
 }  // namespace

@@ -25,6 +25,7 @@ struct ExportSource {
 
 struct Exported {
   std::uint64_t packets = 0, left_out = 0, damaged_bytes = 0;
+  std::uint64_t missing = 0;  ///< packets that the manifest counts and the files do not hold
 };
 
 /// Writes the tracks repaired and media-only as a recording of its own, for ex_webrtc_recorder's converter.

@@ -52,7 +52,7 @@ Result<Exported> export_repaired(const ExportSource& source, const std::filesyst
     if (auto added = recorder.add_tracks(std::span(&track, 1)); !added) return std::unexpected(added.error());
     auto handle = recorder.track(id);
     if (!handle) return std::unexpected(handle.error());
-    auto visited = for_each_repaired_packet(
+    const auto missing = for_each_repaired_packet(
         source.manifest, source.folder, source.outside, id, recorder.folder(), stop,
         [&](const HealedPacket& packet) -> Result<void> {
           const PacketInfo info{
@@ -64,7 +64,8 @@ Result<Exported> export_repaired(const ExportSource& source, const std::filesyst
           return {};
         },
         source.identities);
-    if (!visited) return std::unexpected(visited.error());
+    if (!missing) return std::unexpected(missing.error());
+    out.missing += *missing;
   }
   if (auto finished = (*made)->finish(ended); !finished) return std::unexpected(finished.error());
   return out;

@@ -23,7 +23,7 @@ struct InspectArguments {
 const char* const kInspectFooter =
     R"(Lost: packet numbers that are missing, and how many stay so after repair by RTX, RED and FEC. Gaps are loss, pauses,
 mutes and DTX (silence that a sender does not send). `rtpx report` draws the same as a page. The exit status is 1 when a
-track cannot be converted.
+track, or a part of one, cannot be converted or is missing from its file.
 
 Examples:
   rtpx inspect call

@@ -12,7 +12,7 @@ namespace rtpx::cli {
                                                             const IdentityArguments& identities, bool allow_outside,
                                                             const Program& program);
 
-/// Whether a track, or a part of one, cannot be converted: exit status 1.
+/// Whether a track, or a part of one, cannot be converted or is missing: exit status 1.
 [[nodiscard]] bool leaves_out(const RecordingReport& report);
 
 }  // namespace rtpx::cli

@@ -63,12 +63,29 @@ Exit status: 0 done, 1 done with losses that are reported, 2 wrong usage, 3 inpu
 `rtpx help COMMAND` says more about each command; `rtpx help --man COMMAND` is its manual page, and
 `rtpx help --completion bash` (or zsh, fish) a script that completes words of the command line.)";
 
+/// The option that may have been meant by the first word that is none.
+std::string meant_option(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  for (const std::string& word : command.remaining(true))
+    if (word.starts_with("--"))
+      if (const std::string meant = cli::near_miss(word.substr(0, word.find('=')), names); !meant.empty())
+        return "; did you mean `" + meant + "`?";
+  return {};
+}
+
 /// What is wrong, and where help is: a command's page of options would hide it.
 std::string usage_error(const CLI::App* app, const CLI::Error& error) {
   std::string name = app->get_name();
-  for (const CLI::App* command : app->get_subcommands()) name += " " + command->get_name();
-  const std::string what = name + ": " + error.what() + "\n";
-  if (app->get_subcommands().empty()) return what + app->help();
+  const CLI::App* last = app;
+  for (const CLI::App* command : app->get_subcommands()) {
+    name += " " + command->get_name();
+    last = command;
+  }
+  const bool unknown = !app->remaining(true).empty();
+  const std::string what = name + ": " + error.what() + (unknown ? meant_option(*last) : "") + "\n";
+  if (app->get_subcommands().empty() && !unknown) return what + app->help();
   return what + "`" + name + " --help` says how it is used.\n";
 }
 

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "base/file_system.hpp"
+#include "storage/recording_file.hpp"
 
 namespace rtpx::cli {
 
@@ -12,6 +13,7 @@ Result<void> write_output(const std::string& output, Bytes content) {
     if (!whole) return fail(Errc::io, "standard output took only a part");
     return {};
   }
+  if (auto refused = refuse_recording_file(output); !refused) return refused;
   std::error_code failed;
   if (const auto folder = std::filesystem::path(output).parent_path(); !folder.empty())
     std::filesystem::create_directories(folder, failed);

@@ -37,7 +37,7 @@ const char* const kRecordFooter =
 SIGTERM, when all streams said BYE, after --idle seconds without a packet, or at --max-duration or --max-bytes.
 
 With --stdin or --socket packets come framed from any other program (docs/ingest.md says how) and recording ends with its
-input.
+input, or at --max-duration (by the times that the frames tell) or --max-bytes.
 
 With --whep what a server plays by WHEP is recorded. When the connection is lost the server is asked again, and the
 recording goes on in the same tracks; it ends on SIGINT or SIGTERM, --retry seconds after the last connection, when the
@@ -172,9 +172,11 @@ void add_record(CLI::App& app, Program& program) {
   command->footer(kRecordFooter);
   CLI::Option_group* const source = command->add_option_group("Source", "where packets come from");
   source->add_option("--sdp", arguments->sdp, "Session description of the sender")->type_name("FILE");
-  source->add_flag("--stdin", arguments->standard_input, "Framed packets of many tracks on standard input");
-  source->add_option("--socket", arguments->socket, "The same from programs that connect to this Unix socket")
-      ->type_name("PATH");
+  CLI::Option* const input =
+      source->add_flag("--stdin", arguments->standard_input, "Framed packets of many tracks on standard input");
+  CLI::Option* const socket =
+      source->add_option("--socket", arguments->socket, "The same from programs that connect to this Unix socket")
+          ->type_name("PATH");
   CLI::Option* const whep = source->add_option("--whep", arguments->whep.url, "What this WHEP endpoint plays")
                                 ->type_name("URL");
   source->require_option(1);
@@ -199,18 +201,20 @@ void add_record(CLI::App& app, Program& program) {
   command->add_option("-o,--output", arguments->folder, "Folder of the recording; must be new or empty")
       ->required()
       ->type_name("DIR");
-  command->add_option("--listen", arguments->listen, "Address to listen on (default: from the description)")
-      ->type_name("ADDRESS");
-  command
-      ->add_option("--idle", arguments->idle_seconds,
-                   "End after so long without a packet; 0: never (default 10)")
-      ->type_name("SECONDS")
-      ->check(CLI::Range(0.0, 1e6));
-  command
-      ->add_option("--wait", arguments->wait_seconds,
-                   "End when no packet comes for so long; 0: wait (default)")
-      ->type_name("SECONDS")
-      ->check(CLI::Range(0.0, 1e6));
+  // Whoever writes to a pipe decides when and how fast.
+  const auto of_a_network = [&](CLI::Option* option) { option->excludes(input)->excludes(socket); };
+  of_a_network(command->add_option("--listen", arguments->listen, "Address to listen on (default: from the description)")
+                   ->type_name("ADDRESS"));
+  of_a_network(command
+                   ->add_option("--idle", arguments->idle_seconds,
+                                "End after so long without a packet; 0: never (default 10)")
+                   ->type_name("SECONDS")
+                   ->check(CLI::Range(0.0, 1e6)));
+  of_a_network(command
+                   ->add_option("--wait", arguments->wait_seconds,
+                                "End when no packet comes for so long; 0: wait (default)")
+                   ->type_name("SECONDS")
+                   ->check(CLI::Range(0.0, 1e6)));
   command
       ->add_option("--max-duration", arguments->max_duration,
                    "End so long after the first packet; 0: no limit (default)")
@@ -221,11 +225,11 @@ void add_record(CLI::App& app, Program& program) {
                    "End after so much RTP and RTCP; 0: no limit (default)")
       ->type_name("SIZE")
       ->transform(CLI::AsSizeValue(false));
-  command
-      ->add_option("--max-bit-rate", arguments->max_bit_rate,
-                   "Drop what exceeds so many bits a second by half; 0: no limit (default)")
-      ->type_name("SIZE")
-      ->transform(CLI::AsSizeValue(false));
+  of_a_network(command
+                   ->add_option("--max-bit-rate", arguments->max_bit_rate,
+                                "Drop what exceeds so many bits a second by half; 0: no limit (default)")
+                   ->type_name("SIZE")
+                   ->transform(CLI::AsSizeValue(false)));
   command->add_option("--name", arguments->about.name, "A name, kept in recording.json and in the tags of files");
   command->add_option("--label", arguments->about.labels, "A word to find it by, kept there too; several")
       ->type_name("WORD")
@@ -240,7 +244,7 @@ void add_record(CLI::App& app, Program& program) {
         return equals == 0 || equals == text.npos ? "\"" + text + "\" is no NAME=VALUE" : std::string();
       });
   add_recipients(*command, arguments->recipients);
-  command->add_flag("--ignore-bye", arguments->keep_after_bye, "Go on after all streams said BYE");
+  of_a_network(command->add_flag("--ignore-bye", arguments->keep_after_bye, "Go on after all streams said BYE"));
   command->add_flag("--json", arguments->json, "Print the result as JSON");
   command->callback([arguments, &program] {
     for (const std::string& one : arguments->metadata)
@@ -259,8 +263,9 @@ void add_record(CLI::App& app, Program& program) {
       return;
     }
     program.exit_code = arguments->sdp.empty()
-                            ? record_framed_packets(arguments->socket, arguments->folder, arguments->about,
-                                                    arguments->recipients, arguments->json, program.stop())
+                            ? record_framed_packets(arguments->socket, arguments->folder, arguments->about, arguments->recipients,
+                                                    {arguments->max_bytes, std::chrono::seconds(arguments->max_duration)},
+                                                    arguments->json, program.stop())
                             : record(*arguments, program.stop());
   });
 }

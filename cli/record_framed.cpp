@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "ingest/framed/framed_input.hpp"
 #include "program.hpp"
 #include "recording_start.hpp"
 #include "text.hpp"
@@ -40,6 +39,7 @@ void print_json(const FramedOutcome& outcome, const std::string& folder) {
                               {"unknown_frames", outcome.received.unknown_frames},
                               {"malformed_frames", outcome.received.malformed_frames},
                               {"cut_bytes", outcome.received.cut_bytes},
+                              {"limit", outcome.received.limit.empty() ? nlohmann::json() : nlohmann::json(outcome.received.limit)},
                               {"errors", errors}};
   std::printf("%s\n", out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
 }
@@ -47,6 +47,8 @@ void print_json(const FramedOutcome& outcome, const std::string& folder) {
 void print_text(const FramedOutcome& outcome, const std::string& folder) {
   std::printf("%s and %s recorded into %s\n", count_text(outcome.recorded.packets, "packet").c_str(),
               count_text(outcome.recorded.rtcp_packets, "RTCP packet").c_str(), folder.c_str());
+  if (!outcome.received.limit.empty())
+    std::printf("ended by --%s\n", outcome.received.limit == "max_bytes" ? "max-bytes" : "max-duration");
   const auto remark = [](std::uint64_t count, const char* noun, const char* what) {
     if (count > 0) std::fprintf(stderr, "rtpx record: %s %s.\n", count_text(count, noun).c_str(), what);
   };
@@ -64,7 +66,7 @@ void print_text(const FramedOutcome& outcome, const std::string& folder) {
 }  // namespace
 
 int record_framed_packets(const std::string& socket, const std::string& folder, const Description& about,
-                          const std::vector<std::string>& recipients, bool json,
+                          const std::vector<std::string>& recipients, const FramedLimits& limits, bool json,
                           const std::stop_token& stop) {
   auto recorder = start_recording(folder, about, recipients);
   if (!recorder) return report("record", recorder.error());
@@ -76,7 +78,7 @@ int record_framed_packets(const std::string& socket, const std::string& folder, 
     if (!json) std::printf("listening at %s\n", socket.c_str());
     std::fflush(stdout);
   }
-  auto received = record_framed(socket.empty() ? STDIN_FILENO : -1, listener, **recorder, stop);
+  auto received = record_framed(socket.empty() ? STDIN_FILENO : -1, listener, **recorder, limits, stop);
   if (listener >= 0) {
     ::unlink(socket.c_str());
     ::close(listener);

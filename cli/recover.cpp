@@ -25,7 +25,7 @@ that were never ended are ended. Works on ex_webrtc_recorder's recordings too. I
 first kept as NAME.damaged (of one that only ends in an unfinished record these bytes, as NAME.torn); with -o the recording is not touched. A recording that is being written is refused; the
 message says by which process.
 
-The exit status is 1 when something had to be cut out.
+The exit status is 1 when something had to be cut out, or is missing.
 
 Examples:
   rtpx recover call
@@ -38,7 +38,9 @@ void print(const RecoverReport& report) {
       std::printf("%s: cut out %s at byte %llu%s\n", printable(file.file.filename().string()).c_str(),
                   bytes_text(cut.length).c_str(), static_cast<unsigned long long>(cut.offset),
                   cut.tail ? " (an unfinished record at the end)" : "");
-  if (!report.changed())
+  if (!report.changed() && report.missing_packets > 0)
+    std::printf("What is missing is not there to be mended; nothing was changed.\n");
+  else if (!report.changed())
     std::printf("The recording was whole; nothing was changed.\n");
   else
     std::printf("Recovered into %s; the report is %s\n", report.folder.c_str(), report.report.c_str());
@@ -66,6 +68,7 @@ void print_json(const RecoverReport& report) {
                     {"report", report.report.string()},
                     {"rebuilt_tracks", report.rebuilt_tracks},
                     {"ended_tracks", report.ended_tracks},
+                    {"missing_packets", report.missing_packets},
                     {"files", files},
                     {"notes", report.notes}};
   std::printf("%s\n", out.dump(2, ' ', false, json::error_handler_t::replace).c_str());
@@ -74,7 +77,7 @@ void print_json(const RecoverReport& report) {
 bool lost_something(const RecoverReport& report) {
   for (const RecoveredFile& file : report.files)
     if (file.changed || file.suspect_records > 0) return true;
-  return false;
+  return report.missing_packets > 0;
 }
 
 int run(const RecoverArguments& arguments, const Program& program) {

@@ -1,5 +1,6 @@
 // rtpx serve: a recorder that browsers and other WebRTC senders publish to.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -112,6 +113,20 @@ bool token_is_an_argument(CLI::App& command) {
   return option->count() > 0 && (variable == nullptr || option->results().front() != variable);
 }
 
+/// A variable that a service's configuration left empty must not open what it was to close.
+Result<void> refuse_empty_locks(CLI::App& command) {
+  for (const char* name : {"--token", "--token-file", "--tokens", "--recipient", "--identity", "--tls-cert", "--tls-key"}) {
+    const CLI::Option* option = command.get_option(name);
+    const char* variable = std::getenv(option->get_envname().c_str());
+    const bool empty_here = option->count() > 0 && std::ranges::count(option->results(), "") > 0;
+    const bool empty_there = option->count() == 0 && variable != nullptr && *variable == '\0';
+    if (empty_here || empty_there)
+      return fail(Errc::invalid_argument, (empty_here ? name : option->get_envname()) +
+                                              " is empty: give it a value, or leave it out to go without");
+  }
+  return {};
+}
+
 /// For whom recordings are sealed, and with what they are opened.
 Result<void> read_keys(ServeArguments& arguments) {
   auto recipients = parse_recipients(arguments.recipients);
@@ -136,6 +151,10 @@ Result<void> read_outputs(ServeArguments& arguments) {
 
 int serve(CLI::App& command, ServeArguments& arguments, const std::stop_token& stop) {
   ServeOptions& options = arguments.options;
+  if (auto checked = refuse_empty_locks(command); !checked) {
+    report("serve", checked.error());
+    return kUsage;
+  }
   const bool token_is_visible = token_is_an_argument(command);
   if (auto checked = check_nats_options(command, options.nats); !checked) {
     report("serve", checked.error());

@@ -45,6 +45,7 @@ struct RecoveredFile {
 struct RecoverReport {
   std::filesystem::path folder;  ///< of the recovered recording
   std::vector<RecoveredFile> files;
+  std::uint64_t missing_packets = 0;        ///< that the manifest counts and the files do not hold, whole
   std::vector<std::string> rebuilt_tracks;  ///< ids whose manifest entry was made from the files
   std::vector<std::string> ended_tracks;    ///< ids that had not been ended
   std::vector<std::filesystem::path> kept;  ///< NAME.damaged and NAME.torn of files that were changed

@@ -101,6 +101,8 @@ Result<std::vector<OutputState>> outputs_of(const App& app, const RecordingEntry
                           "Send {\"outputs\": [\"auto\", \"small=mp4:video=h264,size=640x360\", …]}, or {\"retry\": true} for "
                           "those that could not be made; without a body it is the server's --output.");
   if (!body.is_object()) return wrong;
+  for (const auto& [key, value] : body.items())
+    if ((key != "retry" && key != "outputs" && key != "formats") || (value.is_array() && value.empty())) return wrong;
   std::vector<OutputState> out;
   if (const json retry = body.value("retry", json(false)); retry != false) {
     if (retry != true || body.size() > 1) return wrong;

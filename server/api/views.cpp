@@ -189,7 +189,7 @@ json view_of(const App& app, const RecordingEntry& entry) {
   if (entry.sealed) out["sealed"] = true;
   if (!entry.conversion.encrypted.empty()) out["encrypted"] = view_of_encryption(app, entry);
   out["has_losses"] = entry.conversion.exit_code == 1;
-  if (!entry.outputs.empty()) out["report_url"] = "/api/recordings/" + entry.id + "/report";
+  if (!entry.outputs.empty() || entry.conversion.state == "failed") out["report_url"] = "/api/recordings/" + entry.id + "/report";
   if (const json film = film_of(app, entry.id); !film.is_null()) out["film"] = film;
   if (const json film = live_film_of(app, entry.id); !film.is_null()) out["live_film"] = film;
   if (const auto running = app.conversions().running(entry.id)) {

@@ -96,7 +96,8 @@ std::string profile_name(const StepState& conversion, std::size_t which) {
 /// Of the first profile, then of the others in the order in which they were asked for, then of what else there is.
 std::vector<OutputFile> read_outputs(const fs::path& output, const StepState& conversion) {
   std::vector<OutputFile> out;
-  read_result(output, kFirstResult, profile_name(conversion, 0), out);
+  const bool first_made = !conversion.outputs.empty() && conversion.outputs.front().state == "done";
+  read_result(output, kFirstResult, first_made ? profile_name(conversion, 0) : "", out);  // else it is a former one's
   std::vector<std::string> others;
   for (std::size_t i = 1; i < conversion.outputs.size(); ++i) others.push_back(profile_name(conversion, i));
   const auto files = real_file_system().list(output);

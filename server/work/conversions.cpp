@@ -222,9 +222,12 @@ StepState Conversions::make_outputs(const Job& job, const fs::path& folder, cons
     profiles.push_back(*std::move(profile));
   }
   std::error_code error;
-  if (const auto files = real_file_system().list(output))
-    for (const DirectoryEntry& file : *files)
-      if (is_result_name(file.name) && std::ranges::find(kept, file.name) == kept.end()) fs::remove(output / file.name, error);
+  // What was made before stands until something new is there.
+  const auto remove_former = [&] {
+    if (const auto files = real_file_system().list(output))
+      for (const DirectoryEntry& file : *files)
+        if (is_result_name(file.name) && std::ranges::find(kept, file.name) == kept.end()) fs::remove(output / file.name, error);
+  };
 
   for (std::size_t i = 0; i < todo.size(); ++i) {
     const OutputProfile& profile = profiles[todo[i]];
@@ -247,8 +250,11 @@ StepState Conversions::make_outputs(const Job& job, const fs::path& folder, cons
       made = std::unexpected(exit.error());
     else if (one.exit_code = exit->code; exit->code != 0 && exit->code != 1)
       made = fail(Errc::unsupported, explain(*exit, "conversion"));
-    else
+    else {
+      remove_former();
+      kept.push_back(results[todo[i]]);
       made = real_file_system().rename(output / kTemporaryResult, output / results[todo[i]]);
+    }
     if (state.state == "cancelled" || !made) fs::remove(output / kTemporaryResult, error);
     if (state.state == "cancelled") return state;
     one.state = made ? "done" : "failed";

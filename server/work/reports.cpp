@@ -58,7 +58,7 @@ Result<void> Reports::make(const fs::path& folder, const fs::path& file) {
                               {});
   children_.release();
   if (!exit) return std::unexpected(exit.error());
-  if (exit->code == 0) return {};
+  if (exit->code == 0 || exit->code == 1) return {};  // 1: there are losses to report
   return fail(Errc::io, "The report could not be made: " + explain(*exit, "report"));
 }
 

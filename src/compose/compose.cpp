@@ -118,12 +118,20 @@ class Composition {
     std::error_code failed;
     std::filesystem::create_directories(folder, failed);
     if (failed) return fail(Errc::io, "cannot make the folder " + folder.string() + ": " + failed.message());
-    return open(folder, measures);
+    if (auto opened = open(folder, measures); !opened) return opened;
+    const auto& people = call_->call().participants;
+    bool heard = false;
+    for (std::size_t i = 0; i < people.size(); ++i) heard = heard || (people[i].sound && voices_[i].heard);
+    if (!target_.video && !heard) return fail(Errc::nothing_to_convert, "nobody in the call is heard: there is no sound for a file of sound alone");
+    return {};
   }
 
   /// Recordings, voices, levels and loudness, and who is where when.
   Result<void> open(const std::filesystem::path& folder, const Measures& measures) {
     if (auto checked = film::check(options_); !checked) return checked;
+    for (std::size_t i = 0; i < recordings_.size(); ++i)
+      if (std::ranges::count(recordings_, recordings_[i]) > 1)
+        return fail(Errc::invalid_argument, recordings_[i] + " is named twice: everybody in it would be there twice");
     auto layout = read_layout(options_);
     if (!layout) return std::unexpected(layout.error());
     layout_ = std::move(*layout);
@@ -190,7 +198,7 @@ class Composition {
     if (own)
       if (auto opened = sound->open_track(target_.audio); !opened) return std::unexpected(opened.error());
     if (options_.stems && !slicing_)
-      if (auto opened = sound->open_stems(*options_.stems, call_->call()); !opened)
+      if (auto opened = sound->open_stems(*options_.stems, call_->call(), names_taken(options_, options_.stems->folder, extension_of_stem(options_.stems->format))); !opened)
         return std::unexpected(opened.error());
     return sound;
   }
@@ -450,6 +458,8 @@ class Composition {
     result_.participants = call_->call().participants.size();
     if (const auto measured = measured_loudness()) result_.measured_loudness = measured;
     result_.notes.insert(result_.notes.begin(), call_->notes().begin(), call_->notes().end());
+    if (target_.video && std::ranges::all_of(plan_.scenes, [](const Scene& scene) { return scene.tiles.empty(); }))
+      result_.notes.push_back({ConvertNote::Severity::skipped, "", "the layout shows nobody who is in the call, at any time"});
     make_scrub_pictures();
     if (sound != nullptr)
       for (ConvertNote& note : sound->mixer().notes()) result_.notes.push_back(std::move(note));
@@ -522,6 +532,8 @@ class Composition {
       how.identities = options_.identities;
       how.layers = Layers::best;
       how.write_reports = false;
+      const auto film_is_called = [&](const Participant& one) { return one.id == options_.output.stem().string(); };
+      if (std::ranges::any_of(call_->call().participants, film_is_called)) how.suffix = "_clip";
       how.stop = options_.stop;
       auto converted = convert(recordings_[i], how);
       if (!converted) return std::unexpected(converted.error());

@@ -8,6 +8,7 @@
 #include "compose/overlays.hpp"
 #include "media/sprites.hpp"
 #include "mux/muxer.hpp"
+#include "storage/recording_file.hpp"
 
 namespace rtpx::film {
 namespace {
@@ -29,6 +30,14 @@ constexpr Container kContainers[] = {
     {".m4a", {Format::mp4, std::nullopt, AudioCodec::aac}},
     {".wav", {Format::wav, std::nullopt, AudioCodec::pcm}},
 };
+
+/// Those that options name: the film, and what goes beside it.
+std::vector<std::filesystem::path> files_of(const ComposeOptions& options) {
+  std::vector<std::filesystem::path> out;
+  for (const auto* file : {&options.output, &options.chapters_file, &options.speech_file, &options.timeline_file})
+    if (!file->empty()) out.push_back(*file);
+  return out;
+}
 
 bool is_named(const Participant& one, const std::string& who) {
   return one.id == who || one.name == who;
@@ -52,6 +61,25 @@ Result<Layout> layout_of(const ComposeOptions& options) {
   return layout;
 }
 
+/// The same for each way of naming a place, as far as the place is there.
+std::filesystem::path settled(const std::filesystem::path& path) {
+  std::error_code failed;
+  const auto out = std::filesystem::weakly_canonical(std::filesystem::absolute(path, failed), failed);
+  return failed ? path : out;
+}
+
+/// No two of the files that are to be made are one, and none is a recording's own.
+Result<void> check_files(const ComposeOptions& options) {
+  const std::vector<std::filesystem::path> files = files_of(options);
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (auto checked = refuse_recording_file(files[i]); !checked) return fail(Errc::invalid_argument, checked.error().message);
+    for (std::size_t j = 0; j < i; ++j)
+      if (settled(files[i]) == settled(files[j]))
+        return fail(Errc::invalid_argument, files[i].string() + " is named for two different files");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Target> target_of(const ComposeOptions& options) {
@@ -69,6 +97,7 @@ Result<Target> target_of(const ComposeOptions& options) {
   if (options.audio_only) target.video.reset();
   if (!target.video && (options.thumbnail || options.sprites > 0))
     return fail(Errc::invalid_argument, "sound alone has neither a thumbnail nor sprites");
+  if (!target.video && options.codec) return fail(Errc::invalid_argument, "sound alone has no picture to be encoded");
   if (target.video && options.codec) target.video = options.codec;
   if (options.audio_codec && target.format != Format::wav) target.audio = *options.audio_codec;
   if (target.video && !format_holds(target.format, mime_type_of(*target.video)))
@@ -152,7 +181,16 @@ Result<void> check(const ComposeOptions& options) {
   for (const auto& [who, to] : options.pan)
     if (!(to >= -1 && to <= 1))
       return fail(Errc::invalid_argument, "the place of " + who + " is not within -1 (left) and 1 (right)");
-  return {};
+  return check_files(options);
+}
+
+std::set<std::string> names_taken(const ComposeOptions& options, const std::filesystem::path& folder,
+                                  const std::string& extension) {
+  std::set<std::string> out;
+  for (const std::filesystem::path& file : files_of(options))
+    if (file.extension() == extension && settled(file).parent_path() == settled(folder))
+      out.insert(file.stem().string());
+  return out;
 }
 
 Result<std::vector<Voice>> voices_of(const Call& call, const ComposeOptions& options) {

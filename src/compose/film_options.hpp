@@ -1,6 +1,9 @@
 #pragma once
 
+#include <filesystem>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "compose/film_pictures.hpp"
@@ -29,8 +32,11 @@ struct Target {
                                              std::optional<UtcTime> started);
 /// With the background, logo and clock asked for. Errors: invalid_argument, malformed, not_found, io.
 [[nodiscard]] Result<Layout> read_layout(const ComposeOptions& options);
-/// Whether all numbers are in range. Errors: invalid_argument, naming the option.
+/// Whether all numbers are in range, and no file would take another's place. Errors: invalid_argument, naming the option.
 [[nodiscard]] Result<void> check(const ComposeOptions& options);
+/// Names, without extension, of files that options put into this folder.
+[[nodiscard]] std::set<std::string> names_taken(const ComposeOptions& options, const std::filesystem::path& folder,
+                                                const std::string& extension);
 /// One for each participant. Errors: invalid_argument: a name that nobody has.
 [[nodiscard]] Result<std::vector<Voice>> voices_of(const Call& call, const ComposeOptions& options);
 

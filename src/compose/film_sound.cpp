@@ -23,18 +23,6 @@ AudioCodec codec_of_stem(StemFormat format) {
   return AudioCodec::pcm;
 }
 
-const char* extension_of_stem(StemFormat format) {
-  switch (format) {
-    case StemFormat::flac:
-      return ".flac";
-    case StemFormat::opus:
-      return ".opus";
-    case StemFormat::wav:
-      break;
-  }
-  return ".wav";
-}
-
 /// A file name that people can read: letters of any script stay.
 std::string stem_name(const std::string& name, std::set<std::string>& taken) {
   std::string base;
@@ -49,6 +37,18 @@ std::string stem_name(const std::string& name, std::set<std::string>& taken) {
 
 }  // namespace
 
+const char* extension_of_stem(StemFormat format) {
+  switch (format) {
+    case StemFormat::flac:
+      return ".flac";
+    case StemFormat::opus:
+      return ".opus";
+    case StemFormat::wav:
+      break;
+  }
+  return ".wav";
+}
+
 Result<void> FilmSound::open_track(AudioCodec codec) {
   auto encoder = AudioEncoder::open(codec, kFilmFormat, kFilmFormat);
   if (!encoder) return std::unexpected(encoder.error());
@@ -57,12 +57,11 @@ Result<void> FilmSound::open_track(AudioCodec codec) {
   return {};
 }
 
-Result<void> FilmSound::open_stems(const Stems& stems, const Call& call) {
+Result<void> FilmSound::open_stems(const Stems& stems, const Call& call, std::set<std::string> taken) {
   std::error_code failed;
   std::filesystem::create_directories(stems.folder, failed);
   if (failed)
     return fail(Errc::io, "cannot make the folder " + stems.folder.string() + ": " + failed.message());
-  std::set<std::string> taken;
   for (std::size_t i = 0; i < call.participants.size(); ++i) {
     const Participant& one = call.participants[i];
     if (!one.sound) continue;

@@ -3,7 +3,9 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <set>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 #include "compose/call.hpp"
@@ -13,6 +15,9 @@
 
 namespace rtpx::film {
 
+/// With its dot.
+[[nodiscard]] const char* extension_of_stem(StemFormat format);
+
 /// The film's sound on its way: mixed once, encoded for the film, and for each participant's stem.
 class FilmSound {
  public:
@@ -21,8 +26,8 @@ class FilmSound {
   /// The film's own sound. Errors: unsupported.
   [[nodiscard]] Result<void> open_track(AudioCodec codec);
   [[nodiscard]] const OutputTrack& track() const { return encoder_->track(); }
-  /// A file for each participant with sound. Errors: io and others of the muxer, unsupported.
-  [[nodiscard]] Result<void> open_stems(const Stems& stems, const Call& call);
+  /// A file for each participant with sound; `taken` are names, without extension, that none may have. Errors: io and others of the muxer, unsupported.
+  [[nodiscard]] Result<void> open_stems(const Stems& stems, const Call& call, std::set<std::string> taken);
 
   /// Mixes and encodes all. `sink` takes the film's samples; `progress` is told samples done. Errors:
   /// cancelled, io, no_space.

@@ -42,24 +42,26 @@ Result<void> visit_layer(const TrackScan& track, const LayerScan& layer, const S
 
 }  // namespace
 
-Result<void> for_each_repaired_packet(const Manifest& manifest, const std::filesystem::path& folder,
-                                      Outside outside, const std::string& track_id, const std::filesystem::path& spill_folder,
-                                      std::stop_token stop,
-                                      const std::function<Result<void>(const HealedPacket&)>& visit,
-                                      const Identities& identities) {
+Result<std::uint64_t> for_each_repaired_packet(const Manifest& manifest, const std::filesystem::path& folder,
+                                               Outside outside, const std::string& track_id,
+                                               const std::filesystem::path& spill_folder, std::stop_token stop,
+                                               const std::function<Result<void>(const HealedPacket&)>& visit,
+                                               const Identities& identities) {
   if (!manifest.contains(track_id)) return fail(Errc::not_found, "the manifest has no track " + track_id);
   const Recording recording = find_files(manifest, folder, {}, nullptr, outside, identities);
   SpillFile spill(spill_folder);
   RtcpLogs rtcp(recording);
+  std::uint64_t missing = 0;
   for (const TrackFiles& files : recording.tracks) {
     if (files.track_id != track_id) continue;
     const auto scan = scan_track(files, rtcp.of(files.track), spill, {stop, {}});
     if (!scan) return std::unexpected(scan.error());
     if (!scan->refused.empty()) return fail(Errc::unsupported, "track " + track_id + ": " + scan->refused);
     for (const auto& [rid, layer] : scan->layers)
-      if (auto done = visit_layer(*scan, *layer, spill, stop, visit); !done) return done;
+      if (auto done = visit_layer(*scan, *layer, spill, stop, visit); !done) return std::unexpected(done.error());
+    missing += missing_packets(*scan);
   }
-  return {};
+  return missing;
 }
 
 }  // namespace rtpx

@@ -23,9 +23,10 @@ struct HealedPacket {
 };
 
 /// Visits the healed packets of `track_id`, all rids in turn as they lie in the file. `spill_folder` takes a
-/// temporary file for packets that were given back. Stops at the first error that `visit` returns.
+/// temporary file for packets that were given back. Stops at the first error that `visit` returns. Answers how many
+/// packets were recorded, as the manifest counts them, and are not in the track's files.
 /// Errors: not_found, io, cancelled, unsupported (no codec known and none recognised).
-[[nodiscard]] Result<void> for_each_repaired_packet(
+[[nodiscard]] Result<std::uint64_t> for_each_repaired_packet(
     const Manifest& manifest, const std::filesystem::path& folder, Outside outside, const std::string& track_id,
     const std::filesystem::path& spill_folder, std::stop_token stop,
     const std::function<Result<void>(const HealedPacket&)>& visit, const Identities& identities = {});

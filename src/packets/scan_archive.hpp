@@ -108,9 +108,9 @@ void archive(Archive& with, LayerScan& value) {
 template <class Archive>
 void archive(Archive& with, TrackScan& value) {
   auto& [files, codecs, types, routes, rtx_media, made_times, found_codecs, layers, rid_names, refused, read_error, rtcp_error, damaged_bytes,
-         torn_bytes, damage, not_rtp, unknown_rid_packets, file_bytes, lineage] = value;
+         torn_bytes, damage, records, not_rtp, unknown_rid_packets, file_bytes, lineage] = value;
   with(codecs, routes, rtx_media, made_times, found_codecs, layers, rid_names, refused, read_error, rtcp_error, damaged_bytes, torn_bytes,
-       damage, not_rtp, unknown_rid_packets, file_bytes);
+       damage, records, not_rtp, unknown_rid_packets, file_bytes);
   if constexpr (Archive::kReads)
     if (refused.empty()) types = std::make_unique<PayloadTypes>(codecs.codecs);
 }

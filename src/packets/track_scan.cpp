@@ -107,6 +107,7 @@ Result<void> read_records(TrackScan& scan, RecordReader& reader, TrackScanner& s
       return {};
     }
     if (!*record) return {};
+    scan.records = count;
     if (auto pushed = scanner.push(**record); !pushed) return pushed;
     if (count % kPacketsPerLook == 0) {
       if (control.stop.stop_requested()) return fail(Errc::cancelled, "the conversion was cancelled");
@@ -126,7 +127,7 @@ Result<void> pass_over(TrackScan& scan, const RtcpLog& rtcp, SpillFile& spill, c
     return {};
   }
   scan.layers.clear();
-  scan.not_rtp = scan.unknown_rid_packets = 0;
+  scan.records = scan.not_rtp = scan.unknown_rid_packets = 0;
   scan.damaged_bytes = scan.torn_bytes = 0;
   scan.file_bytes = (*reader)->size();
   TrackScanner scanner(scan, rtcp, spill, watch);
@@ -280,6 +281,7 @@ struct GrowingTrack::State {
         damage.insert(damage.end(), reader.damage().begin(), reader.damage().begin() + static_cast<std::ptrdiff_t>(met));
         break;
       }
+      ++scan.records;
       if (auto pushed = scanner.push(**record); !pushed) return pushed;
       if (count % kPacketsPerLook == 0 && control.stop.stop_requested())
         return fail(Errc::cancelled, "the conversion was cancelled");
@@ -303,6 +305,7 @@ struct GrowingTrack::State {
     now.damage = scan.damage;
     now.damaged_bytes = scan.damaged_bytes;
     now.torn_bytes = scan.torn_bytes;
+    now.records = scan.records;
     now.not_rtp = scan.not_rtp;
     now.unknown_rid_packets = scan.unknown_rid_packets;
     now.file_bytes = scan.file_bytes;
@@ -357,6 +360,12 @@ Result<std::optional<TrackScan>> GrowingTrack::look(TrackFiles files, const Rtcp
   }
   if (state_->takes_another_pass(rtcp)) return std::nullopt;
   return state_->so_far(std::move(files), rtcp);
+}
+
+std::uint64_t missing_packets(const TrackScan& track) {
+  const ManifestTrack& told = track.files.track;
+  if (!told.ended_at || !told.packets || !track.read_error.empty() || track.files.rtp.empty()) return 0;
+  return *told.packets - std::min(*told.packets, track.records);
 }
 
 std::optional<std::string> rid_of(const TrackScan& track, std::uint8_t rid_index) {

@@ -33,6 +33,7 @@ struct TrackScan {
   std::string rtcp_error;  ///< its RTCP could not be read to its end
   std::uint64_t damaged_bytes = 0, torn_bytes = 0;
   std::vector<DamagedRange> damage;  ///< what was passed over, by offset
+  std::uint64_t records = 0;         ///< that were read
   std::uint64_t not_rtp = 0;
   std::uint64_t unknown_rid_packets = 0;  ///< of rid indexes that the manifest does not name; they are kept
   std::uint64_t file_bytes = 0;
@@ -40,6 +41,10 @@ struct TrackScan {
   /// first ones of a later one. Else null.
   std::shared_ptr<const void> lineage;
 };
+
+/// Packets that were recorded, as the manifest counts them, and that the track's files do not hold: they were cut off, or
+/// emptied. 0 also where no count is known, or the file could not be read to its end.
+[[nodiscard]] std::uint64_t missing_packets(const TrackScan& track);
 
 /// `progress` is told the bytes read so far, now and then.
 struct ScanControl {

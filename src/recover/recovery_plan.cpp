@@ -252,6 +252,7 @@ class Planner {
   /// unless there was something to mend.
   void end_tracks() {
     for (auto& [id, track] : plan_.manifest) {
+      note_missing(id, track);
       if (track.ended_at && !changed(id)) continue;
       if (!track.ended_at && !plan_.ours && !rebuilt_.contains(id) && !changed(id)) continue;
       count(id, track);
@@ -265,6 +266,17 @@ class Planner {
   [[nodiscard]] bool changed(const std::string& id) const {
     return std::ranges::any_of(
         plan_.rescues, [&](const Rescue& r) { return r.source.track_id == id && r.found.report.changed; });
+  }
+
+  /// What was recorded and is neither in the files nor in what is cut out of them: they have become shorter.
+  void note_missing(const std::string& id, const ManifestTrack& told) {
+    if (!told.ended_at || !told.packets) return;
+    ManifestTrack found;
+    count(id, found);
+    if (*found.packets >= *told.packets) return;
+    plan_.report.missing_packets += *told.packets - *found.packets;
+    plan_.report.notes.push_back("Track \"" + id + "\": of " + std::to_string(*told.packets) +
+                                 " packets that were recorded " + std::to_string(*found.packets) + " can be read");
   }
 
   void count(const std::string& id, ManifestTrack& track) const {

@@ -31,6 +31,7 @@ std::string serialize_recovery(const RecoverReport& report) {
               {"files", Json::array()},
               {"rebuilt_tracks", report.rebuilt_tracks},
               {"ended_tracks", report.ended_tracks},
+              {"missing_packets", report.missing_packets},
               {"kept", Json::array()},
               {"notes", report.notes}};
   for (const RecoveredFile& file : report.files) out["files"].push_back(to_json(file));

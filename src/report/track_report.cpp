@@ -224,6 +224,7 @@ void describe_track(const TrackScan& track, TrackReport& out) {
   out.refused = track.refused;
   out.damaged_bytes = track.damaged_bytes;
   out.torn_bytes = track.torn_bytes;
+  out.missing_packets = missing_packets(track);
 }
 
 std::string clock_time(double ms) {
@@ -443,6 +444,9 @@ std::vector<ConvertNote> notes_of(const TrackScan& track, double zero_receive_ms
     add(Severity::skipped, "the file could not be read to its end: " + track.read_error);
   if (!track.rtcp_error.empty())
     add(Severity::loss, "its RTCP could not be read to its end, so its time may be off: " + track.rtcp_error);
+  if (const std::uint64_t missing = missing_packets(track); missing > 0)
+    add(Severity::loss, packets(missing) + " of " + std::to_string(*track.files.track.packets) +
+                            " that were recorded are not in the file: it was cut, or parts of it are damaged");
   if (track.damaged_bytes > 0)
     add(Severity::loss,
         std::to_string(track.damaged_bytes) + " bytes of the file are damaged and were passed over");

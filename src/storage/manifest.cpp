@@ -317,7 +317,10 @@ Result<Manifest> read_manifest(FileSystem& files, const std::filesystem::path& p
   auto manifest = parse_manifest(*text);
   if (manifest) return manifest;
   const bool records = file.extension() == ".rtpx" || file.extension() == ".rtcpx";
+  const std::size_t begins = text->find_first_not_of(" \t\r\n");
+  const bool json = begins == std::string::npos || (*text)[begins] == '{';
   manifest.error().message = file.string() + (records ? " has the packets of one track, and is no manifest: name the recording's folder"
+                                              : !json ? " is no manifest of a recording; of a capture `rtpx import` makes a recording"
                                                       : ": " + manifest.error().message);
   return manifest;
 }

@@ -192,6 +192,15 @@ Result<void> check_version(const Json& json, RecordingInfo& info) {
 
 }  // namespace
 
+Result<void> refuse_recording_file(const std::filesystem::path& output) {
+  const std::string name = output.filename().string(), extension = output.extension().string();
+  const bool own = name == "manifest.json" || name == kRecordingFileName || extension == ".rtpx" || extension == ".rtcpx" ||
+                   extension == ".rtpxi" || extension == ".rtpxp";
+  std::error_code ignored;
+  if (!own || !std::filesystem::exists(std::filesystem::symlink_status(output, ignored))) return {};
+  return fail(Errc::already_exists, output.string() + " is a recording's own file: choose another name");
+}
+
 Result<RecordingInfo> parse_recording_info(std::string_view text) {
   const auto json = parse_json(text, "recording.json");
   if (!json) return std::unexpected(json.error());

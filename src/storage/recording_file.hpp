@@ -14,6 +14,9 @@
 namespace rtpx {
 
 inline constexpr const char* kRecordingFileName = "recording.json";
+/// Nothing that is made of recordings may take the place of a recording's own file. Errors: already_exists, naming it.
+[[nodiscard]] Result<void> refuse_recording_file(const std::filesystem::path& output);
+
 inline constexpr int kRecordingMajor = 1, kRecordingMinor = 0;
 
 /// What recording.json says of a recording as a whole (docs/manifest-format.md). Recordings of upstream have

@@ -64,6 +64,11 @@ class SealedVerifier {
     return {};
   }
 
+  /// Of a recording that nobody writes.
+  void miss(const fs::path& path) {
+    if (!running_) report_.problems.push_back(path.string() + " is missing");
+  }
+
   VerifyReport take() { return std::move(report_); }
 
  private:
@@ -128,6 +133,8 @@ Result<VerifyReport> verify_sealed(const fs::path& recording, const VerifyOption
     files.push_back(path);
     if (const auto there = real_file_system().stat(path); there && *there) verifier.expect((*there)->size);
   }
+  if (const fs::path manifest = folder / "manifest.json"; std::ranges::find(files, manifest) == files.end())
+    verifier.miss(manifest);
   for (const fs::path& file : files)
     if (auto added = verifier.add(file); !added) return std::unexpected(added.error());
   return verifier.take();

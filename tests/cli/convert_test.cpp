@@ -192,9 +192,8 @@ TEST(ReportCommand, IsOnePageThatNeedsNothingElse) {
   EXPECT_THAT(page,
               testing::Not(testing::AnyOf(HasSubstr("http:"), HasSubstr("https:"), HasSubstr("<script"))));
   EXPECT_EQ(rtpx({"report", folder / "missing", "-o", folder / "x.html"}).status, 3);
-  EXPECT_EQ(rtpx({"report", test::source_dir() / "tests/data/vp8_opus", "-o", folder / "no/such/folder.html"})
-                .status,
-            3);
+  EXPECT_EQ(rtpx({"report", test::source_dir() / "tests/data/vp8_opus", "-o", folder / "a/new/folder.html"}).status, 0);
+  EXPECT_EQ(rtpx({"report", test::source_dir() / "tests/data/vp8_opus", "-o", folder / "a/new/folder.html/page.html"}).status, 4);
 }
 
 TEST(InspectCommand, ReadsRecordingsOfTheRealExWebrtcRecorder) {

@@ -2,7 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "rtpx/manifest.hpp"
+#include "storage/record_reader.hpp"
 #include "support/captures.hpp"
+#include "support/places.hpp"
 #include "support/run_command.hpp"
 
 namespace rtpx::test {
@@ -38,6 +41,91 @@ TEST(Losses, OfACallThatIsEncryptedEndToEndNoSilentFilmIsMade) {
   EXPECT_EQ(site.status, 3) << site.err;
   EXPECT_THAT(site.err, HasSubstr("end-to-end encrypted"));
   EXPECT_EQ(entries(folder.path()), 0U);
+}
+
+/// A recording whose manifest counts its packets, and where its video's file may be cut between two of them.
+struct CutRecording {
+  CutRecording() {
+    std::filesystem::copy(source_dir() / "tests/data/vp8_opus", call);
+    auto manifest = read_manifest(call).value();
+    for (auto& [id, track] : manifest) {
+      const auto reader = RecordReader::open({call / track.location}).value();
+      std::uint64_t packets = 0;
+      for (auto record = reader->next(); record && *record; record = reader->next(), ++packets)
+        if (track.kind == MediaKind::video && packets == 100) middle = (*record)->offset;
+      track.packets = packets;
+      if (!track.ended_at) track.ended_at = track.start_time + std::chrono::seconds(30);
+      track.index_location.reset();
+      if (track.kind == MediaKind::video) file = call / track.location;
+    }
+    write_file(call / "manifest.json", serialize_manifest(manifest));
+    std::filesystem::remove(call / "index.rtpxi");
+  }
+  TempDir folder;
+  std::filesystem::path call = folder / "call", file;
+  std::uint64_t middle = 0;
+};
+
+// A copy that was interrupted, a disk that was full: the file is whole records, and too few of them.
+TEST(Losses, WhatTheManifestCountsAndTheFileDoesNotHoldIsSaidByEveryCommand) {
+  for (const bool emptied : {false, true}) {
+    SCOPED_TRACE(emptied ? "emptied" : "cut");
+    CutRecording cut;
+    ASSERT_GT(cut.middle, 0U);
+    const auto converted = rtpx({"convert", cut.call, "-o", cut.folder / "whole"});
+    ASSERT_EQ(converted.status, 0) << converted.err;
+    std::filesystem::resize_file(cut.file, emptied ? 0 : cut.middle);
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"convert", cut.call, "-o", cut.folder / "cut"},
+          {"inspect", cut.call},
+          {"report", cut.call, "-o", cut.folder / "report.html"},
+          {"compose", cut.call, "-o", cut.folder / "film.webm", "--size", "320x180", "--fps", "5"},
+          {"package", cut.call, "-o", cut.folder / "site"},
+          {"export", cut.call, "-o", cut.folder / "call.pcap"},
+          {"recover", cut.call}}) {
+      const auto run = rtpx(words);
+      EXPECT_EQ(run.status, 1) << words.front() << ": " << run.err;
+      if (words.front() != "report") {
+        EXPECT_THAT(run.out + run.err, HasSubstr("that were recorded")) << words.front();
+      }
+    }
+  }
+}
+
+// Nothing that is made of a recording takes the place of its own files, or of another file that is made with it.
+TEST(Losses, NoOutputTakesThePlaceOfAnotherFile) {
+  const CutRecording made;
+  const auto before = read_file(made.call / "manifest.json"), records = read_file(made.file);
+  const std::string film = made.folder / "film.m4a", call = made.call;
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"compose", call, "-o", film, "--vtt", call + "/manifest.json"},
+        {"compose", call, "-o", film, "--speech", made.file},
+        {"compose", call, "-o", film, "--vtt", film},
+        {"compose", call, "-o", film, "--speech", made.folder.path() / "." / "film.m4a"},
+        {"compose", call, call, "-o", film},
+        {"compose", call, "-o", film, "--codec", "h264"},
+        {"report", call, "-o", call + "/manifest.json"},
+        {"export", call, "-o", made.file, "--format", "pcap"}}) {
+    const auto run = rtpx(words);
+    EXPECT_EQ(run.status, 2) << run.err;
+    EXPECT_FALSE(std::filesystem::exists(film)) << run.out;
+  }
+  EXPECT_EQ(read_file(made.call / "manifest.json"), before);
+  EXPECT_EQ(read_file(made.file), records);
+}
+
+TEST(Losses, AFilmAndItsStemsHaveNamesOfTheirOwn) {
+  const CutRecording made;
+  const auto names = rtpx({"compose", made.call, "-o", made.folder / "first/mix.wav", "--stems", made.folder / "first"});
+  ASSERT_EQ(names.status, 0) << names.err;
+  std::vector<std::filesystem::path> stems;
+  for (const auto& file : std::filesystem::directory_iterator(made.folder / "first"))
+    if (file.path().filename() != "mix.wav") stems.push_back(file.path());
+  ASSERT_EQ(stems.size(), 1U);
+  const std::string mix = made.folder / "second" / stems[0].filename();
+  ASSERT_EQ(rtpx({"compose", made.call, "-o", mix, "--stems", made.folder / "second"}).status, 0);
+  EXPECT_EQ(read_file(mix), read_file(made.folder / "first/mix.wav"));
+  EXPECT_EQ(read_file(made.folder / "second" / (stems[0].stem().string() + "_2.wav")), read_file(stems[0]));
 }
 
 }  // namespace

@@ -67,10 +67,10 @@ struct Recorded {
   int status = -1;
   Json result;
 };
-Recorded record_stdin(const std::string& input, const std::filesystem::path& out) {
+Recorded record_stdin(const std::string& input, const std::filesystem::path& out, const std::string& more = "") {
   const std::string result = out.string() + ".json";
   const std::string command =
-      "'" + test::rtpx_command() + "' record --stdin --json -o '" + out.string() + "' >'" + result + "'";
+      "'" + test::rtpx_command() + "' record --stdin --json -o '" + out.string() + "' " + more + " >'" + result + "'";
   std::FILE* const pipe = ::popen(command.c_str(), "w");
   EXPECT_NE(pipe, nullptr);
   EXPECT_EQ(std::fwrite(input.data(), 1, input.size(), pipe), input.size());
@@ -155,6 +155,22 @@ TEST(FramedInput, AnImpossibleLengthOrTrackEndsTheInputAndKeepsWhatCame) {
   EXPECT_EQ(record_stdin("", folder / "nothing").status, 3);
   EXPECT_EQ(test::rtpx({"record", "-o", folder / "x"}).status, 2);
   EXPECT_EQ(test::rtpx({"record", "--stdin", "--sdp", "x", "-o", folder / "x"}).status, 2);
+}
+
+TEST(FramedInput, ALimitEndsTheRecordingAndSaysSo) {
+  const test::TempDir folder;
+  std::string input = frame(kOneTrack);
+  for (std::uint64_t i = 0; i < 100; ++i) input += packet_frame(0, 0, 1 + i * 100'000'000, small_packet('p'));
+  for (const auto& [option, value, packets, limit] :
+       {std::tuple("--max-bytes", "165", 10, "max_bytes"), {"--max-duration", "3", 31, "max_duration"}}) {
+    const Recorded recorded = record_stdin(input, folder / limit, std::string(option) + " " + value);
+    EXPECT_EQ(recorded.status, 0);
+    EXPECT_EQ(recorded.result["packets"], packets);
+    EXPECT_EQ(recorded.result["limit"], limit);
+    EXPECT_EQ(read_manifest(folder / limit).value().at("a").end_reason, limit);
+  }
+  for (const char* option : {"--idle", "--wait", "--max-bit-rate"})
+    EXPECT_EQ(test::rtpx({"record", "--stdin", option, "1", "-o", folder / "x"}).status, 2) << option;
 }
 
 int connect_to(const std::string& path) {

@@ -57,6 +57,11 @@ TEST_F(ReportPages, ManyWhoAskAtOnceShareOne) {
   EXPECT_EQ(runs(), 1);
 }
 
+TEST_F(ReportPages, AreThereForARecordingWithATrackThatIsLeftOut) {
+  program("echo left out > \"$4\"; exit 1");
+  EXPECT_EQ(reports_.page("call"), "left out\n");
+}
+
 TEST_F(ReportPages, AFailureIsNotTheOldPage) {
   ASSERT_TRUE(reports_.page("call"));
   write_file(call_ / "a.rtpx", "more");

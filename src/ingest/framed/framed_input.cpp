@@ -10,6 +10,7 @@ bool FramedInput::take(Bytes bytes, ReceiveClock::time_point now) {
     auto frame = parser_.next();
     if (frame && !*frame) return true;
     auto handled = frame ? handle(**frame, now) : Result<void>(std::unexpected(std::move(frame).error()));
+    if (handled && !stats_.limit.empty()) return true;
     if (handled) continue;
     stats_.errors.push_back(std::move(handled).error());
     return false;
@@ -62,12 +63,23 @@ Result<void> FramedInput::add_tracks(Bytes json) {
 void FramedInput::record(const InputFrame& frame, ReceiveClock::time_point now) {
   Recorder::Track& track = tracks_[frame.track].handle;
   const auto at = arrival(frame.arrival_ns, now);
+  if (reaches_a_limit(frame.body.size(), at)) return;
   const bool rtcp = frame.kind == InputFrame::Kind::rtcp;
   if (rtcp)
     (void)track.record_rtcp(frame.body, at);
   else
     (void)track.record(frame.rid_index, frame.body, {.arrival = at});
   ++(rtcp ? stats_.rtcp_packets : stats_.packets);
+  stats_.bytes += frame.body.size();
+}
+
+bool FramedInput::reaches_a_limit(std::size_t bytes, ReceiveClock::time_point at) {
+  if (!stats_.first_arrival) stats_.first_arrival = at;
+  if (limits_.max_duration.count() > 0 && at - *stats_.first_arrival > limits_.max_duration)
+    stats_.limit = "max_duration";
+  else if (limits_.max_bytes > 0 && stats_.bytes + bytes > limits_.max_bytes)
+    stats_.limit = "max_bytes";
+  return !stats_.limit.empty();
 }
 
 ReceiveClock::time_point FramedInput::arrival(std::uint64_t ns, ReceiveClock::time_point now) {

@@ -48,24 +48,24 @@ class StopDescriptor {
 
 class FramedLoop {
  public:
-  FramedLoop(int listener, Recorder& recorder, const std::stop_token& stop)
-      : listener_(listener), recorder_(recorder), stop_(stop), wake_(stop), buffer_(kFramedReadBytes) {}
+  FramedLoop(int listener, Recorder& recorder, const FramedLimits& limits, const std::stop_token& stop)
+      : listener_(listener), recorder_(recorder), limits_(limits), stop_(stop), wake_(stop), buffer_(kFramedReadBytes) {}
   ~FramedLoop() {
     for (const Source& source : sources_)
       if (source.owned) ::close(source.descriptor);
   }
 
   void add(int descriptor, bool owned) {
-    sources_.push_back({descriptor, owned, FramedInput(recorder_, stats_)});
+    sources_.push_back({descriptor, owned, FramedInput(recorder_, stats_, limits_)});
     any_ = true;
   }
 
   Result<FramedStats> run() {
     if (wake_.descriptor() < 0) return std::unexpected(framed_error("make a descriptor"));
-    while (!stop_.stop_requested() && (!sources_.empty() || (listener_ >= 0 && !any_)))
+    while (!stop_.stop_requested() && stats_.limit.empty() && (!sources_.empty() || (listener_ >= 0 && !any_)))
       if (auto stepped = step(); !stepped) return std::unexpected(std::move(stepped).error());
     for (Source& source : sources_)
-      if (auto ended = source.input.end("stopped"); !ended) stats_.errors.push_back(std::move(ended).error());
+      if (auto ended = source.input.end(stats_.limit.empty() ? "stopped" : stats_.limit); !ended) stats_.errors.push_back(std::move(ended).error());
     return std::move(stats_);
   }
 
@@ -115,6 +115,7 @@ class FramedLoop {
 
   const int listener_;
   Recorder& recorder_;
+  const FramedLimits limits_;
   const std::stop_token stop_;
   StopDescriptor wake_;
   std::vector<std::byte> buffer_;
@@ -138,8 +139,9 @@ bool abandoned(const std::string& path, const sockaddr_un& address) {
 
 }  // namespace
 
-Result<FramedStats> record_framed(int input, int listener, Recorder& recorder, const std::stop_token& stop) {
-  FramedLoop loop(listener, recorder, stop);
+Result<FramedStats> record_framed(int input, int listener, Recorder& recorder, const FramedLimits& limits,
+                                  const std::stop_token& stop) {
+  FramedLoop loop(listener, recorder, limits, stop);
   if (input >= 0) loop.add(input, false);
   return loop.run();
 }
