@@ -137,7 +137,7 @@ OrderedJson json_of(const TrackReport& track) {
   out["lost"] = json_of(track.lost);
   out["damaged_bytes"] = track.damaged_bytes;
   out["torn_bytes"] = track.torn_bytes;
-  if (track.missing_packets > 0) out["missing_packets"] = track.missing_packets;
+  out["missing_packets"] = track.missing_packets;
   out["start_ms"] = rounded(track.start_ms);
   out["end_ms"] = rounded(track.end_ms);
   out["frames"] = track.frames;

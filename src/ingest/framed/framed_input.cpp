@@ -94,7 +94,7 @@ ReceiveClock::time_point FramedInput::arrival(std::uint64_t ns, ReceiveClock::ti
 }
 
 Result<void> FramedInput::end(const std::string& reason) {
-  stats_.cut_bytes += parser_.unfinished();
+  if (stats_.limit.empty()) stats_.cut_bytes += parser_.unfinished();
   std::vector<std::string> live;
   for (InputTrack& track : tracks_)
     if (std::exchange(track.live, false)) live.push_back(track.id);
