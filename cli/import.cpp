@@ -145,6 +145,7 @@ void print_json(const capture::ImportSummary& summary) {
       {"arrival_times_kept", summary.timed},
       {"clock_set_back", summary.clock_set_back},
       {"wrong_arrival_times", summary.wrong_times},
+      {"goes_back_ms", std::chrono::ceil<std::chrono::milliseconds>(summary.goes_back).count()},
       {"described_by", summary.described_by.empty() ? json() : json(summary.described_by.string())}};
   std::printf("%s\n", out.dump(2, ' ', false, json::error_handler_t::replace).c_str());
 }

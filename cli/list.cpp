@@ -7,7 +7,9 @@
 #include "base/file_system.hpp"
 #include "base/utc_time.hpp"
 #include "commands.hpp"
+#include "identity_arguments.hpp"
 #include "s3_arguments.hpp"
+#include "sealed/sealed_files.hpp"
 #include "storage/recording_file.hpp"
 #include "text.hpp"
 
@@ -19,6 +21,7 @@ using nlohmann::json;
 
 struct ListArguments {
   S3Arguments s3;
+  IdentityArguments identities;
   std::string place = ".";
   bool json = false;
 };
@@ -78,12 +81,13 @@ std::uint64_t bytes_in(const fs::path& folder) {
   return out;
 }
 
-Result<Listed> look_at(const fs::path& folder) {
+Result<Listed> look_at(const fs::path& folder, const Identities& identities) {
   Listed out{folder, {}, {}, {}, 0};
-  auto manifest = read_manifest(folder);
+  const auto files = sealed::reading_files(identities);
+  auto manifest = read_manifest(*files, folder);
   if (!manifest) return std::unexpected(manifest.error());
   out.manifest = *std::move(manifest);
-  auto info = read_recording_info(real_file_system(), folder);
+  auto info = read_recording_info(*files, folder);
   if (!info && info.error().code != Errc::not_found) return std::unexpected(info.error());
   if (info) out.info = *std::move(info);
   out.created = out.info.created;
@@ -117,6 +121,8 @@ std::string length_of(const RecordingInfo& info) {
 }
 
 int list_folder(const ListArguments& arguments) {
+  const auto identities = arguments.identities.load();
+  if (!identities) return report("list", identities.error());
   const fs::path place = arguments.place;
   std::vector<fs::path> folders;
   std::error_code error;
@@ -132,7 +138,7 @@ int list_folder(const ListArguments& arguments) {
   std::vector<Listed> found;
   int status = kDone;
   for (const fs::path& folder : folders) {
-    auto one = look_at(folder);
+    auto one = look_at(folder, *identities);
     if (one)
       found.push_back(*std::move(one));
     else
@@ -162,6 +168,7 @@ void add_list(CLI::App& app, Program& program) {
   command->add_option("place", arguments->place, "Folder of recordings, or s3://BUCKET/PREFIX (default: this folder)")
       ->type_name("DIR|URL");
   command->add_flag("--json", arguments->json, "Print the result as JSON");
+  arguments->identities.add_to(*command);
   add_s3_options(*command, arguments->s3);
   command->callback([arguments, &program] {
     program.exit_code =

@@ -458,6 +458,9 @@ class Composition {
     result_.participants = call_->call().participants.size();
     if (const auto measured = measured_loudness()) result_.measured_loudness = measured;
     result_.notes.insert(result_.notes.begin(), call_->notes().begin(), call_->notes().end());
+    for (const FilmMark& mark : marks())
+      if (mark.time_ms < 0 || mark.time_ms * 1'000'000 >= call_->call().duration_ns)
+        result_.notes.push_back({ConvertNote::Severity::skipped, "", "the mark \"" + mark.title + "\" lies outside of the film"});
     if (target_.video && std::ranges::all_of(plan_.scenes, [](const Scene& scene) { return scene.tiles.empty(); }))
       result_.notes.push_back({ConvertNote::Severity::skipped, "", "the layout shows nobody who is in the call, at any time"});
     make_scrub_pictures();

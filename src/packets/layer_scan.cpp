@@ -526,10 +526,10 @@ void LayerScanner::count(const Arrival& arrival) {
 }
 
 void LayerScanner::decide(std::uint64_t record, bool on_line) {
-  if (record + 1 == records_)
-    on_line_ = on_line;
+  if (const std::uint64_t at = record - written_order_; at < undecided_.size())
+    undecided_[at] = on_line;
   else
-    undecided_[record - written_order_] = on_line;
+    on_line_ = on_line;
 }
 
 // The newest record joins the order, which is written as far as nothing can change it any more.

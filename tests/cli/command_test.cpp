@@ -83,6 +83,21 @@ TEST(Command, AnUnknownCommandIsAnsweredInTwoLinesWithTheOneThatWasMeant) {
             "rtpx: there is no command \"frobnicate\"\n`rtpx --help` lists them.\n");
 }
 
+TEST(Command, AMisspeltOptionIsAnsweredWithTheOneThatWasMeant) {
+  const auto run = rtpx({"compose", "call", "--layuot", "grid"});
+  EXPECT_EQ(run.status, 2);
+  EXPECT_THAT(run.err, HasSubstr("did you mean `--layout`?"));
+  EXPECT_THAT(rtpx({"--versoin"}).err, HasSubstr("did you mean `--version`?"));
+}
+
+TEST(Command, AnEmptyLockOfTheServerIsRefused) {
+  for (const char* variable : {"RTPX_TOKEN=", "RTPX_RECIPIENT="}) {
+    const auto run = run_program({"env", variable, rtpx_command(), "serve", "--listen", "127.0.0.1:0"});
+    EXPECT_EQ(run.status, 2) << variable;
+    EXPECT_THAT(run.err, HasSubstr("is empty"));
+  }
+}
+
 TEST(Command, HelpIsACommandToo) {
   EXPECT_EQ(rtpx({"help"}).out, rtpx({"--help"}).out);
   EXPECT_EQ(rtpx({"help"}).status, 0);

@@ -122,6 +122,20 @@ TEST_F(SealedCommand, OpenGivesThePlainFilesBackByteForByte) {
       }
 }
 
+TEST_F(SealedCommand, IsListedWithAnIdentity) {
+  const auto listed = rtpx({"list", call(), "--identity", alice(), "--json"});
+  ASSERT_EQ(listed.status, 0) << listed.err;
+  EXPECT_EQ(json::parse(listed.out).at(0).at("tracks").size(), 1U);
+  EXPECT_NE(rtpx({"list", call()}).status, 0);
+}
+
+TEST_F(SealedCommand, VerifyTellsAMissingManifestWithoutAKey) {
+  std::filesystem::remove(std::filesystem::path(call()) / "manifest.json");
+  const auto verified = rtpx({"verify", call()});
+  EXPECT_EQ(verified.status, 1);
+  EXPECT_THAT(verified.out, HasSubstr("manifest.json is missing"));
+}
+
 TEST_F(SealedCommand, RewrapLetsASecondIdentityIn) {
   const auto bob = rtpx({"keygen", "-o", folder_ / "bob.identity", "--no-passphrase"});
   write_file(folder_ / "bob.pub", bob.out);

@@ -79,6 +79,27 @@ TEST(SourceChanges, TheFirstPacketOfASourceThatBeginsAnewIsKept) {
   EXPECT_NEAR(track.end_ms, 5'980, 1);
 }
 
+// The call ends with the first packet of another source.
+TEST(SourceChanges, ALonePacketOfAnotherSourceAtTheEndIsKept) {
+  std::vector<std::string> packets;
+  for (std::uint32_t i = 0; i <= 100; ++i) {
+    std::string packet;
+    add_number(packet, 0x8000, 2);
+    add_number(packet, i < 100 ? 7 + i : 40'000, 2);
+    add_number(packet, 160 * i, 4);
+    add_number(packet, i < 100 ? 0x11 : 0x22, 4);
+    packets.push_back(packet + std::string(160, '\x55'));
+  }
+  std::swap(packets[98], packets[99]);  // one is late
+  const test::TempDir folder;
+  test::PacketRecording recording(folder / "call");
+  recording.add("phone", MediaKind::audio, {{.payload_type = 0, .mime_type = "audio/PCMU", .clock_rate = 8000, .channels = 1}}, packets);
+  const auto report = inspect_recording((folder / "call").string());
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->tracks.at(0).packets, 101U);
+  EXPECT_EQ(report->tracks.at(0).frames, 101U);
+}
+
 /// Twenty milliseconds of PCMU; the same for each number but for one in nine, which tells when it was sent.
 std::string hardly_changing_sound(std::uint32_t number, std::uint32_t sent) {
   std::string packet;
