@@ -47,24 +47,24 @@ class Quiet {
   [[nodiscard]] std::optional<Span> add(std::size_t step, std::uint8_t level) noexcept {
     if (level < Levels::kSilence) {
       const auto out = until(step);
-      from_.reset();
+      from_ = kNever;
       silent_ = 0;
       return out;
     }
-    if (!from_) from_ = step;
+    if (from_ == kNever) from_ = step;
     if (level == Levels::kSilence) ++silent_;
     return std::nullopt;
   }
   /// What has not ended before `step`.
   [[nodiscard]] std::optional<Span> until(std::size_t step) const noexcept {
     constexpr std::size_t kSilentFor = 20, kNothingFor = 40;
-    if (!from_ || (silent_ < kSilentFor && step - *from_ < kNothingFor)) return std::nullopt;
-    return span_of(*from_, step);
+    if (from_ == kNever || (silent_ < kSilentFor && step - from_ < kNothingFor)) return std::nullopt;
+    return span_of(from_, step);
   }
 
  private:
-  std::optional<std::size_t> from_;
-  std::size_t silent_ = 0;
+  static constexpr std::size_t kNever = SIZE_MAX;
+  std::size_t from_ = kNever, silent_ = 0;
 };
 
 /// Loudness as it is heard, dBov: rises at once, falls by 20 dB a second.
