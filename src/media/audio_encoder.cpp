@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 #include <new>
 #include <string>
 
+#include "base/bytes.hpp"
 #include "media/libav_quiet.hpp"
 #include "media/libav_versions.hpp"
 
@@ -197,12 +199,14 @@ Result<void> AudioEncoder::encode(int count, const Sink& sink) {
 }
 
 Result<void> AudioEncoder::encode_l16(const Sink& sink, std::int64_t time_ns, int count) {
-  const auto size = static_cast<std::size_t>(count) * static_cast<std::size_t>(channels_) * 2;
+  const std::span samples(reinterpret_cast<std::int16_t*>(frame_->extended_data[0]),
+                          static_cast<std::size_t>(count) * static_cast<std::size_t>(channels_));
+  for (std::int16_t& one : samples) one = in_order<std::endian::little>(one);  // FFmpeg's are the machine's
   Sample sample;
   sample.time_ns = time_ns;
   sample.duration_ns = to_ns(count);
   sample.keyframe = true;
-  sample.data = std::as_bytes(std::span(frame_->extended_data[0], size));
+  sample.data = std::as_bytes(samples);
   return sink(sample);
 }
 
