@@ -7,6 +7,7 @@
 #include "base/random_text.hpp"
 #include "server/log.hpp"
 #include "server/news/announcement.hpp"
+#include "server/work/conversion_limits.hpp"
 
 namespace rtpx::server {
 namespace {
@@ -149,12 +150,28 @@ Result<void> App::join_fleet() {
     const auto asking = asking_node(request);
     return asking && fleet_->is_pass(request.target.text(), asking->pass);
   });
-  playback_.look_elsewhere([this](const std::string& id) -> Result<std::string> {
+  const auto stored = [this](const std::string& id) -> Result<fleet::Job> {
     const auto slash = id.find('/');
-    if (!fleet_->recording(id.substr(0, slash), id.substr(slash + 1)) &&
-        !fleet_->is_stored(id.substr(0, slash), id.substr(slash + 1)))
+    fleet::Job out{.node = id.substr(0, slash), .recording = id.substr(slash + 1)};
+    if (!fleet_->recording(out.node, out.recording) && !fleet_->is_stored(out.node, out.recording))
       return fail(Errc::not_found, "The fleet has no recording of that name.");
-    return fleet_->store().recordings_of(id.substr(0, slash)).text() + id.substr(slash);
+    return out;
+  };
+  playback_.look_elsewhere([this, stored](const std::string& id) -> Result<std::string> {
+    const auto job = stored(id);
+    if (!job) return std::unexpected(job.error());
+    return fleet_->store().url_of(*job);
+  });
+  cuts_.look_elsewhere([this, stored](const std::string& id, std::stop_token stop) -> Result<Cuts::Place> {
+    const auto job = stored(id);
+    if (!job) return std::unexpected(job.error());
+    auto objects = fleet_->store().relay(*job);
+    if (!objects) return std::unexpected(objects.error());
+    const std::string url = fleet_->store().url_of(*job);
+    return Cuts::Place{.path = url,
+                       .state = "stored",
+                       .objects = *std::move(objects),
+                       .file_bytes = conversion_limits(*fleet_->store().objects(stop), url).file_bytes};
   });
   return {};
 }

@@ -1,5 +1,4 @@
 // Two handles on the time line of a player mark a part of the recording, to be saved as a file.
-import { recordingAddress } from './api.js';
 import { duration } from './format.js';
 import { t } from './strings.js';
 
@@ -16,9 +15,9 @@ function containers(stream) {
 }
 
 export class Cutter {
-  /** `bar`: the time line, which the handles are put on. */
-  constructor(video, stream, recording, bar, { link } = {}) {
-    Object.assign(this, { video, stream, recording, bar, link });
+  /** `bar`: the time line, which the handles are put on; `address`: the recording's. */
+  constructor(video, stream, bar, { address, link }) {
+    Object.assign(this, { video, stream, base: address, bar, link });
     this.from = 0;
     this.to = 0;
     this.range = Object.assign(document.createElement('div'), { className: 'cut' });
@@ -104,7 +103,7 @@ export class Cutter {
   address(kind) {
     const query = new URLSearchParams({ from: this.moment(this.from), to: this.moment(this.to), stream: this.stream.program.id, download: '' });
     if (this.link) query.set('link', this.link);
-    return `${recordingAddress(this.recording)}/clip.${kind}?${query}`;
+    return `${this.base}/clip.${kind}?${query}`;
   }
 
   show() {

@@ -1,4 +1,5 @@
 // The player under a recording that is played from its packets: layers, sounds, and a time line with what was lost.
+import { recordingAddress } from './api.js';
 import { Cutter } from './cutter.js';
 import { FilmStream } from './film.js';
 import { duration } from './format.js';
@@ -101,7 +102,7 @@ export async function openStream(item, recording, title, { address, link, keys, 
     await stream.open(number);
     for (const old of player.querySelectorAll('.timeline, .cutting')) old.remove();
     const bar = timeLine(video, stream);
-    const cutter = film || keys || address ? null : new Cutter(video, stream, recording, bar, { link }); // cuts know no keys, and no other node
+    const cutter = film || keys ? null : new Cutter(video, stream, bar, { address: address ?? recordingAddress(recording), link }); // cuts know no keys
     player.insertBefore(bar, controls);
     if (cutter) controls.after(cutter.row);
     const layers = stream.pictures.map((rendition) => ({ rendition, text: layerText(rendition) }));

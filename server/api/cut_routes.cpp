@@ -73,7 +73,6 @@ Response clip(App& app, const Request& request, bool webm) {
     return http::problem(400,
                          "Send ?from= and ?to=, each seconds, [[h:]m:]s or a time on the wall clock, and if you like "
                          "?stream=ID and ?exact=no.");
-  if (const auto known = app.library().folder(id); !known) return problem(app, known.error());
   auto file = app.cuts().clip(id, {.webm = webm,
                                    .from = *from,
                                    .to = *to,

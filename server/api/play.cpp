@@ -10,7 +10,6 @@
 #include "play/playlist.hpp"
 #include "rtpx/e2ee.hpp"
 #include "server/front/call.hpp"
-#include "server/front/shown_text.hpp"
 #include "server/http/file_response.hpp"
 #include "server/library/playback.hpp"
 
@@ -63,7 +62,7 @@ std::optional<std::uint64_t> number_parameter(const Request& request, std::strin
 
 /// Of what is only being recorded so far there may be nothing yet.
 Response not_played(const App& app, const Error& error) {
-  return error.code == Errc::nothing_to_convert ? http::problem(404, shown(error.message, app.options().base_dir))
+  return error.code == Errc::nothing_to_convert ? http::problem(404, shown(app, error))
                                                 : problem(app, error);
 }
 

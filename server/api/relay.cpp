@@ -10,7 +10,8 @@ namespace {
 using http::Request;
 using http::Response;
 
-constexpr const char* kPassedOn[] = {"content-type", "cache-control", "etag", "accept-ranges", "content-range", "retry-after"};
+constexpr const char* kPassedOn[] = {"content-type",  "content-disposition", "content-security-policy", "cache-control", "etag",
+                                     "accept-ranges", "content-range",       "retry-after"};
 
 NodeClient::Question question_of(const Request& request, const std::string& url, const std::string& own_name, const std::string& pass) {
   NodeClient::Question out{url, {authorization_of({own_name, pass})}, request.method == "HEAD"};
@@ -36,7 +37,7 @@ Response passed_on(const std::shared_ptr<NodeClient::Answer>& answer, const std:
 
 }  // namespace
 
-Result<Response> relay(App& app, const Request& request, const std::string& node) {
+Result<Response> relay(App& app, const Request& request, const std::string& node, Patience patience) {
   FleetNode& fleet = *app.fleet();
   const auto heard = fleet.heard_of(node);
   if (!heard) return fail(Errc::network, "Nothing was heard of node " + node + ".");
@@ -47,7 +48,13 @@ Result<Response> relay(App& app, const Request& request, const std::string& node
   const std::string target = request.target.text();
   for (const bool again : {false, true}) {
     const auto pass = fleet.pass_to(node, target, again);
-    const auto answer = app.nodes().ask(question_of(request, heard->address + target, app.options().node_name, pass.value_or("")));
+    auto question = question_of(request, heard->address + target, app.options().node_name, pass.value_or(""));
+    if (patience == Patience::while_it_is_heard)
+      question.patient = [&fleet, node] {
+        const auto now = fleet.heard_of(node);
+        return now && !now->away;
+      };
+    const auto answer = app.nodes().ask(question);
     if (!answer) return fail(Errc::network, "Node " + node + " does not answer: " + answer.error().message + ".");
     const long status = (*answer)->status();
     if (status == 401 && !again) continue;  // it may have a new key

@@ -36,6 +36,8 @@ class NodeClient {
     std::string url;
     std::vector<std::string> headers;  ///< "Name: value"
     bool head = false;
+    /// Asked when the node has been silent for long: true: it is waited for further.
+    std::function<bool()> patient = {};
   };
   /// What has come of an answer; not to outlive its client.
   class Answer {

@@ -30,8 +30,13 @@ int status_of(const Error& error) {
   }
 }
 
+std::string shown(const App& app, const Error& error) {
+  std::string text = shown(error.message, app.options().base_dir);
+  return app.fleet() == nullptr ? text : shown(std::move(text), app.fleet()->store().recordings_of("").text());
+}
+
 http::Response problem(const App& app, const Error& error) {
-  return http::problem(status_of(error), shown(error.message, app.options().base_dir));
+  return http::problem(status_of(error), shown(app, error));
 }
 
 }  // namespace rtpx::server

@@ -8,7 +8,9 @@ namespace rtpx::server {
 
 /// The HTTP status that fits an error of the library.
 [[nodiscard]] int status_of(const Error& error);
-/// What it says is for whoever asks: shown().
+/// For whoever asks: without where this server, or its fleet, keeps recordings.
+[[nodiscard]] std::string shown(const App& app, const Error& error);
+/// What it says is shown().
 [[nodiscard]] http::Response problem(const App& app, const Error& error);
 
 /// What POST /whip, /api/ingest and /api/pull have in common: the rate of new sessions, readiness.

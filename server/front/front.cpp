@@ -97,6 +97,14 @@ void Front::stop() {
   server_.reset();
 }
 
+/// Of a recording that is under way there.
+bool Front::is_asked_of_another_node(const Request& request) const {
+  const std::string &node = request.captured[0], &id = request.captured[1];
+  if (app_.fleet() == nullptr || node == app_.options().node_name || app_.fleet()->recording(node, id)) return false;
+  const auto heard = app_.fleet()->heard_of(node);
+  return heard && !heard->away;
+}
+
 http::WorkQueue* Front::queue_of(Work work, const Request& request) {
   switch (work) {
     case Work::loop:
@@ -115,6 +123,8 @@ http::WorkQueue* Front::queue_of(Work work, const Request& request) {
       return app_.fleet() != nullptr && app_.fleet()->recording(request.captured[0], request.captured[1]) ? &children_ : &waits_;
     case Work::cuts:
       return &cuts_;
+    case Work::fleet_cuts:
+      return is_asked_of_another_node(request) ? &waits_ : &cuts_;
   }
   return nullptr;
 }

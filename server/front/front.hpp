@@ -27,6 +27,7 @@ class Front {
  private:
   [[nodiscard]] std::variant<http::Plan, http::Response> decide(http::Request& request);
   void finish(const http::Request& request, http::Response& response) const;
+  [[nodiscard]] bool is_asked_of_another_node(const http::Request& request) const;
   [[nodiscard]] http::WorkQueue* queue_of(Work work, const http::Request& request);
 
   App& app_;

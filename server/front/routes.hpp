@@ -31,6 +31,7 @@ enum class Work : std::uint8_t {
   children,  ///< waits for a child process
   fleet,     ///< as `play` and `waits` a recording that is on this node or on another; one that is in the store as `children`
   cuts,      ///< the same, of cuts and single pictures, which may take long
+  fleet_cuts,  ///< as `cuts` what is made of a recording here, as `waits` what another node makes
 };
 
 /// One thing that the server does. A route that is not in a table does not exist, and the tables say of each

@@ -74,24 +74,33 @@ std::shared_ptr<Cuts::Made> Cuts::entry_of(const std::string& key) {
 }
 
 Result<std::shared_ptr<http::Descriptor>> Cuts::make(const std::string& recording, const std::string& key, Order order) {
-  const auto folder = library_.folder(recording);
-  if (!folder) return std::unexpected(folder.error());
+  const auto place = place_of(recording);
+  if (!place) return std::unexpected(place.error());
   const std::shared_ptr<Made> entry = entry_of(key);
   const std::lock_guard making(entry->making);
-  const std::string state = folder_state(*folder);
-  if (entry->file && entry->state == state) return entry->file;
-  order.command[1] = fs::absolute(*folder).string();
-  auto file = run(fs::absolute(*folder), order);
+  if (entry->file && entry->state == place->state) return entry->file;
+  order.command[1] = place->path;
+  auto file = run(*place, order);
   if (!file) return file;
   struct stat info {};
   const std::lock_guard lock(mutex_);  // drop_old() of others looks at it
   entry->file = *file;
-  entry->state = state;
+  entry->state = place->state;
   entry->bytes = ::fstat((*file)->get(), &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : 0;
   return file;
 }
 
-Result<std::shared_ptr<http::Descriptor>> Cuts::run(const fs::path& recording, Order& order) const {
+Result<Cuts::Place> Cuts::place_of(const std::string& recording) const {
+  if (elsewhere_ && recording.find('/') != recording.npos) return elsewhere_(recording, stop_.get_token());
+  const auto folder = library_.folder(recording);
+  if (!folder) return std::unexpected(folder.error());
+  return Place{.path = fs::absolute(*folder).string(),
+               .state = folder_state(*folder),
+               .objects = nullptr,
+               .file_bytes = conversion_limits(real_file_system(), *folder).file_bytes};
+}
+
+Result<std::shared_ptr<http::Descriptor>> Cuts::run(const Place& place, Order& order) const {
   if (stop_.stop_requested()) return fail(Errc::cancelled, "The server is shutting down.");
   const auto own = WorkFolder::make(options_.base_dir, kCutFolderPrefix);
   if (!own) return std::unexpected(own.error());
@@ -103,10 +112,11 @@ Result<std::shared_ptr<http::Descriptor>> Cuts::run(const fs::path& recording, O
                                .stdout_file = result,
                                .memory_bytes = options_.conversion_memory_bytes,
                                .folder = own->path(),
-                               .file_bytes = conversion_limits(real_file_system(), recording).file_bytes,
+                               .file_bytes = place.file_bytes,
                                .deadline = kLongestCut,
                                .secret = identity.secret(),
-                               .index_key = options_.packet_index},
+                               .index_key = options_.packet_index,
+                               .objects = place.objects ? place.objects->descriptor() : -1},
                               stop_.get_token());
   if (!exit) return std::unexpected(exit.error());
   if (exit->cancelled) return fail(Errc::cancelled, "The server is shutting down.");

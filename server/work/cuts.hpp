@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -11,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "s3/object_relay.hpp"
 #include "server/http/message.hpp"
 #include "server/library/library.hpp"
 #include "server/options.hpp"
@@ -33,9 +35,19 @@ class Cuts {
   };
 
   Cuts(const ServeOptions& options, const Library& library);
+  /// Where a recording lies that is cut.
+  struct Place {
+    std::string path;                          ///< its folder, or its URL
+    std::string state;                         ///< another one when its files have changed
+    std::unique_ptr<s3::ObjectRelay> objects;  ///< of a URL
+    std::uint64_t file_bytes = 0;              ///< the most that a file made of it may have
+  };
+  /// For ids with a slash in them. Before other threads use this.
+  using Elsewhere = std::function<Result<Place>(const std::string& id, std::stop_token stop)>;
+  void look_elsewhere(Elsewhere elsewhere) { elsewhere_ = std::move(elsewhere); }
 
   /// Waits for it. Two who ask for the same get the same file. Errors: not_found; invalid_argument (times that
-  /// lie outside, a container that does not hold the codec); nothing_to_convert, io, cancelled.
+  /// lie outside, a container that does not hold the codec); nothing_to_convert, io, cancelled; network.
   [[nodiscard]] Result<std::shared_ptr<http::Descriptor>> clip(const std::string& recording, const Clip& clip);
   [[nodiscard]] Result<std::shared_ptr<http::Descriptor>> picture(const std::string& recording, const Picture& picture);
 
@@ -61,12 +73,14 @@ class Cuts {
   };
   [[nodiscard]] Result<std::shared_ptr<http::Descriptor>> make(const std::string& recording, const std::string& key,
                                                                Order order);
-  [[nodiscard]] Result<std::shared_ptr<http::Descriptor>> run(const std::filesystem::path& recording, Order& order) const;
+  [[nodiscard]] Result<std::shared_ptr<http::Descriptor>> run(const Place& place, Order& order) const;
+  [[nodiscard]] Result<Place> place_of(const std::string& recording) const;
   [[nodiscard]] std::shared_ptr<Made> entry_of(const std::string& key);
   void drop_old();
 
   const ServeOptions& options_;
   const Library& library_;
+  Elsewhere elsewhere_;
   std::stop_source stop_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Made>> made_;

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import unittest
+import urllib.parse
 
 PUBLISH = sys.argv.pop(3)
 from fleet_servers import DATA, INSTALLED, RTPX, Fleet, listens, wait_for  # noqa: E402
@@ -139,7 +140,8 @@ class ThroughAnyNode(Running):
         self.assertLess(time.time() - began, 11)
 
         for missing in (f"{base}v9/index.m3u8", "/api/fleet/recordings/a/nothing/play/index.json",
-                        f"/api/fleet/recordings/nobody/{recording}/play/index.json"):
+                        f"/api/fleet/recordings/nobody/{recording}/play/index.json", "/api/fleet/recordings/a/nothing/frame.jpg?at=1",
+                        f"/api/fleet/recordings/nobody/{recording}/clip.webm"):
             self.ask("b", missing, status=404)
         refused = self.ask("b", f"/api/fleet/recordings/a/{recording}/compose", method="POST", status=409, headers=self.by("for-b"))
         self.assertIn(b"not stored yet", refused.content)
@@ -151,6 +153,32 @@ class ThroughAnyNode(Running):
         self.fleet.members["a"].kill()
         self.assertFalse(self.json("b", base + "index.json")["growing"])
         self.assertGreater(len(self.segments("b", base)), 1)
+
+    def test_it_is_cut_as_on_its_own_node(self):
+        publisher = self.publish("a", headers=self.by("for-a"))
+        cuts, own = f"/api/fleet/recordings/a/{publisher.recording}/", f"/api/recordings/{publisher.recording}/"
+        self.headers = self.by("sees")
+        publisher.wait_until_sent()
+        pictures = {}
+        for name in ("frame.jpg?at=1&size=160x", "clip.webm?from=0.5&to=1.5", "clip.mp4?from=0&to=1"):
+            through_b = self.fleet.request("b", "GET", cuts + name, headers=self.headers)
+            by_a = self.fleet.request("a", "GET", own + name, headers=self.by("for-a"))
+            self.assertEqual((through_b.status, through_b.content), (by_a.status, by_a.content), name)
+            self.assertEqual(through_b.getheader("Content-Type"), by_a.getheader("Content-Type"))
+            pictures[name] = through_b
+        self.assertEqual([answer.status for answer in pictures.values()], [200, 200, 422])  # MP4 is not written with VP8
+        name, picture = next(iter(pictures.items()))
+        self.assertEqual(self.ask("b", cuts + name, status=206, headers={**self.headers, "Range": "bytes=1-4"}).content, picture.content[1:5])
+        self.assertIn("at 1.jpg", urllib.parse.unquote(self.ask("b", f"{cuts}{name}&download").getheader("Content-Disposition")))
+        self.ask("b", cuts + "frame.jpg", status=400)
+
+        publisher.finish()
+        wait_for(lambda: (self.told("b", publisher.recording) or {}).get("state") == "stored", f"it is stored: {self.fleet.members['a'].text()[-3000:]}")
+        self.fleet.members["a"].kill()
+        self.assertEqual(self.ask("b", cuts + name).content, picture.content)
+        self.assertGreater(len(self.ask("b", cuts + "clip.webm?from=0.5&to=1.5").content), 1000)
+        refused = self.ask("b", cuts + "clip.mp4?from=0&to=1", status=422).content
+        self.assertNotIn(b"s3:", refused)  # where all is stored is none of a viewer's business
 
     def assert_page_plays(self, recording):
         run = subprocess.run([ROOT / "tools" / "browser-test", RTPX, "fleet_page.mjs"], capture_output=True, text=True, timeout=120,
@@ -166,7 +194,8 @@ class ThroughAnyNode(Running):
         target = base + "index.json"
         for node, headers, status in (("b", {}, 401), ("b", self.by("wrong"), 401), ("b", self.by("sends"), 403), ("a", {}, 401),
                                       ("a", self.by("sees"), 401), ("a", {"Authorization": "Rtpx-Node b"}, 401)):
-            self.ask(node, target, status=status, headers=headers)
+            for path in (target, base.replace("play/", "frame.jpg?at=0")):
+                self.ask(node, path, status=status, headers=headers)
 
         key = self.fleet.store.read(f"{self.fleet.prefix}/recordings/a/node.key")
 
@@ -179,6 +208,8 @@ class ThroughAnyNode(Running):
         self.ask("a", target, status=401, headers=passed(target, -1))
         self.ask("a", target, status=401, headers=passed(target, 3600))
         self.ask("b", target, status=401, headers=passed(target))
+        picture = base.replace("play/", "frame.jpg?at=0")
+        self.ask("a", picture, headers=passed(picture))
         self.ask("a", target + "?after=1", status=401, headers=passed(target))
         for other in ("/api/recordings", "/api/fleet/recordings", f"/api/recordings/{publisher.recording}/play/index.json"):
             self.ask("a", other, status=401, headers=passed(other))
@@ -204,18 +235,22 @@ class ThroughAnyNode(Running):
 
         node.start()
         wait_for(lambda: listens(node.port), "it listens again")
-        wait_for(lambda: self.told("b", publisher.recording)["state"] == "stored", f"what was cut off is stored: {node.text()[-3000:]}")
+        wait_for(lambda: (self.told("b", publisher.recording) or {}).get("state") == "stored", f"what was cut off is stored: {node.text()[-3000:]}")
         self.assertFalse(self.json("b", target)["growing"])
         again = self.publish("a", headers=self.by("for-a"))  # it has another key since
         wait_for(lambda: self.has_segments("b", f"/api/fleet/recordings/a/{again.recording}/play/"), "b plays the next one")
 
 
 class InPlaceOfANode(http.server.BaseHTTPRequestHandler):
-    """Answers as a node would that has much to send, or that dies while it does."""
+    """Answers as a node would that has much to send, or that dies while it does, or that makes something for long."""
     protocol_version = "HTTP/1.1"
     LARGE = 96 << 20
+    LONG = 14  # seconds
 
     def do_GET(self):
+        if "frame.jpg" in self.path or "slow" in self.path:
+            time.sleep(self.LONG)
+            return self.say(b"made.")
         breaks_off = "9.m4s" in self.path
         self.send_response(200)
         self.send_header("Content-Type", "video/mp4")
@@ -228,19 +263,36 @@ class InPlaceOfANode(http.server.BaseHTTPRequestHandler):
             pass
         self.close_connection = True
 
+    def say(self, content):
+        try:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+        except OSError:
+            pass  # nobody waits any more
+
     def log_message(self, *_):
         pass
 
 
 class Passing(Running):
-    def test_a_body_of_any_size_is_passed_on_as_it_is_taken(self):
+    def setUp(self):
+        super().setUp()
         stand_in = http.server.ThreadingHTTPServer(("127.0.0.1", 0), InPlaceOfANode)
         threading.Thread(target=stand_in.serve_forever, daemon=True).start()
         self.addCleanup(stand_in.server_close)
         self.addCleanup(stand_in.shutdown)
-        b = self.fleet.node("b", 0)
+        self.fleet.node("b", 0)
         self.fleet.node("c", 1, url=f"http://127.0.0.1:{stand_in.server_port}")
         wait_for(lambda: "c" in [node["name"] for node in self.json("b", "/api/fleet")["nodes"]], "b has heard of c")
+
+    def test_what_takes_long_to_make_is_waited_for_and_a_playlist_is_not(self):
+        self.assertEqual(self.ask("b", "/api/fleet/recordings/c/x/frame.jpg?at=0").content, b"made.")
+        self.assertIn(b"no answer within 12 s", self.ask("b", "/api/fleet/recordings/c/x/play/slow.m3u8", status=502).content)
+
+    def test_a_body_of_any_size_is_passed_on_as_it_is_taken(self):
+        b = self.fleet.members["b"]
         memory = lambda: int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{b.process.pid}/status").read_text())[1])
         before, base = memory(), "/api/fleet/recordings/c/x/play/v1/"
         connections = [http.client.HTTPConnection("127.0.0.1", b.port, timeout=60) for _ in range(4)]
@@ -281,7 +333,8 @@ class NotThroughOthers(Running):
         entry = wait_for(lambda: self.told("b", publisher.recording), "b tells of it")
         self.assertNotIn("secret", json.dumps(entry))
         wait_for(lambda: self.has_segments("a", f"/api/recordings/{publisher.recording}/play/"), "it plays on its own node")
-        self.assertIn(b"is sealed", self.ask("b", entry["play"] + "index.json", status=403).content)
+        for path in (entry["play"] + "index.json", entry["play"].replace("play/", "frame.jpg?at=0")):
+            self.assertIn(b"is sealed", self.ask("b", path, status=403).content)
         publisher.finish()
 
 
