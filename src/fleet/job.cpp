@@ -186,6 +186,9 @@ std::optional<Job> job_from_json(const Json& value) {
     const auto slices = value.contains("slices") ? number_in(value, "slices", kMostSlices) : 1;
     if (slices.value_or(0) == 0) return std::nullopt;
     job.slices = static_cast<int>(*slices);
+    const auto sprites = value.contains("sprites") ? number_in(value, "sprites", 1000) : job.sprites;
+    if (!sprites) return std::nullopt;
+    job.sprites = static_cast<int>(*sprites);
     auto parts = parts_from(value, name_of(job));
     if (!parts) return std::nullopt;
     job.parts = *std::move(parts);
@@ -229,6 +232,7 @@ Json to_json(const Job& job) {
     out["layout"] = job.layout;
     out["title"] = job.title;
     out["slices"] = job.slices;
+    out["sprites"] = job.sprites;
     for (const RecordingName& part : job.parts) out["parts"].push_back({{"node", part.node}, {"recording", part.recording}});
   }
   if (job.kind == JobKind::slice) out["slice"] = job.slice;

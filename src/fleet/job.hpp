@@ -42,7 +42,7 @@ struct Job {
   /// Counts the messages of one order. A message of which nothing is left is published again as the next one.
   std::uint64_t publication = 1;
 
-  int sprites = 100;                         ///< convert: scrub pictures, 0 to 1000
+  int sprites = 100;                         ///< convert, compose: scrub pictures, 0 to 1000
   std::string layout = "grid", title;        ///< compose: one of the five built in; at most 200 bytes
   int width = 1280, height = 720;            ///< compose
   /// compose: of more than one, each is a job of its own (which has all that compose has), and this one joins them.

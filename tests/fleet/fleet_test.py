@@ -59,7 +59,7 @@ class OneFleet(unittest.TestCase):
         name = self.record()
         self.fleet.wait_done("a", name)
         for kind, body, made in (("report", {}, "report.html"), ("verify", {"class": "hi"}, None), ("thumbnails", {"times_ms": [500, 1000]}, "500.jpg"),
-                                 ("package", {}, None), ("compose", {"width": 320, "height": 180, "title": "Call"}, "film.mp4")):
+                                 ("package", {}, None), ("compose", {"width": 320, "height": 180, "title": "Call", "sprites": 4}, "film.mp4")):
             answer = self.fleet.request("b", "POST", f"/api/fleet/recordings/a/{name}/{kind}", json.dumps(body))
             self.assertEqual(answer.status, 202, answer.content)
             job = self.fleet.wait_done("a", name, kind, ask="b")
@@ -67,17 +67,19 @@ class OneFleet(unittest.TestCase):
                 self.assertIn(made, [file["name"] for file in job["files"]])
             if kind == "compose":
                 self.assertEqual({file["name"] for file in job["files"]}, {made, "film.vtt", *(f"{made}_{beside}" for beside in ("thumbnail.jpg", "sprites.jpg", "sprites.vtt"))})
+                scrub = next(file["url"] for file in job["files"] if file["name"] == "film.mp4_sprites.vtt")
+                self.assertEqual(self.fleet.request("b", "GET", scrub).content.count(b"#xywh="), 4)
             if kind == "verify":
                 self.assertEqual([job["output"]["whole"], job["output"]["problems"]], [False, []])  # it has no checksums
             if kind == "package":
                 self.assertTrue(any(file["name"].endswith(".m3u8") for file in job["files"]), job["files"])
-        for kind, body in (("report", {"class": "never"}), ("dance", {}), ("compose", {"layout": "../../etc"}), ("convert", {"sprites": -1})):
+        for kind, body in (("report", {"class": "never"}), ("dance", {}), ("compose", {"layout": "../../etc"}), ("convert", {"sprites": -1}), ("compose", {"sprites": 1001})):
             self.assertEqual(self.fleet.request("a", "POST", f"/api/fleet/recordings/a/{name}/{kind}", json.dumps(body)).status, 400)
 
     def test_a_film_is_made_in_slices_by_many_workers_and_a_lost_worker_costs_one(self):
         name = self.record()
         self.fleet.wait_done("a", name)
-        order = {"width": 320, "height": 180, "slices": 3}
+        order = {"width": 320, "height": 180, "slices": 3, "sprites": 0}
         self.assertEqual(self.fleet.request("b", "POST", f"/api/fleet/recordings/a/{name}/compose", json.dumps(order)).status, 202)
         w1 = self.fleet.members["w1"]
         wait_for(lambda: "slice-" in w1.text() and "begins" in w1.text().rsplit("slice-", 1)[1], "w1 has a slice", 30)
@@ -91,7 +93,7 @@ class OneFleet(unittest.TestCase):
         text = subprocess.run([RTPX, "fleet", "jobs", "--nats", self.fleet.nats.url], capture_output=True, text=True, check=True).stdout
         self.assertIn("3 of 3 slices are made", next(line for line in text.splitlines() if f"{name}.compose" in line))
         self.assertIn(f"job.a.{name}.slice-3", text)
-        self.assertIn("film.mp4_thumbnail.jpg", [file["name"] for file in job["files"]])
+        self.assertEqual({file["name"] for file in job["files"]}, {"film.mp4", "film.vtt", "film.mp4_thumbnail.jpg"})
         w1.start()
         film = self.fleet.folder / "sliced.mp4"
         url = next(file["url"] for file in job["files"] if file["name"] == "film.mp4")

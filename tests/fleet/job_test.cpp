@@ -30,6 +30,7 @@ TEST(FleetJob, EveryKindReadsTheSameAgain) {
     if (kind == JobKind::compose || kind == JobKind::slice) {
       job.title = "A call";
       job.slices = 12;
+      job.sprites = 5;
     }
     if (kind == JobKind::slice) job.slice = 3;
     EXPECT_EQ(parse_job(serialize_job(job)), job) << to_string(kind);
