@@ -1,6 +1,9 @@
 #include "fleet/store.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
 
 #include "s3/client.hpp"
 #include "s3/download.hpp"
@@ -31,6 +34,29 @@ S3Url object_in(const S3Url& folder, const std::string& name) {
 
 S3Url node_key_of(const S3Url& node) {
   return {node.bucket, s3::join_key(node.key, kNodeKeyName)};
+}
+
+/// Does one after the other, four at once; after an error no more are begun.
+Result<void> do_all(std::size_t count, const std::function<Result<void>(std::size_t)>& one) {
+  constexpr std::size_t kAtOnce = 4;
+  std::atomic<std::size_t> next = 0;
+  std::mutex mutex;
+  Result<void> out;
+  const auto work = [&] {
+    for (std::size_t at = next++; at < count; at = next++) {
+      auto done = one(at);
+      if (done) continue;
+      next = count;
+      const std::lock_guard lock(mutex);
+      if (out) out = std::move(done);
+    }
+  };
+  {
+    std::vector<std::jthread> others;
+    for (std::size_t i = 1; i < std::min(count, kAtOnce); ++i) others.emplace_back(work);
+    work();
+  }
+  return out;
 }
 
 /// Plain files below `folder`, as names with slashes. What is hidden is none.
@@ -70,27 +96,25 @@ Result<void> Store::fetch(const Job& job, const fs::path& folder, std::uint64_t 
   const S3Url from = below(recordings_of(job.node), job.recording);
   const auto objects = client_->list(from, context);
   if (!objects) return std::unexpected(objects.error());
-  std::vector<std::string> names;
+  std::vector<ResultFile> files;
   std::uint64_t bytes = 0;
   for (const S3Object& object : *objects) {
     const std::string name = object.key.substr(from.key.size());
     if (name.empty() || name.find('/') != name.npos) continue;
     if (auto safe = s3::check_download_name(name); !safe) return safe;
-    names.push_back(name);
+    files.push_back({name, object.bytes});
     bytes += object.bytes;
   }
-  if (std::ranges::find(names, kManifestName) == names.end())
+  if (std::ranges::find(files, kManifestName, &ResultFile::name) == files.end())
     return fail(Errc::not_found, "There is no recording at " + from.text() + ".");
   if (bytes > max_bytes)
     return fail(Errc::no_space, from.text() + " has " + std::to_string(bytes) +
                                     " bytes, and a job may fetch " + std::to_string(max_bytes) + " here.");
   s3::Allowance allowance(max_bytes);
-  for (const std::string& name : names)
-    if (auto got =
-            s3::download_object(*client_, object_in(from, name), folder / name, allowance, context, {});
-        !got)
-      return std::unexpected(got.error());
-  return {};
+  return do_all(files.size(), [&](std::size_t at) {
+    const auto& [name, size] = files[at];
+    return s3::fetch_object(*client_, object_in(from, name), size, folder / name, allowance, context);
+  });
 }
 
 std::string Store::url_of(const Job& job) const {
@@ -124,11 +148,12 @@ Result<JobResult> Store::put(StoredResult result, const fs::path& folder, std::s
   result.files = *std::move(files);
   result.record.result.name = result.record.token;
   result.record.result.files = result.files.size();
-  for (const ResultFile& file : result.files) {
-    if (auto stored = put_file(folder / file.name, file.bytes, object_in(to, file.name), stop); !stored)
-      return std::unexpected(stored.error());
-    result.record.result.bytes += file.bytes;
-  }
+  for (const ResultFile& file : result.files) result.record.result.bytes += file.bytes;
+  auto all_stored = do_all(result.files.size(), [&](std::size_t at) {
+    const auto& [name, size] = result.files[at];
+    return put_file(folder / name, size, object_in(to, name), stop);
+  });
+  if (!all_stored) return std::unexpected(all_stored.error());
   RetryBudget budget(kPatience);
   if (auto stored = client_->put(object_in(to, kResultFile), serialize_result(result), {budget, stop});
       !stored)

@@ -49,6 +49,17 @@ bool is_encrypted(const HttpResponse& answer) {
          !answer.header("x-amz-server-side-encryption-customer-algorithm").empty();
 }
 
+/// All but its size.
+ObjectInfo info_in(const HttpResponse& answer) {
+  ObjectInfo info;
+  info.etag = unquote(answer.header("etag"));
+  info.encrypted = is_encrypted(answer);
+  constexpr std::string_view kPrefix = "x-amz-meta-";
+  for (const auto& [name, value] : answer.headers)
+    if (name.starts_with(kPrefix)) info.metadata[name.substr(kPrefix.size())] = value;
+  return info;
+}
+
 /// Follows a list from page to page, and finds out one that has no end.
 class PageGuard {
  public:
@@ -351,18 +362,14 @@ Result<ObjectInfo> Client::head(const S3Url& object, CallContext context) {
     return std::unexpected(why ? answer.error() : why.error());
   }
   if (!answer) return std::unexpected(answer.error());
-  ObjectInfo info;
+  ObjectInfo info = info_in(*answer);
   info.bytes = std::strtoull(answer->header("content-length").c_str(), nullptr, 10);
-  info.etag = unquote(answer->header("etag"));
-  info.encrypted = is_encrypted(*answer);
-  constexpr std::string_view kPrefix = "x-amz-meta-";
-  for (const auto& [name, value] : answer->headers)
-    if (name.starts_with(kPrefix)) info.metadata[name.substr(kPrefix.size())] = value;
   return info;
 }
 
 Result<void> Client::get(const S3Url& object, std::uint64_t from, std::uint64_t length,
-                         const std::string& etag, std::function<bool(Bytes)> sink, CallContext context) {
+                         const std::string& etag, std::function<bool(Bytes)> sink, CallContext context,
+                         ObjectInfo* info) {
   std::uint64_t done = 0;
   bool refused = false;
   while (done < length) {
@@ -387,6 +394,7 @@ Result<void> Client::get(const S3Url& object, std::uint64_t from, std::uint64_t 
                                          ": it knows no ranges. Download it whole.");
     if (answer && answer->status / 100 == 2 && done > before) {
       context.budget.succeeded();
+      if (info != nullptr) *info = info_in(*answer);
       continue;
     }
     if (answer && !worth_retrying(*answer) && answer->status / 100 != 2)

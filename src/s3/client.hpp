@@ -75,10 +75,11 @@ class Client {
 
   [[nodiscard]] Result<ObjectInfo> head(const S3Url& object, CallContext context);
   /// Bytes [from, from + length) handed to `sink` in order; a connection that breaks goes on where it was.
-  /// `etag`, when not empty, must still be the object's.
+  /// `etag`, when not empty, must still be the object's. `info`: what the answer tells of the object, as head() does but
+  /// for its size.
   [[nodiscard]] Result<void> get(const S3Url& object, std::uint64_t from, std::uint64_t length,
                                  const std::string& etag, std::function<bool(Bytes)> sink,
-                                 CallContext context);
+                                 CallContext context, ObjectInfo* info = nullptr);
   /// At most 16 MiB.
   [[nodiscard]] Result<std::string> get_text(const S3Url& object, CallContext context);
   /// All of them. Errors: malformed, for an answer that is no list, keys that are not below the prefix, and

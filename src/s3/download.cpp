@@ -46,6 +46,26 @@ Result<bool> verify(const fs::path& file, const S3Url& object, const ObjectInfo&
   return *like == Likeness::same;
 }
 
+/// Writes what arrives of an object from `at` on.
+struct Arrival {
+  const S3Url& object;
+  File& file;
+  Allowance& allowance;
+  std::uint64_t at = 0;
+  std::optional<Error> error = std::nullopt;
+
+  bool take(Bytes piece) {
+    if (!allowance.take(piece.size())) {
+      error = Error{Errc::no_space,
+                    "More is received of " + object.text() + " than may be downloaded. It was stopped."};
+    } else if (auto written = file.pwrite(piece, at); !written) {
+      error = written.error();
+    }
+    at += piece.size();
+    return !error;
+  }
+};
+
 Result<void> fetch_ranges(Client& client, const S3Url& object, File& file, Arrived& arrived,
                           const fs::path& state_path, Allowance& allowance, CallContext context,
                           const std::function<void(std::uint64_t)>& on_bytes) {
@@ -58,27 +78,17 @@ Result<void> fetch_ranges(Client& client, const S3Url& object, File& file, Arriv
   const auto work = [&] {
     for (std::size_t i = next++; i < missing.size(); i = next++) {
       const std::uint64_t from = missing[i] * arrived.range_bytes;
-      std::uint64_t at = from;
-      std::optional<Error> write_error;
+      Arrival arrival{object, file, allowance, from};
       auto got = client.get(
           object, from, std::min(arrived.range_bytes, arrived.bytes - from), arrived.etag,
           [&](Bytes piece) {
-            if (!allowance.take(piece.size())) {
-              write_error = Error{Errc::no_space, "More is received of " + object.text() +
-                                                      " than may be downloaded. It was stopped."};
-              return false;
-            }
-            if (auto written = file.pwrite(piece, at); !written) {
-              write_error = written.error();
-              return false;
-            }
-            at += piece.size();
+            if (!arrival.take(piece)) return false;
             if (on_bytes) on_bytes(piece.size());
             return true;
           },
           context);
       const std::lock_guard lock(mutex);
-      if (!got && !error) error = write_error ? *write_error : got.error();
+      if (!got && !error) error = arrival.error.value_or(got.error());
       if (error) next = missing.size();
       if (!got) continue;
       arrived.ranges.insert(missing[i]);
@@ -200,6 +210,23 @@ Result<bool> download_object(Client& client, const S3Url& object, const fs::path
   (void)files.remove(state_path);
   if (auto synced = files.sync_directory(folder); !synced) return std::unexpected(synced.error());
   return verified;
+}
+
+Result<void> fetch_object(Client& client, const S3Url& object, std::uint64_t bytes, const fs::path& file,
+                          Allowance& allowance, CallContext context) {
+  if (bytes > client.config().part_bytes) {
+    const auto got = download_object(client, object, file, allowance, context, {});
+    return got ? Result<void>{} : std::unexpected(got.error());
+  }
+  auto out = real_file_system().open(file, OpenMode::create_new);
+  if (!out) return std::unexpected(out.error());
+  Arrival arrival{object, **out, allowance};
+  ObjectInfo info;
+  const auto got = client.get(object, 0, bytes, "", [&](Bytes piece) { return arrival.take(piece); }, context, &info);
+  if (!got) return std::unexpected(arrival.error.value_or(got.error()));
+  info.bytes = bytes;
+  const auto verified = verify(file, object, info);
+  return verified ? Result<void>{} : std::unexpected(verified.error());
 }
 
 namespace {

@@ -38,6 +38,11 @@ class Allowance {
                                            CallContext context,
                                            const std::function<void(std::uint64_t)>& on_bytes);
 
+/// The same for a file that is of no use when this process has ended: it is not synced, and of what breaks off nothing is kept.
+/// An object of up to a part's size costs one request. `bytes`: as a list tells.
+[[nodiscard]] Result<void> fetch_object(Client& client, const S3Url& object, std::uint64_t bytes,
+                                        const std::filesystem::path& file, Allowance& allowance, CallContext context);
+
 /// Bytes of `file` that are on this disk already, whole or in its `.part`.
 [[nodiscard]] std::uint64_t bytes_there(const std::filesystem::path& file);
 

@@ -3,6 +3,7 @@
 
 #include "rtpx/manifest.hpp"
 #include "s3/client.hpp"
+#include "s3/download.hpp"
 #include "s3/queue_file.hpp"
 #include "s3/recording.hpp"
 #include "s3/server.hpp"
@@ -72,6 +73,34 @@ TEST(S3Transfer, EmptyAndExactlyOnePartObjectsWork) {
   ASSERT_TRUE(download_recording({prefix.bucket, "r"}, dir / "back", options_for(config)));
   EXPECT_EQ(read_file(dir / "back" / "audio.rtpx"), "");
   EXPECT_EQ(read_file(dir / "back" / "video.rtpx"), read_file(dir / "r" / "video.rtpx"));
+}
+
+TEST(S3Transfer, WhatOneProcessNeedsOfAnObjectIsFetchedByOneRequestAndCompared) {
+  RTPX_NEEDS_S3(server);
+  TempDir dir;
+  const std::string content = noise(100'000);
+  const S3Url object{server->make_bucket(), "x"};
+  s3::Client client(server->relay_config());
+  s3::RetryBudget budget(std::chrono::seconds(10));
+  ASSERT_TRUE(client.put(object, content, {budget, {}}));
+  const auto fetch = [&](const char* name, std::uint64_t bytes, std::uint64_t allowed = 0) {
+    s3::Allowance allowance(allowed);
+    return s3::fetch_object(client, object, bytes, dir / name, allowance, {budget, {}});
+  };
+  (void)server->traffic();
+  ASSERT_TRUE(fetch("whole", content.size()));
+  EXPECT_EQ(server->traffic().requests, 1);
+  EXPECT_EQ(read_file(dir / "whole"), content);
+  server->relay("cut GET 50000 1");
+  ASSERT_TRUE(fetch("in two", content.size()));
+  EXPECT_EQ(read_file(dir / "in two"), content);
+  const auto another = fetch("of another size than the list said", content.size() - 1);
+  ASSERT_FALSE(another);
+  EXPECT_EQ(another.error().code, Errc::io) << another.error().message;
+  const auto too_much = fetch("too much", content.size(), 1'000);
+  ASSERT_FALSE(too_much);
+  EXPECT_EQ(too_much.error().code, Errc::no_space);
+  EXPECT_EQ(fetch("whole", content.size()).error().code, Errc::already_exists);
 }
 
 TEST(S3Transfer, EveryPayloadChecksumModeIsAccepted) {
