@@ -18,6 +18,13 @@ try {
   await page.waitForFunction(() => document.querySelector('#fleet-recordings video')?.currentTime > 0.5, null, { timeout: 30_000 });
   const size = await item.locator('video').evaluate((video) => [video.videoWidth, video.videoHeight]);
   assert.ok(size[0] > 0 && size[1] > 0, `pictures of ${size}`);
+  await item.getByRole('button', { name: 'Cut', exact: true }).click();
+  const cut = await item.locator('.cutting a').first().evaluate(async ({ href }) => {
+    const answer = await fetch(href);
+    return { href, status: answer.status, bytes: (await answer.arrayBuffer()).byteLength };
+  });
+  assert.match(cut.href, /\/api\/fleet\/recordings\/.*\/clip\./);
+  assert.ok(cut.status === 200 && cut.bytes > 1000, JSON.stringify(cut));
   // What plays stays while the list is read anew.
   await page.waitForTimeout(6_000);
   assert.equal(await item.locator('video').count(), 1);
