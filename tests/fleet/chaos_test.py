@@ -118,6 +118,8 @@ class Chaos:
         except AssertionError as error:
             raise AssertionError(f"{error}; not done: {[(n, self.fleet.job(*n)) for n in left]}")
         for node, name in self.recordings:
+            # A node that has just come back may not have read all jobs yet.
+            wait_for(lambda: (self.fleet.job(node, name) or {}).get("state") == "done", f"the node knows the job of {name}", 60)
             job = self.fleet.job(node, name)
             base = f"{self.fleet.prefix}/results/{node}/{name}/convert/{job['result']}/"
             assert {file["name"] for file in job["files"]} == set(self.alone), (name, job)
