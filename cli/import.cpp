@@ -105,13 +105,13 @@ std::vector<std::string> remarks_of(const capture::ImportSummary& summary) {
     out.emplace_back("the capture keeps no arrival times: they were made from the RTP timestamps");
   if (summary.wrong_times > 0)
     out.push_back(count_text(summary.wrong_times, "packet") +
-                  " with an arrival time far ahead of those around: it came when they did");
+                  " with an arrival time far from those around: it came when they did");
   if (summary.clock_set_back == 0 && summary.wrong_times == 0 && summary.goes_back >= std::chrono::seconds(1))
     out.push_back("the capture goes back in time by " +
                   std::to_string(std::chrono::round<std::chrono::seconds>(summary.goes_back).count()) +
                   " s: its packets are not in the order in which they came; put them in order (reordercap) and import again");
   if (summary.clock_set_back > 0)
-    out.push_back("the capture's clock was set back " + count_text(summary.clock_set_back, "time") +
+    out.push_back("the capture's clock was set " + count_text(summary.clock_set_back, "time") +
                   ": arrival times go on over it");
   if (summary.encrypted) out.emplace_back("the capture says that its payloads are encrypted end to end");
   return out;

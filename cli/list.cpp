@@ -64,7 +64,8 @@ struct Listed {
   fs::path folder;
   RecordingInfo info;
   Manifest manifest;
-  UtcTime created{};  // of recordings without recording.json, when the first track began
+  UtcTime created{};  // of an import, and without recording.json, when the first track began
+  std::optional<UtcTime> ended;
   std::uint64_t bytes = 0;
 };
 
@@ -90,10 +91,15 @@ Result<Listed> look_at(const fs::path& folder, const Identities& identities) {
   auto info = read_recording_info(*files, folder);
   if (!info && info.error().code != Errc::not_found) return std::unexpected(info.error());
   if (info) out.info = *std::move(info);
-  out.created = out.info.created;
-  if (out.created == UtcTime{})
-    for (const auto& [id, track] : out.manifest)
-      if (out.created == UtcTime{} || track.start_time < out.created) out.created = track.start_time;
+  UtcTime began{};
+  std::optional<UtcTime> ended;
+  for (const auto& [id, track] : out.manifest) {
+    if (began == UtcTime{} || track.start_time < began) began = track.start_time;
+    if (track.ended_at) ended = std::max(ended.value_or(*track.ended_at), *track.ended_at);
+  }
+  const bool of_its_tracks = !out.manifest.empty() && (out.info.created == UtcTime{} || began < out.info.created);
+  out.created = of_its_tracks ? began : out.info.created;
+  out.ended = of_its_tracks ? ended : out.info.ended_at;
   out.bytes = bytes_in(folder);
   return out;
 }
@@ -109,15 +115,14 @@ json json_of(const Listed& one) {
           {"labels", one.info.facts.labels},
           {"metadata", one.info.facts.metadata},
           {"created", format_utc(one.created)},
-          {"ended", one.info.ended_at ? json(format_utc(*one.info.ended_at)) : json()},
+          {"ended", one.ended ? json(format_utc(*one.ended)) : json()},
           {"end_reason", one.info.end_reason ? json(*one.info.end_reason) : json()},
           {"bytes", one.bytes},
           {"tracks", tracks}};
 }
 
-std::string length_of(const RecordingInfo& info) {
-  if (!info.ended_at) return "-";
-  return duration_text(static_cast<double>((*info.ended_at - info.created).count()) / 1e6);
+std::string length_of(const Listed& one) {
+  return one.ended ? duration_text(static_cast<double>((*one.ended - one.created).count()) / 1e6) : "-";
 }
 
 int list_folder(const ListArguments& arguments) {
@@ -153,7 +158,7 @@ int list_folder(const ListArguments& arguments) {
   }
   Table table({"recording", "created", "length", "size", "tracks", "name"});
   for (const Listed& one : found)
-    table.add({printable(one.folder.filename().string()), utc_text(one.created), length_of(one.info),
+    table.add({printable(one.folder.filename().string()), utc_text(one.created), length_of(one),
                bytes_text(one.bytes), std::to_string(one.manifest.size()), printable(one.info.name)});
   std::fputs(table.text().c_str(), stdout);
   return status;

@@ -19,8 +19,6 @@ constexpr std::int64_t kTailArrivalMs = 5'000;
 constexpr std::int64_t kTailMediaMs = 500;
 constexpr std::int64_t kAheadOfArrivalMs = 250;  // of RTP time: sent later than the packet before came
 constexpr std::int64_t kLeapMs = 1'000;
-constexpr std::int64_t kReorderedPicturesMs = 1'000;
-constexpr std::int64_t kSetBackMs = 10;  // from one packet to the next: a clock that does by more begins anew
 constexpr std::int64_t kEventReachMs = 60'000;  // that an event's time may be from the media's
 constexpr std::size_t kMostSeen = 256;          // sources whose last packet is remembered
 
@@ -419,15 +417,11 @@ void LayerScanner::note_quiet(const Segment& segment, const Arrival& arrival,
                   arrival.receive_ms - line.last_receive_ms()});
 }
 
-// Only H.264 and H.265 have pictures that refer to later ones, which are sent before them.
-std::int64_t LayerScanner::back_ms(std::uint8_t payload_type) const {
-  return has_nal_units(hint_by_type_[payload_type & 0x7F]) ? kReorderedPicturesMs : kSetBackMs;
-}
-
 void LayerScanner::open_segment(const Arrival& arrival, SegmentStart why) {
   if (!beyond_.empty()) settle_beyond(true);
   auto segment = std::make_unique<Segment>(arrival.clock_rate, arrival.sequence, arrival.timestamp,
-                                           arrival.receive_ms, arrival.content, back_ms(arrival.payload_type));
+                                           arrival.receive_ms, arrival.content,
+                                           has_nal_units(hint_by_type_[arrival.payload_type & 0x7F]));
   segment->ssrc = arrival.ssrc;
   segment->why = why;
   segment->after_pause = std::exchange(paused_, false);

@@ -17,6 +17,7 @@
 #include "packets/digit_spans.hpp"
 #include "packets/encrypted_frames.hpp"
 #include "packets/keyframe_size.hpp"
+#include "packets/layer_scan_limits.hpp"
 #include "packets/made_times.hpp"
 #include "packets/media_payload.hpp"
 #include "packets/per_second.hpp"
@@ -46,9 +47,12 @@ enum class SegmentStart : std::uint8_t { start, new_ssrc, sequence_restart, time
 /// A run of packets of one SSRC whose numbers and RTP time belong together.
 struct Segment {
   Segment() : Segment(1, 0, 0, 0, 0) {}  ///< to be read
+  /// `reorders`: of a codec with pictures that refer to later ones, which are sent before them (H.264, H.265).
   Segment(std::uint32_t rate, std::uint16_t sequence, std::uint32_t timestamp, std::int64_t receive_ms,
-          std::uint32_t content, std::int64_t back_ms = 0)
-      : clock_rate(rate), line(rate, sequence, timestamp, receive_ms, content, back_ms), clock(rate) {}
+          std::uint32_t content, bool reorders = false)
+      : clock_rate(rate),
+        line(rate, sequence, timestamp, receive_ms, content, reorders ? kReorderedPicturesMs : kSetBackMs),
+        clock(rate, reorders) {}
 
   std::uint32_t ssrc = 0;
   std::uint32_t clock_rate = 0;
@@ -266,7 +270,6 @@ class LayerScanner {
   void note_order();
   void write_order(bool all);
   [[nodiscard]] Bytes start_of_frame(HintFormat format, Bytes payload) const;
-  [[nodiscard]] std::int64_t back_ms(std::uint8_t payload_type) const;
   void watch(const RtpPacket& packet, const MediaPayload& media);
   void watch_nal_units(const RtpPacket& packet, const MediaPayload& media);
   void count(const Arrival& arrival);

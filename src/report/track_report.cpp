@@ -228,6 +228,7 @@ void describe_track(const TrackScan& track, TrackReport& out) {
 }
 
 std::string clock_time(double ms) {
+  ms = std::max(ms, 0.0);  // what came before the first media was sent with it
   const auto seconds = static_cast<long long>(ms / 1000);
   char text[48];
   std::snprintf(text, sizeof text, "%lld:%02lld:%06.3f", seconds / 3600, seconds / 60 % 60,

@@ -9,6 +9,8 @@ namespace {
 using Samples = SegmentClock::Samples;
 
 constexpr std::size_t kMaxReports = 2048;
+constexpr std::int64_t kLongestAheadMs = 1'000;  // that a picture is sent before one that is shown first
+constexpr std::size_t kMostWaiting = 4096;
 /// Times outside are no media: they would only overflow.
 constexpr double kMaxRtpNs = 0x1p58;  // 9 years
 constexpr std::int64_t kMostEventTicks = std::int64_t{1} << 32;
@@ -45,9 +47,27 @@ void take_probed(Samples& s) {
   s.event = last;
 }
 
+void look_at(Samples& s, const RateProbe::Packet& packet, std::int64_t duration_ns) {
+  if (s.probe.settled()) {
+    s.take(packet.rtp_time, packet.receive_ms, packet.sequence);
+  } else {
+    s.probe.push(packet, duration_ns);
+    if (s.probe.settled()) take_probed(s);
+  }
+}
+
+/// Looks at those that waited for so long that no packet of an earlier picture comes any more; or at all.
+void end_waiting(Samples& s, std::int64_t receive_ms, bool all) {
+  while (!s.waiting.empty() && (all || receive_ms - s.waiting.front().receive_ms > kLongestAheadMs || s.waiting.size() > kMostWaiting)) {
+    look_at(s, s.waiting.front(), 0);
+    s.waiting.pop_front();
+  }
+}
+
 }  // namespace
 
-SegmentClock::SegmentClock(std::uint32_t clock_rate) : samples_(std::make_shared<Samples>()) {
+SegmentClock::SegmentClock(std::uint32_t clock_rate, bool reorders) : samples_(std::make_shared<Samples>()) {
+  samples_->reorders = reorders;
   samples_->clock_rate = std::clamp(clock_rate, 1U, 1'000'000'000U);
   samples_->ns_per_tick = 1e9 / samples_->clock_rate;
   samples_->probe = RateProbe(samples_->clock_rate);
@@ -58,12 +78,12 @@ void SegmentClock::add_packet(std::int64_t rtp_time, std::int64_t receive_ms, st
                               std::int64_t duration_ns) {
   Samples& s = *samples_;
   if (!within(rtp_time, s.max_rtp_time) || !within(receive_ms, kMaxReceiveMs)) return;
-  if (s.probe.settled()) {
-    s.take(rtp_time, receive_ms, sequence);
-  } else {
-    s.probe.push({rtp_time, receive_ms, sequence, s.event.rtp_time, s.event.duration}, duration_ns);
-    if (s.probe.settled()) take_probed(s);
-  }
+  const RateProbe::Packet packet{rtp_time, receive_ms, sequence, s.event.rtp_time, s.event.duration};
+  if (!s.reorders) return look_at(s, packet, duration_ns);
+  for (auto before = s.waiting.rbegin(); before != s.waiting.rend() && before->rtp_time > rtp_time; ++before)
+    before->rtp_time = rtp_time;
+  s.waiting.push_back(packet);
+  end_waiting(s, receive_ms, false);
 }
 
 bool SegmentClock::wants_durations() const noexcept {
@@ -91,6 +111,7 @@ void SegmentClock::add_capture_time(std::int64_t rtp_time, std::int64_t ntp_ns) 
 }
 
 const SegmentClock::Samples& SegmentClock::samples() const {
+  end_waiting(*samples_, 0, true);
   if (!samples_->probe.settled()) {
     samples_->probe.settle();
     take_probed(*samples_);

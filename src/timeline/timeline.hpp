@@ -14,7 +14,8 @@ namespace rtpx {
 /// describe.
 class SegmentClock {
  public:
-  explicit SegmentClock(std::uint32_t clock_rate);
+  /// `reorders`: pictures may be sent before others that are shown first (B pictures).
+  explicit SegmentClock(std::uint32_t clock_rate, bool reorders = false);
 
   /// One media packet. `receive_ms` is the record's time. `sequence` is unwrapped and tells a leap of the
   /// sender's clock from loss. `duration_ns`: how long the packet plays, by its payload; 0: not known. It is

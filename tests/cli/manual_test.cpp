@@ -111,6 +111,15 @@ class ListedFolder : public testing::Test {
   const fs::path folder_ = fs::temp_directory_path() / ("rtpx-list-" + std::to_string(::getpid()));
 };
 
+TEST_F(ListedFolder, ShowsWhenAnImportedCallWas) {
+  ASSERT_EQ(rtpx({"export", test::source_dir() / "tests/data/vp8_opus", "-o", folder_ / "call.pcap"}).status, 0);
+  ASSERT_EQ(rtpx({"import", folder_ / "call.pcap", "-o", folder_ / "imported"}).status, 0);
+  const auto listed = nlohmann::json::parse(rtpx({"list", folder_ / "imported", "--json"}).out).at(0);
+  const auto inspected = nlohmann::json::parse(rtpx({"inspect", folder_ / "imported", "--json"}).out);
+  EXPECT_EQ(listed.at("created").get<std::string>().substr(0, 16), inspected.at("started").get<std::string>().substr(0, 16));
+  EXPECT_THAT(rtpx({"list", folder_ / "imported"}).out, HasSubstr("30."));
+}
+
 TEST_F(ListedFolder, ShowsItsRecordings) {
   auto info = nlohmann::json::parse(std::ifstream(folder_ / "a/recording.json"));
   info["name"] = "a name";

@@ -77,6 +77,38 @@ TEST_F(Import, ATimeFarAheadOfAllAroundIsNotBelieved) {
     EXPECT_NEAR(static_cast<double>(got[i].time_ms - got[0].time_ms), 20.0 * static_cast<double>(i), 21);
 }
 
+TEST_F(Import, ATimeBehindAllAroundIsNotBelievedEither) {
+  for (const unsigned behind_ms : {1'000U, 40'000U, 3'600'000U}) {
+    std::string file = pcap_head(101);
+    for (unsigned i = 0; i < 100; ++i) {
+      const unsigned ms = 5'000'000 + 20 * i - (i == 40 || i == 41 ? behind_ms : 0);
+      file += pcap_record(frame(Rtp{.payload_type = 0, .sequence = i, .timestamp = 160 * i, .ssrc = 1}.bytes()),
+                          1'600'000'000 + ms / 1000, ms % 1000 * 1000);
+    }
+    const auto summary = import(file);
+    EXPECT_EQ(summary.wrong_times, 2U);
+    EXPECT_EQ(summary.clock_set_back, 0U);
+    const auto got = records("audio_00000001");
+    ASSERT_EQ(got.size(), 100U);
+    for (std::size_t i = 0; i < got.size(); ++i)
+      EXPECT_NEAR(static_cast<double>(got[i].time_ms - got[0].time_ms), 20.0 * static_cast<double>(i), 41) << behind_ms;
+    std::filesystem::remove_all(folder_ / "recording");
+  }
+}
+
+TEST_F(Import, AClockThatIsSetAYearAheadMovesNothing) {
+  std::string file = pcap_head(101);
+  for (unsigned i = 0; i < 100; ++i) {
+    const unsigned ms = 20 * i;
+    file += pcap_record(frame(Rtp{.payload_type = 0, .sequence = i, .timestamp = 160 * i, .ssrc = 1}.bytes()),
+                        1'600'000'000 + ms / 1000 + (i >= 50 ? 31'536'000 : 0), ms % 1000 * 1000);
+  }
+  EXPECT_EQ(import(file).clock_set_back, 1U);
+  const auto got = records("audio_00000001");
+  ASSERT_EQ(got.size(), 100U);
+  EXPECT_NEAR(static_cast<double>(got.back().time_ms - got.front().time_ms), 1'980, 41);
+}
+
 // Files that were put together in the wrong order.
 TEST_F(Import, ACaptureOutOfOrderIsSaidToGoBack) {
   std::string file = pcap_head(101);

@@ -271,6 +271,29 @@ TEST(Breaks, LeapsOfAClockMoveNothing) {
     }
 }
 
+// An encoder changes how many B pictures there are. RTP time is when a picture is shown, packets come as they were
+// encoded: each picture keeps its time against the first.
+TEST(Breaks, BPicturesThatComeAndGoMoveNothing) {
+  const auto pictures = [](std::vector<int>& order, int from, int to, int b) {  // in the order of encoding
+    for (int i = from; i < to; i += b + 1) {
+      const int last = std::min(i + b, to - 1);
+      order.push_back(last);
+      for (int k = i; k < last; ++k) order.push_back(k);
+    }
+  };
+  for (const auto& parts : {std::vector<int>{3, 0}, {0, 3}, {3, 0, 3}, {2}, {7, 1}}) {
+    std::vector<int> order{0};
+    int from = 1;
+    for (const int b : parts) pictures(order, from, from + 150, b), from += 150;
+    SegmentClock clock(90'000, true);
+    for (std::size_t i = 0; i < order.size(); ++i)
+      clock.add_packet(1'000 + std::int64_t{3'600} * order[i], kZeroMs + static_cast<std::int64_t>(i) * 40, static_cast<std::int64_t>(i));
+    const Timeline timeline = place_segments({alone(clock, 90'000, false)});
+    for (int picture = 0; picture < from; ++picture)
+      ASSERT_NEAR(ms_at(timeline, 1'000 + 3'600LL * picture), 40.0 * picture, 5) << picture << ", parts " << parts.size() << " " << parts[0];
+  }
+}
+
 struct LyingReports : testing::Test {
   test::CallTrack audio, video = test::video_track();
   LyingReports() {

@@ -12,8 +12,8 @@ namespace rtpx::capture {
 /// Arrival times of packets, counted from the first one. Where the capture keeps none, they are made from RTP
 /// time: each source starts when the one before it has got to, and goes on at its clock rate.
 ///
-/// A machine's clock may be set back while it captures. No packet comes before the one that was sent before it: where
-/// the next number of a source seems to, all times from there on are moved.
+/// A machine's clock may be set while it captures. No packet comes before the one that was sent before it, or more than a day
+/// after it: where the next number of a source seems to, all times from there on are moved.
 class ArrivalTimes {
  public:
   /// `first`: time of the capture's first RTP or RTCP packet, from which all are counted.
@@ -24,7 +24,7 @@ class ArrivalTimes {
                               std::uint32_t rtp_timestamp, std::uint32_t clock_rate) {
     Clock& clock = clocks_[source];
     if (time) {
-      note_set_back(clock, sequence, *time);
+      note_set_clock(clock, sequence, *time);
       return from_capture(*time);
     }
     const std::int64_t timestamp = clock.unwrap(rtp_timestamp);
@@ -37,7 +37,6 @@ class ArrivalTimes {
     const auto rate = static_cast<std::int64_t>(clock_rate == 0 ? 90000 : clock_rate);
     const auto made = clock.start + std::chrono::nanoseconds(ticks / rate * 1'000'000'000 +
                                                              ticks % rate * 1'000'000'000 / rate);
-    constexpr std::chrono::hours kBelievable(24);  // a jump of the sender's clock is no day of silence
     if (made > now_ + kBelievable || made < clock.start - kBelievable) {
       clock.first = timestamp;
       clock.start = now_;
@@ -52,10 +51,11 @@ class ArrivalTimes {
     return time ? from_capture(*time) : now_;
   }
 
-  /// How often the clock was set back.
+  /// How often the clock was set.
   [[nodiscard]] std::uint64_t set_back() const noexcept { return set_back_; }
 
  private:
+  static constexpr std::chrono::hours kBelievable{24};  // a clock that jumps is no day of silence
   struct Clock {
     TimestampUnwrapper unwrap;
     bool started = false;
@@ -64,11 +64,12 @@ class ArrivalTimes {
     std::uint16_t sequence = 0;                      // of its newest packet
     std::optional<std::chrono::nanoseconds> heard;  // by the capture's clock
   };
-  void note_set_back(Clock& clock, std::uint16_t sequence, std::chrono::nanoseconds time) {
+  void note_set_clock(Clock& clock, std::uint16_t sequence, std::chrono::nanoseconds time) {
     constexpr std::chrono::milliseconds kMixedUp(30);  // packets of several queues may be written out of order
     constexpr std::int16_t kGoesOn = 8;                // numbers
     const auto step = static_cast<std::int16_t>(sequence - clock.sequence);
-    if (clock.heard && step > 0 && step <= kGoesOn && time < *clock.heard - kMixedUp) {
+    const bool goes_on = clock.heard && step > 0 && step <= kGoesOn;
+    if (goes_on && (time < *clock.heard - kMixedUp || time > *clock.heard + kBelievable)) {
       moved_ += *clock.heard - time;
       ++set_back_;
       for (auto& [source, other] : clocks_) other.heard.reset();  // by the clock as it was

@@ -81,7 +81,7 @@ std::uint8_t Source::main_payload_type() const {
 
 void Source::add(const Source& other) {
   packets += other.packets;
-  following += other.following;
+  if (other.following > 0) following += other.following + 1;  // a path's first follows none there
   for (const auto& [type, count] : other.payload_types) payload_types[type] += count;
   for (const auto& [own, others] :
        {std::pair(&mid, &other.mid), std::pair(&rid, &other.rid),
