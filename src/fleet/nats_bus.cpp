@@ -13,6 +13,7 @@ namespace {
 
 constexpr const char* kExpectedRevision = "Nats-Expected-Last-Subject-Sequence";
 constexpr std::int64_t kFetchWait = 1'000;
+constexpr std::int64_t kShortWait = 100;  // for what is given back, or not acknowledged in time
 constexpr std::uint64_t kMostRules = 86'400'000;
 
 std::string subject_in(const char* bucket, const std::string& key) {
@@ -52,7 +53,8 @@ class NatsDeliveries final : public Deliveries {
 
   std::unique_ptr<Delivery> next() override {
     for (Source& source : sources_)
-      if (auto got = fetch(source, 0)) return got;
+      if (const std::int64_t wait = wait_for(source); wait > 0)
+        if (auto got = fetch(source, wait)) return got;
     return sources_.empty() ? nullptr : fetch(sources_.front(), kFetchWait);
   }
 
@@ -62,7 +64,20 @@ class NatsDeliveries final : public Deliveries {
     NatsSubscription subscription;
   };
 
-  /// `wait` 0: what is there. Whatever it answers but a message is "nothing yet".
+  /// How long a class of which a message may be there is asked for one; 0: there is none. The server has to be asked first, since
+  /// it holds each request until that expires, also one that is not to wait.
+  std::int64_t wait_for(const Source& source) {
+    jsOptions options;
+    jsOptions_Init(&options);
+    options.Wait = kFetchWait;
+    jsConsumerInfo* made = nullptr;
+    if (js_GetConsumerInfo(&made, connection_->stream, kJobsStream, to_string(source.priority), &options, nullptr) != NATS_OK)
+      return kShortWait;
+    const NatsConsumerInfo info(made);
+    return info->NumPending > 0 ? kFetchWait : info->NumAckPending > 0 ? kShortWait : 0;
+  }
+
+  /// Whatever it answers but a message is "nothing yet".
   std::unique_ptr<Delivery> fetch(Source& source, std::int64_t wait) {
     if (!source.subscription && !bind(source)) {
       nats_Sleep(wait);
@@ -71,9 +86,7 @@ class NatsDeliveries final : public Deliveries {
     jsFetchRequest request;
     jsFetchRequest_Init(&request);
     request.Batch = 1;
-    request.NoWait = wait == 0;
-    // Not to be answered is to be away; without it a dead server's requests would be waited for.
-    request.Expires = wait == 0 ? kFetchWait * 1'000'000 : wait * 1'000'000;
+    request.Expires = wait * 1'000'000;
     natsMsgList list{};
     const natsStatus status = natsSubscription_FetchRequest(&list, source.subscription.get(), &request);
     std::unique_ptr<Delivery> out;
