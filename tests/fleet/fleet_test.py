@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+from datetime import datetime
 
 from fleet_servers import DATA, INSTALLED, LEASE, PORT, RTPX, Fleet, Process, converted_alone, listens, sys, wait_for
 from nats_login import Authority, NKey, Operator, documented_roles
@@ -54,6 +55,23 @@ class OneFleet(unittest.TestCase):
         self.assertEqual(entry["node"], "a")
         stored = self.fleet.store.objects(f"{self.fleet.prefix}/recordings/a/{name}/")
         self.assertIn(f"{self.fleet.prefix}/recordings/a/{name}/video_1.rtpx", stored)
+
+    def test_a_worker_whose_first_class_is_empty_takes_the_next_job_at_once(self):
+        for name in ("w1", "w2"):
+            self.fleet.members[name].stop()
+        names = [self.fleet.add_recording("a", f"at-once-{n}") for n in range(4)]
+        for name in names:
+            self.fleet.request("a", "POST", f"/api/recordings/{name}/convert")
+        wait_for(lambda: self.fleet.answer("status")["backlog"]["norm"]["waiting"] == len(names), "all wait", 120)
+        w1 = self.fleet.members["w1"].start()
+        for name in names:
+            self.fleet.wait_done("a", name, seconds=120)
+        self.fleet.members["w2"].start()
+        moments = [(datetime.fromisoformat(line.split()[0].replace("Z", "+00:00")), " begins" in line) for line in w1.text().splitlines()
+                   if "at-once-" in line and (" begins" in line or " is made" in line)]
+        between = [(then - before).total_seconds() for (before, _), (then, begins) in zip(moments, moments[1:]) if begins]
+        self.assertEqual(len(between), len(names) - 1)
+        self.assertLess(min(between), 0.5, between)
 
     def test_every_kind_of_job(self):
         name = self.record()
