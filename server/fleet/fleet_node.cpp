@@ -130,12 +130,10 @@ void FleetNode::on_record(const std::string& key, const std::optional<Stored>& s
     if (!same) known.since = SteadyClock::now() - std::max(stored->age, Milliseconds(0));
     if (now.job.node != options_.node_name) return;
     if (same && before.fraction == now.fraction) return;
-    // For what a loser was still writing; and now, where there were an earlier result, other attempts, or slices.
-    if (!same && now.state == JobState::done) {
-      if (now.job.generation > 1 || now.attempts > 1 || now.job.slices > 1)
-        tidying_.push_back({now.job, SteadyClock::now()});
-      tidying_.push_back({now.job, SteadyClock::now() + 2 * rules_.lease});
-    }
+    // Now for what a loser may have left, and once more for what it was still writing.
+    if (!same && now.state == JobState::done)
+      for (const auto wait : {0 * rules_.lease, 2 * rules_.lease})
+        tidying_.push_back({now.job, SteadyClock::now() + wait});
   }
   events_.changed(stored->record);
 }
