@@ -141,28 +141,25 @@ std::string slice_name(const Job& slice) {
 /// Brings the slices of a film to where it is made. nullopt: all are there.
 std::optional<WorkEnd> bring_slices(const fleet::Store& store, const ReadRecord& read_record, const Job& film,
                                     const fs::path& folder, std::uint64_t room, std::stop_token stop) {
-  const auto given_back = [](std::string why, std::chrono::milliseconds not_before) {
-    return WorkEnd{
-        .kind = WorkEnd::Kind::returned, .result = {}, .error = std::move(why), .not_before = not_before};
+  const auto ends = [](WorkEnd::Kind kind, std::string why, std::chrono::milliseconds not_before = {}) {
+    return WorkEnd{.kind = kind, .result = {}, .error = std::move(why), .not_before = not_before};
   };
   std::vector<fleet::JobRecord> made;
   for (int number = 0; number <= film.slices; ++number) {
     const auto stored = read_record(fleet::key_of(fleet::slice_of(film, number)));
-    if (!stored) return given_back(stored.error().message, std::chrono::milliseconds(0));
+    if (!stored) return ends(WorkEnd::Kind::returned, stored.error().message);
     const bool is_there = stored->has_value() && fleet::is_slice_of((*stored)->record.job, film);
     const std::string name = "Slice " + std::to_string(number) + " of " + std::to_string(film.slices);
     if (!is_there || !fleet::is_settled((*stored)->record.state))
-      return given_back(name + " is not made yet.", kUntilSlicesAreMade);
-    if ((*stored)->record.state != fleet::JobState::done)
-      return WorkEnd{
-          .kind = WorkEnd::Kind::hopeless,
-          .result = {},
-          .error = name + " is " + to_string((*stored)->record.state) + ": " + (*stored)->record.error};
-    made.push_back((*stored)->record);
+      return ends(WorkEnd::Kind::returned, name + " is not made yet.", kUntilSlicesAreMade);
+    const fleet::JobRecord& record = (*stored)->record;
+    if (record.state != fleet::JobState::done)
+      return ends(WorkEnd::Kind::hopeless, name + " is " + to_string(record.state) + ": " + record.error);
+    made.push_back(record);
   }
   for (const fleet::JobRecord& slice : made) {
     if (slice.result.bytes > room)
-      return given_back("The disk has no room for the slices of the film.", std::chrono::milliseconds(0));
+      return ends(WorkEnd::Kind::returned, "The disk has no room for the slices of the film.");
     room -= slice.result.bytes;
     const auto got = store.fetch_result(slice.job, slice.result.name, slice_name(slice.job), folder,
                                         slice.result.bytes, stop);
