@@ -83,7 +83,7 @@ std::uint64_t bytes_in(const fs::path& folder) {
 }
 
 Result<Listed> look_at(const fs::path& folder, const Identities& identities) {
-  Listed out{folder, {}, {}, {}, 0};
+  Listed out{.folder = folder};
   const auto files = sealed::reading_files(identities);
   auto manifest = read_manifest(*files, folder);
   if (!manifest) return std::unexpected(manifest.error());

@@ -332,8 +332,11 @@ void FleetNode::look_after(std::stop_token stop) {
       return true;
     });
   }
-  for (const Job& one : due)
-    if (!stop.stop_requested()) tidy(one, stop);
+  for (const Job& one : due) {
+    if (stop.stop_requested() || tidy(one, stop)) continue;
+    const std::lock_guard lock(mutex_);
+    tidying_.push_back({one, now + rules_.lease});
+  }
 }
 
 /// After the fleet has lost everything: the recordings in the store tell what there is to do, and what is
@@ -352,7 +355,7 @@ void FleetNode::order_what_is_stored(std::stop_token stop) {
     if (!known && one.key.empty() && !events_.about(id))  // of a disk that is lost
       if (const auto about = store_.about({options_.node_name, id}, stop)) set_key(one, *about);
     if (!known && !carry_out(Order(one, rules_), one, stop)) return;
-    if (known && known->state == JobState::done) tidy(known->job, stop);
+    if (known && known->state == JobState::done) (void)tidy(known->job, stop);
   }
 }
 
@@ -416,56 +419,63 @@ bool FleetNode::carry_out(Order order, const Job& job, std::stop_token stop) {
 }
 
 /// Slices are of no use once their film is made.
-void FleetNode::tidy_slice(const Job& slice, std::stop_token stop) {
+bool FleetNode::tidy_slice(const Job& slice, std::stop_token stop) {
   Job film = slice;
   film.kind = fleet::JobKind::compose;
   {
     const std::lock_guard lock(mutex_);
     const auto is_ordered = [&](const Todo& todo) { return fleet::key_of(todo.job) == fleet::key_of(film); };
-    if (std::ranges::any_of(todo_, is_ordered)) return;
+    if (std::ranges::any_of(todo_, is_ordered)) return true;
   }
   const auto listing = store_.list(slice, stop);
   const auto own = bus_->read(fleet::key_of(slice));
   const auto stored = bus_->read(fleet::key_of(film));
   if (!stored || !*stored || (*stored)->record.state != JobState::done) return tidy_result(slice, stop);
-  if (!listing || !own) return;
+  if (!listing || !own) return false;
   // Ordered again since, for the film that is ordered next.
-  if (*own && (!fleet::is_settled((*own)->record.state) || (*own)->revision > (*stored)->revision)) return;
-  for (const std::string& name : listing->names)
-    if (const auto removed = store_.discard(slice, name, stop); !removed)
-      log(LogLevel::warn, "not removed: " + removed.error().message, {.recording = slice.recording});
+  if (*own && (!fleet::is_settled((*own)->record.state) || (*own)->revision > (*stored)->revision)) return true;
+  bool all = true;
+  for (const std::string& name : listing->names) all = discard(slice, name, stop) && all;
+  return all;
 }
 
-void FleetNode::tidy(const Job& job, std::stop_token stop) {
+bool FleetNode::discard(const Job& job, const std::string& name, std::stop_token stop) {
+  const auto removed = store_.discard(job, name, stop);
+  if (!removed) log(LogLevel::warn, "not removed: " + removed.error().message, {.recording = job.recording});
+  return removed.has_value();
+}
+
+bool FleetNode::tidy(const Job& job, std::stop_token stop) {
   if (job.kind == fleet::JobKind::slice) return tidy_slice(job, stop);
-  tidy_result(job, stop);
+  bool all = tidy_result(job, stop);
   if (job.kind == fleet::JobKind::compose && job.slices > 1)
     for (int number = 0; number <= job.slices && !stop.stop_requested(); ++number)
-      tidy_slice(fleet::slice_of(job, number), stop);
+      all = tidy_slice(fleet::slice_of(job, number), stop) && all;
+  return all;
 }
 
 /// Removes all but the current result. Listed first, then the record is written as it is: so it is known to
 /// be the latest, and nothing that was listed can be of a later claim.
-void FleetNode::tidy_result(const Job& job, std::stop_token stop) {
+bool FleetNode::tidy_result(const Job& job, std::stop_token stop) {
   const auto listing = store_.list(job, stop);
-  if (!listing) return;
   const auto stored = bus_->read(fleet::key_of(job));
-  if (!stored || !*stored || (*stored)->record.state != JobState::done) return;
+  if (!listing || !stored) return false;
+  if (!*stored || (*stored)->record.state != JobState::done) return true;
   const std::string& current = (*stored)->record.result.name;
   const bool is_alone = listing->names.size() == listing->names.count(current);
-  if (is_alone && listing->whole.contains(current)) return;
-  if (bus_->write((*stored)->record, (*stored)->revision).first != Wrote::yes) return;
+  if (is_alone && listing->whole.contains(current)) return true;
+  if (bus_->write((*stored)->record, (*stored)->revision).first != Wrote::yes) return false;
+  bool all = true;
   for (const std::string& name : listing->names)
-    if (name != current)
-      if (const auto removed = store_.discard(job, name, stop); !removed)
-        log(LogLevel::warn, "not removed: " + removed.error().message, {.recording = job.recording});
-  if (listing->whole.contains(current)) return;
+    if (name != current) all = discard(job, name, stop) && all;
+  if (listing->whole.contains(current)) return all;
   if (const auto again = store_.list(job, stop); again && !again->whole.contains(current)) {
     log(LogLevel::error,
         "the " + fleet::kind_token(job) + " is gone from the store; it is made again",
         {.recording = job.recording});
     order((*stored)->record.job, true);
   }
+  return all;
 }
 
 std::optional<JobRecord> FleetNode::job(const std::string& node, const std::string& recording,

@@ -137,9 +137,11 @@ class FleetNode {
   void order_what_is_stored(std::stop_token stop);
   [[nodiscard]] bool carry_out(fleet::Order order, const fleet::Job& job, std::stop_token stop);
   [[nodiscard]] bool carry_out(const Todo& todo, std::stop_token stop);
-  void tidy(const fleet::Job& job, std::stop_token stop);
-  void tidy_result(const fleet::Job& job, std::stop_token stop);
-  void tidy_slice(const fleet::Job& slice, std::stop_token stop);
+  // False: the store or the fleet did not answer, so there may be something left.
+  bool tidy(const fleet::Job& job, std::stop_token stop);
+  bool tidy_result(const fleet::Job& job, std::stop_token stop);
+  bool tidy_slice(const fleet::Job& slice, std::stop_token stop);
+  bool discard(const fleet::Job& job, const std::string& name, std::stop_token stop);
   void on_synced(const std::set<std::string>& keys);
   void on_record(const std::string& key, const std::optional<fleet::Stored>& stored);
   void pause(std::stop_token stop, std::chrono::milliseconds wait);
