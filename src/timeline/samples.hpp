@@ -45,10 +45,14 @@ struct SegmentClock::Samples {
   std::uint32_t line_rate = 0;   ///< found by timeline/line_rate.hpp; 0: none
   RateProbe probe;
   std::int64_t max_rtp_time = 0;   ///< in both directions; farther ones are ignored
-  bool reorders = false;
   /// Of pictures that are not sent in their order: a packet is looked at with the least RTP time of those that are sent from it
   /// on, which goes on as time does however many pictures are sent ahead.
-  std::deque<RateProbe::Packet> waiting;
+  struct Waiting {
+    RateProbe::Packet packet;
+    std::int64_t own_rtp_time;
+  };
+  bool reorders = false, judged = false;
+  std::deque<Waiting> waiting;
   std::vector<Earliest> earliest;  ///< by RTP time
   std::vector<Break> breaks;       ///< by RTP time
   std::vector<Report> reports;     ///< in arrival order

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "timeline/samples.hpp"
 
@@ -11,6 +12,7 @@ using Samples = SegmentClock::Samples;
 constexpr std::size_t kMaxReports = 2048;
 constexpr std::int64_t kLongestAheadMs = 1'000;  // that a picture is sent before one that is shown first
 constexpr std::size_t kMostWaiting = 4096;
+constexpr std::int64_t kMixedUpMs = 30;
 /// Times outside are no media: they would only overflow.
 constexpr double kMaxRtpNs = 0x1p58;  // 9 years
 constexpr std::int64_t kMostEventTicks = std::int64_t{1} << 32;
@@ -56,10 +58,33 @@ void look_at(Samples& s, const RateProbe::Packet& packet, std::int64_t duration_
   }
 }
 
+/// Whether arrival times were made of RTP times: then pictures that are shown first came with the one that was sent before
+/// them, or even earlier.
+bool made_of_rtp_times(const Samples& s) {
+  std::size_t pictures = 0, at_once = 0;
+  for (std::size_t i = 1; i < s.waiting.size(); ++i) {
+    const auto &before = s.waiting[i - 1], &after = s.waiting[i];
+    if (after.packet.receive_ms < before.packet.receive_ms - kMixedUpMs) return true;
+    if (after.own_rtp_time == before.own_rtp_time) continue;
+    ++pictures;
+    if (after.packet.receive_ms <= before.packet.receive_ms) ++at_once;
+  }
+  return at_once > 1 && at_once * 3 >= pictures;
+}
+
 /// Looks at those that waited for so long that no packet of an earlier picture comes any more; or at all.
 void end_waiting(Samples& s, std::int64_t receive_ms, bool all) {
-  while (!s.waiting.empty() && (all || receive_ms - s.waiting.front().receive_ms > kLongestAheadMs || s.waiting.size() > kMostWaiting)) {
-    look_at(s, s.waiting.front(), 0);
+  const auto is_over = [&](const Samples::Waiting& one) {
+    return all || receive_ms - one.packet.receive_ms > kLongestAheadMs || s.waiting.size() > kMostWaiting;
+  };
+  if (s.waiting.empty() || !is_over(s.waiting.front())) return;
+  if (!std::exchange(s.judged, true) && made_of_rtp_times(s)) {
+    s.reorders = false;
+    all = true;
+    for (Samples::Waiting& one : s.waiting) one.packet.rtp_time = one.own_rtp_time;
+  }
+  while (!s.waiting.empty() && is_over(s.waiting.front())) {
+    look_at(s, s.waiting.front().packet, 0);
     s.waiting.pop_front();
   }
 }
@@ -80,9 +105,9 @@ void SegmentClock::add_packet(std::int64_t rtp_time, std::int64_t receive_ms, st
   if (!within(rtp_time, s.max_rtp_time) || !within(receive_ms, kMaxReceiveMs)) return;
   const RateProbe::Packet packet{rtp_time, receive_ms, sequence, s.event.rtp_time, s.event.duration};
   if (!s.reorders) return look_at(s, packet, duration_ns);
-  for (auto before = s.waiting.rbegin(); before != s.waiting.rend() && before->rtp_time > rtp_time; ++before)
-    before->rtp_time = rtp_time;
-  s.waiting.push_back(packet);
+  for (auto before = s.waiting.rbegin(); before != s.waiting.rend() && before->packet.rtp_time > rtp_time; ++before)
+    before->packet.rtp_time = rtp_time;
+  s.waiting.push_back({packet, rtp_time});
   end_waiting(s, receive_ms, false);
 }
 
