@@ -1,6 +1,5 @@
 // rtpx export: a recording's packets for other programs.
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -15,6 +14,7 @@
 #include "progress.hpp"
 #include "rtp/packet.hpp"
 #include "sealed/sealed_files.hpp"
+#include "storage/record_files.hpp"
 #include "storage/recording_file.hpp"
 #include "text.hpp"
 
@@ -162,8 +162,7 @@ Result<Exported> export_packets(const ExportSource& recording, const std::string
   if (!writer) return fail(Errc::nothing_to_convert, arguments.recording + " holds no packets to export");
   out.damaged_bytes = recorded->damaged_bytes();
   for (std::size_t i = 0; i < came.size(); ++i)
-    if (const ManifestTrack& track = recording.manifest.at(recording.tracks[i]); track.ended_at && track.packets)
-      out.missing += *track.packets - std::min(*track.packets, came[i]);
+    out.missing += missing_packets(recording.manifest.at(recording.tracks[i]), came[i]);
   if (auto finished = writer->finish(); !finished) return std::unexpected(finished.error());
   return out;
 }

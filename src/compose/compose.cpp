@@ -122,8 +122,8 @@ class Composition {
     const auto& people = call_->call().participants;
     bool heard = false;
     for (std::size_t i = 0; i < people.size(); ++i) heard = heard || (people[i].sound && voices_[i].heard);
-    if (!target_.video && !heard) return fail(Errc::nothing_to_convert, "nobody in the call is heard: there is no sound for a file of sound alone");
-    return {};
+    if (target_.video || heard) return {};
+    return fail(Errc::nothing_to_convert, "nobody in the call is heard: there is no sound for a file of sound alone");
   }
 
   /// Recordings, voices, levels and loudness, and who is where when.
@@ -197,9 +197,12 @@ class Composition {
     auto sound = std::make_unique<FilmSound>(*std::move(mixer));
     if (own)
       if (auto opened = sound->open_track(target_.audio); !opened) return std::unexpected(opened.error());
-    if (options_.stems && !slicing_)
-      if (auto opened = sound->open_stems(*options_.stems, call_->call(), names_taken(options_, options_.stems->folder, extension_of_stem(options_.stems->format))); !opened)
+    if (options_.stems && !slicing_) {
+      const Stems& stems = *options_.stems;
+      auto taken = names_taken(options_, stems.folder, extension_of_stem(stems.format));
+      if (auto opened = sound->open_stems(stems, call_->call(), std::move(taken)); !opened)
         return std::unexpected(opened.error());
+    }
     return sound;
   }
 

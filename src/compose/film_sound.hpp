@@ -26,7 +26,8 @@ class FilmSound {
   /// The film's own sound. Errors: unsupported.
   [[nodiscard]] Result<void> open_track(AudioCodec codec);
   [[nodiscard]] const OutputTrack& track() const { return encoder_->track(); }
-  /// A file for each participant with sound; `taken` are names, without extension, that none may have. Errors: io and others of the muxer, unsupported.
+  /// A file for each participant with sound; `taken` are names, without extension, that none may have. Errors: io and
+  /// others of the muxer, unsupported.
   [[nodiscard]] Result<void> open_stems(const Stems& stems, const Call& call, std::set<std::string> taken);
 
   /// Mixes and encodes all. `sink` takes the film's samples; `progress` is told samples done. Errors:

@@ -51,7 +51,7 @@ struct Segment {
   Segment(std::uint32_t rate, std::uint16_t sequence, std::uint32_t timestamp, std::int64_t receive_ms,
           std::uint32_t content, bool reorders = false)
       : clock_rate(rate),
-        line(rate, sequence, timestamp, receive_ms, content, reorders ? kReorderedPicturesMs : kSetBackMs),
+        line(rate, sequence, timestamp, receive_ms, content, reorders ? SegmentClock::kMostAheadMs : kSetBackMs),
         clock(rate, reorders) {}
 
   std::uint32_t ssrc = 0;

@@ -13,7 +13,6 @@ inline constexpr int kHeldLife = 10;  ///< packets of the line until what is far
 inline constexpr std::int64_t kFarBehindMs =
     1'000;  ///< what is behind the line by more waits for what comes next
 inline constexpr std::int64_t kCopyBehindMs = 200;  ///< the same for copies of sound
-inline constexpr std::int64_t kReorderedPicturesMs = 1'000;
 inline constexpr std::int64_t kSetBackMs = 10;  ///< from one packet to the next: a clock that does by more begins anew
 inline constexpr std::int64_t kTailNumbers = 100;  ///< a loss of more is looked at twice
 inline constexpr std::int64_t kSilentMs =

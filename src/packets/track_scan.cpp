@@ -363,9 +363,7 @@ Result<std::optional<TrackScan>> GrowingTrack::look(TrackFiles files, const Rtcp
 }
 
 std::uint64_t missing_packets(const TrackScan& track) {
-  const ManifestTrack& told = track.files.track;
-  if (!told.ended_at || !told.packets || !track.read_error.empty() || track.files.rtp.empty()) return 0;
-  return *told.packets - std::min(*told.packets, track.records);
+  return track.read_error.empty() && !track.files.rtp.empty() ? missing_packets(track.files.track, track.records) : 0;
 }
 
 std::optional<std::string> rid_of(const TrackScan& track, std::uint8_t rid_index) {

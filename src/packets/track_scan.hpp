@@ -13,6 +13,7 @@
 #include "packets/recording.hpp"
 #include "packets/rtx_media.hpp"
 #include "packets/source_routes.hpp"
+#include "storage/record_files.hpp"
 #include "storage/record_reader.hpp"
 
 namespace rtpx {
@@ -42,8 +43,7 @@ struct TrackScan {
   std::shared_ptr<const void> lineage;
 };
 
-/// Packets that were recorded, as the manifest counts them, and that the track's files do not hold: they were cut off, or
-/// emptied. 0 also where no count is known, or the file could not be read to its end.
+/// As that of storage/record_files.hpp; 0 also where the files could not be read to their end, which is told.
 [[nodiscard]] std::uint64_t missing_packets(const TrackScan& track);
 
 /// `progress` is told the bytes read so far, now and then.

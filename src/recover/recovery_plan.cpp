@@ -8,6 +8,7 @@
 #include "base/utc_time.hpp"
 #include "recover/manifest_salvage.hpp"
 #include "recover/track_guess.hpp"
+#include "storage/record_files.hpp"
 
 namespace rtpx {
 namespace {
@@ -270,11 +271,11 @@ class Planner {
 
   /// What was recorded and is neither in the files nor in what is cut out of them: they have become shorter.
   void note_missing(const std::string& id, const ManifestTrack& told) {
-    if (!told.ended_at || !told.packets) return;
     ManifestTrack found;
     count(id, found);
-    if (*found.packets >= *told.packets) return;
-    plan_.report.missing_packets += *told.packets - *found.packets;
+    const std::uint64_t missing = missing_packets(told, *found.packets);
+    if (missing == 0) return;
+    plan_.report.missing_packets += missing;
     plan_.report.notes.push_back("Track \"" + id + "\": of " + std::to_string(*told.packets) +
                                  " packets that were recorded " + std::to_string(*found.packets) + " can be read");
   }

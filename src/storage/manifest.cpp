@@ -8,6 +8,7 @@
 #include "base/json.hpp"
 #include "base/utc_time.hpp"
 #include "sealed/sealed_files.hpp"
+#include "storage/record_files.hpp"
 #include "storage/recording_file.hpp"
 
 namespace rtpx {
@@ -316,12 +317,15 @@ Result<Manifest> read_manifest(FileSystem& files, const std::filesystem::path& p
   if (!text) return std::unexpected(text.error());
   auto manifest = parse_manifest(*text);
   if (manifest) return manifest;
-  const bool records = file.extension() == ".rtpx" || file.extension() == ".rtcpx";
   const std::size_t begins = text->find_first_not_of(" \t\r\n");
   const bool json = begins == std::string::npos || (*text)[begins] == '{';
-  manifest.error().message = file.string() + (records ? " has the packets of one track, and is no manifest: name the recording's folder"
-                                              : !json ? " is no manifest of a recording; of a capture `rtpx import` makes a recording"
-                                                      : ": " + manifest.error().message);
+  std::string& message = manifest.error().message;
+  if (is_record_file(file))
+    message = file.string() + " has the packets of one track, and is no manifest: name the recording's folder";
+  else if (!json)
+    message = file.string() + " is no manifest of a recording; of a capture `rtpx import` makes a recording";
+  else
+    message = file.string() + ": " + message;
   return manifest;
 }
 

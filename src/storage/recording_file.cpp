@@ -7,6 +7,7 @@
 
 #include "base/json.hpp"
 #include "base/utc_time.hpp"
+#include "storage/record_files.hpp"
 
 namespace rtpx {
 
@@ -194,8 +195,8 @@ Result<void> check_version(const Json& json, RecordingInfo& info) {
 
 Result<void> refuse_recording_file(const std::filesystem::path& output) {
   const std::string name = output.filename().string(), extension = output.extension().string();
-  const bool own = name == "manifest.json" || name == kRecordingFileName || extension == ".rtpx" || extension == ".rtcpx" ||
-                   extension == ".rtpxi" || extension == ".rtpxp";
+  const bool own = name == "manifest.json" || name == kRecordingFileName || is_record_file(output) || extension == ".rtpxi" ||
+                   extension == ".rtpxp";
   std::error_code ignored;
   if (!own || !std::filesystem::exists(std::filesystem::symlink_status(output, ignored))) return {};
   return fail(Errc::already_exists, output.string() + " is a recording's own file: choose another name");

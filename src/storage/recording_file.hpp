@@ -14,9 +14,6 @@
 namespace rtpx {
 
 inline constexpr const char* kRecordingFileName = "recording.json";
-/// Nothing that is made of recordings may take the place of a recording's own file. Errors: already_exists, naming it.
-[[nodiscard]] Result<void> refuse_recording_file(const std::filesystem::path& output);
-
 inline constexpr int kRecordingMajor = 1, kRecordingMinor = 0;
 
 /// What recording.json says of a recording as a whole (docs/manifest-format.md). Recordings of upstream have
@@ -35,6 +32,9 @@ struct RecordingInfo {
   RecordingClock clock;            ///< how far it is from its fleet's
   std::string unknown_keys;        ///< as in ManifestTrack
 };
+
+/// Nothing that is made of recordings may take the place of a recording's own file. Errors: already_exists, naming it.
+[[nodiscard]] Result<void> refuse_recording_file(const std::filesystem::path& output);
 
 /// Errors: malformed; unsupported when the major version is newer than ours, with a message that says so.
 [[nodiscard]] Result<RecordingInfo> parse_recording_info(std::string_view json);

@@ -4,6 +4,7 @@
 
 #include "base/file_name.hpp"
 #include "sealed/sealed_files.hpp"
+#include "storage/record_files.hpp"
 #include "storage/recording_file.hpp"
 #include "storage/recording_lock.hpp"
 
@@ -21,10 +22,6 @@ std::string track_of_name(const fs::path& file) {
   if (tilde != std::string::npos && stem.find_first_not_of("0123456789", tilde + 1) == std::string::npos)
     stem.resize(tilde);
   return decode_file_name(stem);
-}
-
-bool is_record_file(const fs::path& file) {
-  return file.extension() == ".rtpx" || file.extension() == ".rtcpx";
 }
 
 class SealedVerifier {

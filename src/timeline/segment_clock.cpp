@@ -10,7 +10,6 @@ namespace {
 using Samples = SegmentClock::Samples;
 
 constexpr std::size_t kMaxReports = 2048;
-constexpr std::int64_t kLongestAheadMs = 1'000;  // that a picture is sent before one that is shown first
 constexpr std::size_t kMostWaiting = 4096;
 constexpr std::int64_t kMixedUpMs = 30;
 /// Times outside are no media: they would only overflow.
@@ -75,7 +74,7 @@ bool made_of_rtp_times(const Samples& s) {
 /// Looks at those that waited for so long that no packet of an earlier picture comes any more; or at all.
 void end_waiting(Samples& s, std::int64_t receive_ms, bool all) {
   const auto is_over = [&](const Samples::Waiting& one) {
-    return all || receive_ms - one.packet.receive_ms > kLongestAheadMs || s.waiting.size() > kMostWaiting;
+    return all || receive_ms - one.packet.receive_ms > SegmentClock::kMostAheadMs || s.waiting.size() > kMostWaiting;
   };
   if (s.waiting.empty() || !is_over(s.waiting.front())) return;
   if (!std::exchange(s.judged, true) && made_of_rtp_times(s)) {
@@ -97,6 +96,13 @@ SegmentClock::SegmentClock(std::uint32_t clock_rate, bool reorders) : samples_(s
   samples_->ns_per_tick = 1e9 / samples_->clock_rate;
   samples_->probe = RateProbe(samples_->clock_rate);
   samples_->max_rtp_time = static_cast<std::int64_t>(kMaxRtpNs / samples_->ns_per_tick);
+}
+
+SegmentClock::SegmentClock(const SegmentClock& other) : samples_(std::make_shared<Samples>(*other.samples_)) {}
+
+SegmentClock& SegmentClock::operator=(const SegmentClock& other) {
+  samples_ = std::make_shared<Samples>(*other.samples_);
+  return *this;
 }
 
 void SegmentClock::add_packet(std::int64_t rtp_time, std::int64_t receive_ms, std::int64_t sequence,

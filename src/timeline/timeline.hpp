@@ -14,8 +14,14 @@ namespace rtpx {
 /// describe.
 class SegmentClock {
  public:
-  /// `reorders`: pictures may be sent before others that are shown first (B pictures).
+  static constexpr std::int64_t kMostAheadMs = 1'000;  ///< by which a picture is sent before one that is shown first
+  /// `reorders`: pictures may be sent so (B pictures).
   explicit SegmentClock(std::uint32_t clock_rate, bool reorders = false);
+  /// A copy goes its own way.
+  SegmentClock(const SegmentClock& other);
+  SegmentClock& operator=(const SegmentClock& other);
+  SegmentClock(SegmentClock&&) noexcept = default;
+  SegmentClock& operator=(SegmentClock&&) noexcept = default;
 
   /// One media packet. `receive_ms` is the record's time. `sequence` is unwrapped and tells a leap of the
   /// sender's clock from loss. `duration_ns`: how long the packet plays, by its payload; 0: not known. It is

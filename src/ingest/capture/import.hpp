@@ -48,7 +48,7 @@ struct ImportSummary {
   bool timed = true;               ///< false: arrival times were made from the RTP timestamps
   std::uint64_t wrong_times = 0;     ///< packets whose arrival time was far from those around them
   std::chrono::nanoseconds goes_back{0};  ///< by which the capture's times do at most, from a packet to the next
-  std::uint64_t clock_set_back = 0;  ///< times that the capturing machine's clock was: arrival times go on over it
+  std::uint64_t clock_set_back = 0;  ///< times that the capturing machine's clock was, or more than a day ahead: arrival times go on over it
   /// Whose session descriptions were used although none were given: rtpengine's metadata, or the .sdp beside
   /// an rtpdump.
   std::filesystem::path described_by;
