@@ -141,8 +141,11 @@ void Playback::forget_segments(const std::string& key) {
 void Playback::forget_oldest() {
   const auto bytes = [&] {
     std::size_t sum = 0;
-    for (const auto& [id, entry] : opened_)
-      if (entry.use_count() == 1 && entry->presentation) sum += entry->presentation->bytes();
+    for (const auto& [id, entry] : opened_) {
+      if (entry.use_count() != 1) continue;
+      if (entry->presentation) sum += entry->presentation->bytes();
+      if (entry->beginning) sum += entry->beginning->bytes();
+    }
     return sum;
   };
   while (opened_.size() > kMostOpened || (opened_.size() > 1 && bytes() > kMostOpenedBytes)) {
@@ -233,10 +236,13 @@ Result<std::shared_ptr<Presentation>> Playback::open_anew(Opened& entry, const s
     if (!output) return std::unexpected(output.error());
     options.temporary = std::move(*output);
   }
-  auto opened = Presentation::open(place, options);
-  if (!opened) return opened;
-  const std::lock_guard lock(mutex_);  // forget_oldest() of others looks at it
-  return entry.presentation = std::move(*opened);
+  const auto opened = entry.beginning ? entry.beginning : Presentation::of(place, options);
+  const auto looked = opened->refresh();
+  const bool begins = !looked && looked.error().code == Errc::nothing_to_convert && opened->growing();
+  const std::lock_guard lock(mutex_);  // forget_oldest() of others looks at them
+  entry.beginning = begins ? opened : nullptr;
+  if (!looked) return std::unexpected(looked.error());
+  return entry.presentation = opened;
 }
 
 void Playback::let_go(const Which& which, const std::shared_ptr<Presentation>& failed) {

@@ -81,6 +81,7 @@ class Playback {
     Clock::time_point next_look;
     std::string state;  ///< of the folder when it was opened
     std::shared_ptr<Presentation> presentation;
+    std::shared_ptr<Presentation> beginning;  ///< of a recording that has nothing to play yet
     std::uint64_t used = 0;  ///< when, in requests
     std::shared_ptr<const E2eeKeys> keys;  ///< of a ticket
     Clock::time_point used_at;

@@ -61,8 +61,12 @@ std::uint64_t bytes_in_folder(const std::filesystem::path& folder) {
 Presentation::Presentation(std::string recording, const Options& options)
     : recording_(std::move(recording)), options_(options) {}
 
+std::shared_ptr<Presentation> Presentation::of(const std::string& recording, const Options& options) {
+  return std::shared_ptr<Presentation>(new Presentation(recording, options));
+}
+
 Result<std::shared_ptr<Presentation>> Presentation::open(const std::string& recording, const Options& options) {
-  std::shared_ptr<Presentation> out(new Presentation(recording, options));
+  auto out = of(recording, options);
   if (auto refreshed = out->refresh(); !refreshed) return std::unexpected(refreshed.error());
   return out;
 }
@@ -72,27 +76,34 @@ std::shared_ptr<const Presentation::View> Presentation::view() const {
   return view_;
 }
 
+bool Presentation::growing() const {
+  const std::lock_guard one(refreshing_);
+  return growing_;
+}
+
 Result<void> Presentation::refresh() {
   const std::lock_guard one(refreshing_);
-  const auto before = view();
-  if (before && !growing_) return {};
+  if (view() && !growing_) return {};
   const auto now = std::chrono::steady_clock::now();
   // A long recording takes long to look through: it is looked at less often.
-  if (before && (now - looked_ < options_.look_every || now < took_until_)) return {};
-  auto opened = look();
-  if (!opened) return std::unexpected(opened.error());
-  if (*opened == nullptr) {
-    looked_ = now;
-    return {};
-  }
-  if (auto done = read(**opened); !done) return done;
-  show(std::move(*opened));
+  if (looked_ && (now - *looked_ < options_.look_every || now < took_until_)) return seen_;
+  seen_ = look_for_more();
   looked_ = std::chrono::steady_clock::now();
   if (options_.look_every.count() > 0)
-    took_until_ = looked_ + std::min<std::chrono::steady_clock::duration>(3 * (looked_ - now), kLongestPause);
+    took_until_ = *looked_ + std::min<std::chrono::steady_clock::duration>(3 * (*looked_ - now), kLongestPause);
+  return seen_;
+}
+
+Result<void> Presentation::look_for_more() {
+  auto opened = look();
+  if (!opened) return std::unexpected(opened.error());
+  if (*opened == nullptr) return {};
+  if (auto done = read(**opened); !done) return done;
+  show(std::move(*opened));
   const auto shown = view();
   if (!shown->programs.empty()) return {};
   const bool still_growing = growing_;
+  if (still_growing) begin_anew();
   std::string why = recording_ + " holds nothing that can be played" + (still_growing ? " yet" : "");
   const bool told = std::ranges::any_of(shown->notes, tells_a_loss);
   for (const ConvertNote& note : shown->notes)
@@ -100,6 +111,17 @@ Result<void> Presentation::refresh() {
   for (const std::string& one_left : shown->left_out)
     if (!told) why += "; " + one_left;
   return fail(Errc::nothing_to_convert, why);
+}
+
+// Until something was shown, nothing is held to: what a first packet or two say of a track may be wrong.
+void Presentation::begin_anew() {
+  if (pictures_ + sounds_ > 0) return;
+  layers_.clear();
+  cuts_.clear();
+  starts_ns_.clear();
+  first_shown_.clear();
+  const std::lock_guard lock(mutex_);
+  view_ = nullptr;
 }
 
 // The recording as it is now; nullptr: nothing was written since.
@@ -111,6 +133,7 @@ Result<std::shared_ptr<const OpenedRecording>> Presentation::look() {
       remote || std::filesystem::is_directory(place, ignored) ? place : place.parent_path();
   // Whether somebody writes is asked first: what ends meanwhile is looked at once more.
   const bool growing = !remote && is_being_recorded(folder);
+  growing_ = growing_ || growing;
   const std::uint64_t bytes = remote ? 0 : bytes_in_folder(folder);
   const auto before = view();
   if (before && growing && bytes == folder_bytes_) return nullptr;
@@ -287,7 +310,7 @@ void Presentation::show(std::shared_ptr<const OpenedRecording> opened) {
 std::size_t Presentation::bytes() const noexcept {
   const auto now = view();
   std::size_t sum = 1U << 20;
-  if (!now) return sum;
+  if (!now) return sum + GrowingScan::kMostRecentBytes;
   if (now->growing) sum += GrowingScan::kMostRecentBytes;
   for (const Program& program : now->programs)
     for (const Rendition& rendition : program.renditions)

@@ -38,6 +38,9 @@ class Presentation : public std::enable_shared_from_this<Presentation> {
   /// OpenedRecording::open(); nothing_to_convert where nothing of it can be played; cancelled, io, no_space.
   [[nodiscard]] static Result<std::shared_ptr<Presentation>> open(const std::string& recording,
                                                                   const Options& options);
+  /// One that has not looked yet: there is no view before refresh() succeeds. Of a recording that has just begun, what each
+  /// refresh() has read is kept for the next.
+  [[nodiscard]] static std::shared_ptr<Presentation> of(const std::string& recording, const Options& options);
 
   /// What there is at one moment. It does not change.
   struct View {
@@ -57,6 +60,8 @@ class Presentation : public std::enable_shared_from_this<Presentation> {
     [[nodiscard]] Place find(const std::string& rendition_id) const;
   };
   [[nodiscard]] std::shared_ptr<const View> view() const;
+  /// Whether the recording was being written at the last look.
+  [[nodiscard]] bool growing() const;
   /// Looks for what was written since, at most a few times a second; waits for that. Errors: as open().
   [[nodiscard]] Result<void> refresh();
 
@@ -120,12 +125,14 @@ class Presentation : public std::enable_shared_from_this<Presentation> {
   };
 
   Presentation(std::string recording, const Options& options);
+  [[nodiscard]] Result<void> look_for_more();
   [[nodiscard]] Result<std::shared_ptr<const OpenedRecording>> look();
   [[nodiscard]] Result<void> read(const OpenedRecording& opened);
   [[nodiscard]] bool read_played(Bytes kept);
   [[nodiscard]] Result<void> go_on(const OpenedRecording& opened, const PlacedLayer& placed, Layer& layer);
   [[nodiscard]] Layer& layer_of(const PlacedLayer& placed);
   void show(std::shared_ptr<const OpenedRecording> opened);
+  void begin_anew();
   [[nodiscard]] static const PlacedLayer* placed_layer(const OpenedRecording& opened, const Rendition& rendition);
   [[nodiscard]] TrackFrameOptions frame_options() const;
   [[nodiscard]] Result<std::unique_ptr<TrackFrames>> source_at(Feed& feed, const View& view,
@@ -138,12 +145,14 @@ class Presentation : public std::enable_shared_from_this<Presentation> {
   const std::string recording_;
   const Options options_;
 
-  std::mutex refreshing_;  // what follows
+  mutable std::mutex refreshing_;  // what follows
+  Result<void> seen_;                        // what the last look told
   bool growing_ = false, followed_ = false;  // now; ever
   std::unique_ptr<GrowingScan> growth_;      // while it is growing
   std::uint64_t folder_bytes_ = 0;
   std::int64_t settled_ns_ = INT64_MAX;
-  std::chrono::steady_clock::time_point looked_, took_until_;
+  std::optional<std::chrono::steady_clock::time_point> looked_;
+  std::chrono::steady_clock::time_point took_until_;
   std::vector<std::unique_ptr<Layer>> layers_;
   std::map<std::string, std::vector<std::int64_t>> cuts_;   // by program: where its pictures changed
   std::map<std::string, std::int64_t> starts_ns_;           // of programs that have been shown

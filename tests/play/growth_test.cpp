@@ -34,7 +34,8 @@ bool same(const PlayedSegment& a, const PlayedSegment& b) {
 void plays_while_it_grows(const fs::path& recording) {
   test::GrowingRecording growing(recording);
   const test::TempDir scratch;
-  std::shared_ptr<Presentation> presentation;
+  const auto presentation =
+      Presentation::of(growing.path().string(), {.temporary = scratch.path(), .look_every = std::chrono::milliseconds(0)});
   struct Told {
     std::vector<PlayedSegment> segments;
     std::map<std::size_t, std::vector<std::byte>> bytes;
@@ -58,20 +59,15 @@ void plays_while_it_grows(const fs::path& recording) {
   };
   for (int step = 1; step <= 20; ++step) {
     growing.grow(step / 20.0);
-    if (!presentation) {
-      auto opened = Presentation::open(growing.path().string(),
-                                       {.temporary = scratch.path(), .look_every = std::chrono::milliseconds(0)});
-      if (!opened) EXPECT_EQ(opened.error().code, Errc::nothing_to_convert) << opened.error().message;
-      if (opened) presentation = std::move(*opened);
-    } else {
-      const auto refreshed = presentation->refresh();
-      ASSERT_TRUE(refreshed) << refreshed.error().message;
+    if (const auto refreshed = presentation->refresh(); !refreshed) {
+      ASSERT_EQ(refreshed.error().code, Errc::nothing_to_convert) << refreshed.error().message;
+      ASSERT_EQ(views, 0);
+      EXPECT_TRUE(presentation->growing());
+      continue;
     }
-    if (!presentation) continue;
     EXPECT_TRUE(presentation->view()->growing);
     check();
   }
-  ASSERT_TRUE(presentation);
   EXPECT_GT(views, 10);
   growing.end();
   ASSERT_TRUE(presentation->refresh());
@@ -150,6 +146,29 @@ TEST(Growing, ALookReadsWhatIsNew) {
   RecordProperty("bytes_a_look", static_cast<int>(late));
   const auto view = presentation->view();
   EXPECT_GT(view->programs.front().end_ns, 385'000'000'000);
+}
+
+// Viewers ask before there is anything to play, too.
+TEST(Growing, WhatComesBeforeAnythingPlaysIsReadOnce) {
+  const test::TempDir made, scratch;
+  const test::SyntheticCall call(made.path(), 3, {.loss = 0.01, .reorder = 0.01, .most_late_ms = 100, .rtx = 0.5}, 60);
+  test::GrowingRecording growing(made.path());
+  const auto presentation =
+      Presentation::of(growing.path().string(), {.temporary = scratch.path(), .look_every = std::chrono::milliseconds(0)});
+  constexpr int kSteps = 1200;  // of 50 milliseconds
+  constexpr std::uint64_t kBesides = 3'000;  // bytes a look
+  const std::uint64_t before = test::bytes_read();
+  int looks = 1;
+  for (;; ++looks) {
+    ASSERT_LT(looks, kSteps);
+    growing.grow(static_cast<double>(looks) / kSteps);
+    const auto refreshed = presentation->refresh();
+    if (refreshed) break;
+    ASSERT_EQ(refreshed.error().code, Errc::nothing_to_convert) << refreshed.error().message;
+    ASSERT_EQ(presentation->view(), nullptr);
+  }
+  EXPECT_GT(looks, 20);
+  EXPECT_LT(test::bytes_read() - before, static_cast<std::uint64_t>(looks) * kBesides + 2 * growing.bytes());
 }
 
 // What is written is read once for all looks, and for the segments that are fetched as they appear.
