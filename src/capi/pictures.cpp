@@ -50,7 +50,7 @@ class RgbPicture {
     return {};
   }
 
-  PictureScaler scaler_{PictureScaler::Range::video};
+  PictureScaler scaler_{PictureScaler::Range::video, PictureScaler::Matrix::bt601};  // as RGB is made from
   libav::Scaler to_rgb_;
   libav::Frame rgb_;
 };

@@ -208,7 +208,7 @@ AVFrame& TileScaler::scratch(libav::Frame& frame, int width, int height) {
 }
 
 Result<const AVFrame*> TileScaler::as_i420(const AVFrame& from) {
-  if (from.format == AV_PIX_FMT_YUV420P && from.color_range != AVCOL_RANGE_JPEG) return &from;
+  if (converter_.is_made(from, from.width, from.height)) return &from;
   auto converted = converter_.scale(from, from.width, from.height);
   if (!converted) return std::unexpected(converted.error());
   converted_ = std::move(*converted);

@@ -49,7 +49,7 @@ class TileScaler {
   [[nodiscard]] Result<const AVFrame*> as_i420(const AVFrame& from);
   [[nodiscard]] AVFrame& scratch(libav::Frame& frame, int width, int height);
 
-  PictureScaler converter_{PictureScaler::Range::video};
+  PictureScaler converter_{PictureScaler::Range::video, PictureScaler::Matrix::bt601};  // as a film is
   libav::Frame converted_, scaled_, mirrored_;
 };
 

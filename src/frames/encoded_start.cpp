@@ -36,6 +36,10 @@ Reencode start_options(VideoCodec codec) {
   return options;
 }
 
+bool fits(const AVFrame& picture, int width, int height) {
+  return picture.format == AV_PIX_FMT_YUV420P && picture.width == width && picture.height == height;
+}
+
 }  // namespace
 
 Result<const PlacedFrame*> EncodedStart::peek() {
@@ -121,7 +125,7 @@ Result<void> EncodedStart::encode(const AVFrame& picture, std::int64_t time_ns) 
     format.width = (picture.width + 1) / 2 * 2;
     format.height = (picture.height + 1) / 2 * 2;
     format.frame_rate = {30, 1};
-    format.range = picture.color_range;
+    format.range = fits(picture, format.width, format.height) ? picture.color_range : AVCOL_RANGE_MPEG;
     format.matrix = picture.colorspace;
     auto opened = VideoEncoder::open(start_options(*same_codec(codec_.mime_type)), format);
     if (!opened) return std::unexpected(opened.error());
@@ -129,8 +133,7 @@ Result<void> EncodedStart::encode(const AVFrame& picture, std::int64_t time_ns) 
     config_ = encoder_->config();
   }
   libav::Frame fitting;
-  if (picture.format == AV_PIX_FMT_YUV420P && picture.width == config_.width &&
-      picture.height == config_.height) {
+  if (fits(picture, config_.width, config_.height)) {
     fitting.reset(av_frame_clone(&picture));
     if (!fitting) throw std::bad_alloc();
   } else {

@@ -6,6 +6,7 @@ extern "C" {
 #include <libavutil/audio_fifo.h>
 #include <libavutil/display.h>
 #include <libavutil/log.h>
+#include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
 #include <libswresample/swresample.h>
 #include <libswscale/swscale.h>
@@ -81,6 +82,7 @@ RTPX_LOADED(libavutil, av_freep);
 RTPX_LOADED(libavutil, av_get_pix_fmt_name);
 RTPX_LOADED(libavutil, av_log_set_callback);
 RTPX_LOADED(libavutil, av_mallocz);
+RTPX_LOADED(libavutil, av_opt_set_int);
 RTPX_LOADED(libavutil, av_pix_fmt_desc_get);
 RTPX_LOADED(libavutil, av_rescale_q);
 RTPX_LOADED(libavutil, av_samples_alloc_array_and_samples);
@@ -96,10 +98,12 @@ RTPX_LOADED(libswresample, swr_set_compensation);
 RTPX_LOADED(libswresample, swr_set_matrix);
 
 inline constinit LoadedLibrary libswscale{"libswscale.so." AV_STRINGIFY(LIBSWSCALE_VERSION_MAJOR)};
+RTPX_LOADED(libswscale, sws_alloc_context);
 RTPX_LOADED(libswscale, sws_freeContext);
 RTPX_LOADED(libswscale, sws_getCachedContext);
 RTPX_LOADED(libswscale, sws_getCoefficients);
 RTPX_LOADED(libswscale, sws_getContext);
+RTPX_LOADED(libswscale, sws_init_context);
 RTPX_LOADED(libswscale, sws_scale);
 RTPX_LOADED(libswscale, sws_setColorspaceDetails);
 

@@ -31,6 +31,14 @@ void turn_plane(AVFrame& to, const AVFrame& from, int plane, Orientation how) {
     }
 }
 
+bool is_full(const AVFrame& picture) noexcept {
+  return picture.color_range == AVCOL_RANGE_JPEG || picture.format == AV_PIX_FMT_YUVJ420P;
+}
+
+bool is_bt709(const AVFrame& picture) noexcept {
+  return picture.colorspace == AVCOL_SPC_BT709;
+}
+
 // -1: asks for the aspect.
 bool is_side(int side) {
   return side == -1 || (side >= 1 && side <= kLongestSide);
@@ -65,27 +73,51 @@ Result<std::pair<int, int>> wanted_size(std::pair<int, int> wanted, int width, i
   return std::pair(rounded(w), rounded(h));
 }
 
+bool PictureScaler::is_made(const AVFrame& picture, int width, int height) const noexcept {
+  return picture.format == AV_PIX_FMT_YUV420P && picture.width == width && picture.height == height &&
+         is_full(picture) == (range_ == Range::full) && !(matrix_ == Matrix::bt601 && is_bt709(picture));
+}
+
+// The ranges are options: told afterwards, they do not reach a scaler that was chosen for pictures of one size.
+Result<void> PictureScaler::prepare(const Work& work) {
+  if (scaler_ && work == work_) return {};
+  scaler_.reset(sws_alloc_context());
+  if (!scaler_) throw std::bad_alloc();
+  const int full = range_ == Range::full ? 1 : 0;
+  for (const auto& [option, value] : std::initializer_list<std::pair<const char*, int>>{{"srcw", work.from_width},
+                                                                                        {"srch", work.from_height},
+                                                                                        {"src_format", work.format},
+                                                                                        {"src_range", work.full ? 1 : 0},
+                                                                                        {"dstw", work.width},
+                                                                                        {"dsth", work.height},
+                                                                                        {"dst_format", AV_PIX_FMT_YUV420P},
+                                                                                        {"dst_range", full},
+                                                                                        {"sws_flags", SWS_BICUBIC}})
+    (void)av_opt_set_int(scaler_.get(), option, value, 0);
+  if (sws_init_context(scaler_.get(), nullptr, nullptr) < 0) {
+    scaler_.reset();
+    const char* const name = av_get_pix_fmt_name(work.format);
+    return fail(Errc::unsupported, std::string("cannot scale a picture of format ") + (name != nullptr ? name : "?"));
+  }
+  const int from = work.bt709 ? SWS_CS_ITU709 : SWS_CS_ITU601;
+  sws_setColorspaceDetails(scaler_.get(), sws_getCoefficients(from), work.full ? 1 : 0,
+                           sws_getCoefficients(matrix_ == Matrix::kept ? from : SWS_CS_ITU601), full, 0, 1 << 16, 1 << 16);
+  work_ = work;
+  return {};
+}
+
 Result<libav::Frame> PictureScaler::scale(const AVFrame& picture, int width, int height) {
-  const auto format = static_cast<AVPixelFormat>(picture.format);
-  scaler_.reset(sws_getCachedContext(scaler_.release(), picture.width, picture.height, format, width, height,
-                                     AV_PIX_FMT_YUV420P, SWS_BICUBIC, nullptr, nullptr, nullptr));
-  if (!scaler_)
-    return fail(Errc::unsupported,
-                std::string("cannot scale a picture of format ") +
-                    (av_get_pix_fmt_name(format) != nullptr ? av_get_pix_fmt_name(format) : "?"));
-  const int matrix = picture.colorspace == AVCOL_SPC_BT709 ? SWS_CS_ITU709 : SWS_CS_ITU601;
-  const bool full = picture.color_range == AVCOL_RANGE_JPEG || format == AV_PIX_FMT_YUVJ420P;
-  // JPEG is BT.601; video keeps the matrix it has.
-  sws_setColorspaceDetails(scaler_.get(), sws_getCoefficients(matrix), full ? 1 : 0,
-                           sws_getCoefficients(range_ == Range::full ? SWS_CS_ITU601 : matrix),
-                           range_ == Range::full ? 1 : 0, 0, 1 << 16, 1 << 16);
+  if (auto prepared = prepare({picture.width, picture.height, width, height, static_cast<AVPixelFormat>(picture.format),
+                               is_full(picture), is_bt709(picture)});
+      !prepared)
+    return std::unexpected(std::move(prepared).error());
   auto scaled = libav::make_picture(AV_PIX_FMT_YUV420P, width, height);
   if (!scaled) return scaled;
   const int rows = sws_scale(scaler_.get(), picture.data, picture.linesize, 0, picture.height,
                              (*scaled)->data, (*scaled)->linesize);
   if (rows < 0) return std::unexpected(libav::error("scale a picture", rows));
   (*scaled)->color_range = range_ == Range::full ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
-  (*scaled)->colorspace = picture.colorspace;
+  (*scaled)->colorspace = matrix_ == Matrix::kept ? picture.colorspace : AVCOL_SPC_SMPTE170M;
   return scaled;
 }
 

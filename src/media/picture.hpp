@@ -20,16 +20,34 @@ namespace rtpx {
 [[nodiscard]] Result<std::pair<int, int>> wanted_size(std::pair<int, int> wanted, int width, int height,
                                                       int multiple = 1);
 
-/// Scales pictures of any size and format into 4:2:0 pictures, in one go with the conversion of their range;
+/// Scales pictures of any size and format into 4:2:0 pictures, in one go with the conversion of their colours;
 /// keeps its tables from picture to picture.
 class PictureScaler {
  public:
   enum class Range : std::uint8_t { video, full };  ///< full: JPEG's
-  explicit PictureScaler(Range range) : range_(range) {}
+  enum class Matrix : std::uint8_t { kept, bt601 };
+  /// JPEG's pictures are BT.601's.
+  explicit PictureScaler(Range range) : PictureScaler(range, range == Range::full ? Matrix::bt601 : Matrix::kept) {}
+  PictureScaler(Range range, Matrix matrix) : range_(range), matrix_(matrix) {}
+
+  /// Whether a picture is what scale() would make of it.
+  [[nodiscard]] bool is_made(const AVFrame& picture, int width, int height) const noexcept;
+  /// Errors: unsupported (a format that cannot be converted). Throws std::bad_alloc.
   [[nodiscard]] Result<libav::Frame> scale(const AVFrame& picture, int width, int height);
 
  private:
+  /// What a scaler is made for.
+  struct Work {
+    int from_width = 0, from_height = 0, width = 0, height = 0;
+    AVPixelFormat format = AV_PIX_FMT_NONE;
+    bool full = false, bt709 = false;  ///< of the picture that comes
+    friend bool operator==(const Work&, const Work&) = default;
+  };
+  [[nodiscard]] Result<void> prepare(const Work& work);
+
   Range range_;
+  Matrix matrix_;
+  Work work_;
   libav::Scaler scaler_;
 };
 

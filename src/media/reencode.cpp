@@ -89,8 +89,13 @@ class VideoRoute {
     if (stream.avg_frame_rate.num > 0 && stream.avg_frame_rate.den > 0 &&
         av_q2d(stream.avg_frame_rate) <= 240)
       format.frame_rate = stream.avg_frame_rate;
-    format.range = stream.codecpar->color_range;
+    format.range = AVCOL_RANGE_MPEG;
     format.matrix = stream.codecpar->color_space;
+    // VP8's are BT.601's (RFC 6386 section 9.2), which its decoder does not tell; players take large pictures that tell nothing for BT.709's.
+    if (stream.codecpar->codec_id == AV_CODEC_ID_VP8 || options.codec == VideoCodec::vp8) {
+      format.matrix = AVCOL_SPC_SMPTE170M;
+      route->scaler_ = PictureScaler(PictureScaler::Range::video, PictureScaler::Matrix::bt601);
+    }
     auto encoder = VideoEncoder::open(options, format);
     if (!encoder) return std::unexpected(encoder.error());
     route->encoder_ = std::move(*encoder);
@@ -121,8 +126,7 @@ class VideoRoute {
   // The picture turned and within the encoder's size, black beside it where the shapes differ.
   Result<libav::Frame> fitted() {
     const int width = config().width, height = config().height;
-    if (frame_->format == AV_PIX_FMT_YUV420P && frame_->width == width && frame_->height == height &&
-        orientation_.clockwise_degrees == 0 && !orientation_.mirrored) {
+    if (scaler_.is_made(*frame_, width, height) && orientation_ == Orientation{}) {
       libav::Frame same(av_frame_clone(frame_.get()));
       if (!same) throw std::bad_alloc();
       return same;

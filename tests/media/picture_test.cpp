@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstring>
 #include <regex>
 
 #include "media/picture.hpp"
@@ -90,6 +92,68 @@ TEST(Thumbnail, EveryCodecAndContainerGivesOne) {
     const auto written = write_thumbnail(folder / "a", folder / "t.jpg", {});
     ASSERT_TRUE(written) << written.error().message;
     EXPECT_GT(luma_variance(*read_picture(folder / "t.jpg")), 500);
+  }
+}
+
+libav::Frame plain(int y, int u, int v, AVColorRange range, AVColorSpace matrix = AVCOL_SPC_UNSPECIFIED) {
+  auto picture = std::move(*libav::make_picture(AV_PIX_FMT_YUV420P, 64, 32));
+  for (int plane = 0; plane < 3; ++plane)
+    std::memset(picture->data[plane], plane == 0 ? y : plane == 1 ? u : v,
+                static_cast<std::size_t>(picture->linesize[plane]) * static_cast<std::size_t>(plane == 0 ? 32 : 16));
+  picture->color_range = range;
+  picture->colorspace = matrix;
+  return picture;
+}
+
+// What scaling makes of a picture of one colour: the first sample of each plane.
+std::array<int, 3> scaled(PictureScaler& scaler, const AVFrame& picture, int width, int height) {
+  const auto made = scaler.scale(picture, width, height);
+  if (!made) return {};
+  return {(*made)->data[0][0], (*made)->data[1][0], (*made)->data[2][0]};
+}
+
+TEST(PictureScaler, RangesAreConvertedAtAnySize) {
+  for (const auto& [width, height] : {std::pair(64, 32), std::pair(32, 16), std::pair(128, 64)}) {
+    SCOPED_TRACE(width);
+    PictureScaler full(PictureScaler::Range::full), video(PictureScaler::Range::video);
+    for (const auto& [narrow, wide] : {std::pair(16, 0), std::pair(235, 255), std::pair(126, 128)}) {
+      EXPECT_NEAR(scaled(full, *plain(narrow, 128, 128, AVCOL_RANGE_MPEG), width, height)[0], wide, 1);
+      EXPECT_NEAR(scaled(full, *plain(wide, 128, 128, AVCOL_RANGE_JPEG), width, height)[0], wide, 1);
+      EXPECT_NEAR(scaled(video, *plain(wide, 128, 128, AVCOL_RANGE_JPEG), width, height)[0], narrow, 1);
+      EXPECT_NEAR(scaled(video, *plain(narrow, 128, 128, AVCOL_RANGE_MPEG), width, height)[0], narrow, 1);
+    }
+  }
+}
+
+// Green in BT.709 is (173, 42, 26), in BT.601 (145, 54, 34): ITU-R BT.709-6 and BT.601-7, 8 bits.
+TEST(PictureScaler, ColoursAreBt601WhereTheyHaveToBe) {
+  const auto green = plain(173, 42, 26, AVCOL_RANGE_MPEG, AVCOL_SPC_BT709);
+  PictureScaler kept(PictureScaler::Range::video), made(PictureScaler::Range::video, PictureScaler::Matrix::bt601);
+  EXPECT_TRUE(kept.is_made(*green, 64, 32));
+  EXPECT_FALSE(made.is_made(*green, 64, 32));
+  EXPECT_TRUE(made.is_made(*plain(145, 54, 34, AVCOL_RANGE_MPEG), 64, 32));
+  for (const auto& [width, height] : {std::pair(64, 32), std::pair(32, 16)}) {
+    const auto as_it_was = scaled(kept, *green, width, height), converted = scaled(made, *green, width, height);
+    for (std::size_t plane = 0; plane < 3; ++plane) {
+      EXPECT_NEAR(as_it_was[plane], (std::array{173, 42, 26})[plane], 2);
+      EXPECT_NEAR(converted[plane], (std::array{145, 54, 34})[plane], 3);
+    }
+  }
+}
+
+// Of the sender's own size, too, which is what WebRTC's cameras send most: JPEG's black is 0.
+TEST(Thumbnail, IsAsBrightAsThePicture) {
+  const TempDir folder;
+  const auto video = test::encode_video({.width = 640, .height = 480, .frames = 50, .flashes = true});
+  ASSERT_TRUE(test::mux(Format::webm, folder / "a.webm", {video}));
+  const auto source = read_picture(folder / "a.webm");
+  ASSERT_TRUE(source);
+  const double shown = (brightness(*source, 0, 0, 100, 100) - 16) * 255 / 219;
+  for (const int width : {640, 320}) {
+    ASSERT_TRUE(write_thumbnail(folder / "a.webm", folder / "t.jpg", {.width = width, .height = -1}));
+    const auto picture = read_picture(folder / "t.jpg");
+    ASSERT_TRUE(picture);
+    EXPECT_NEAR(brightness(*picture, 0, 0, 100, 100), shown, 4) << width;
   }
 }
 

@@ -73,6 +73,44 @@ TEST(Reencode, EveryCodecKeepsPicturesTimesAndSound) {
   }
 }
 
+// What is shown stays: pictures of full range, those of BT.709 where VP8 has BT.601 only, and VP8's, which say nothing.
+TEST(Reencode, ColoursStay) {
+  const TempDir folder;
+  const auto first = [&](const std::filesystem::path& file) {
+    const auto reader = VideoReader::open(file);
+    const auto picture = reader ? (*reader)->next() : Result<AVFrame*>(nullptr);
+    return picture && *picture != nullptr ? libav::Frame(av_frame_clone(*picture)) : libav::make_frame();
+  };
+  const auto mean = [](const AVFrame& picture, int plane) {
+    double sum = 0;
+    const int width = plane == 0 ? picture.width : picture.width / 2, height = plane == 0 ? picture.height : picture.height / 2;
+    for (int y = 0; y < height; ++y)
+      for (int x = 0; x < width; ++x) sum += picture.data[plane][y * picture.linesize[plane] + x];
+    return width > 0 ? sum / width / height : 0;
+  };
+  auto full = test::encode_video({.encoder = "libx264", .frames = 10, .options = {{"color_range", "pc"}}});
+  ASSERT_TRUE(test::mux(Format::mkv, folder / "full.mkv", {full}));
+  ASSERT_TRUE(reencode(folder / "full.mkv", folder / "out.mkv", Format::mkv, {.codec = VideoCodec::h264}));
+  const auto was = first(folder / "full.mkv"), is = first(folder / "out.mkv");
+  ASSERT_EQ(was->color_range, AVCOL_RANGE_JPEG);
+  EXPECT_NE(is->color_range, AVCOL_RANGE_JPEG);
+  EXPECT_NEAR((mean(*is, 0) - 16) * 255 / 219, mean(*was, 0), 3);
+
+  const auto hd = test::encode_video({.encoder = "libx264", .frames = 10, .options = {{"colorspace", "bt709"}}});
+  ASSERT_TRUE(test::mux(Format::mkv, folder / "hd.mkv", {hd}));
+  ASSERT_TRUE(reencode(folder / "hd.mkv", folder / "hd.webm", Format::webm, {.codec = VideoCodec::vp8}));
+  const auto bt709 = first(folder / "hd.mkv"), bt601 = first(folder / "hd.webm");
+  ASSERT_EQ(bt709->colorspace, AVCOL_SPC_BT709);
+  PictureScaler scaler(PictureScaler::Range::video, PictureScaler::Matrix::bt601);
+  const auto wanted = scaler.scale(*bt709, bt709->width, bt709->height);
+  ASSERT_TRUE(wanted);
+  for (int plane = 0; plane < 3; ++plane) EXPECT_NEAR(mean(*bt601, plane), mean(**wanted, plane), 3) << plane;
+
+  ASSERT_TRUE(test::mux(Format::webm, folder / "vp8.webm", {test::encode_video({.frames = 10})}));
+  ASSERT_TRUE(reencode(folder / "vp8.webm", folder / "vp8.mp4", Format::mp4, {.codec = VideoCodec::h264}));
+  EXPECT_EQ(first(folder / "vp8.mp4")->colorspace, AVCOL_SPC_SMPTE170M);
+}
+
 TEST(Reencode, OptionsAreHeeded) {
   const TempDir folder;
   const auto in = folder / call_with_sound(folder);
