@@ -1,5 +1,6 @@
 #include "packets/repaired_packets.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include "packets/limits.hpp"
@@ -20,23 +21,45 @@ Bytes without_red(const OrderedPacket& ordered, std::vector<std::byte>& buffer) 
   return buffer;
 }
 
-Result<void> visit_layer(const TrackScan& track, const LayerScan& layer, const SpillFile& spill,
-                         const std::stop_token& stop,
+/// The media of a layer, in order.
+struct LayerMedia {
+  std::uint8_t rid_index = 0;
+  std::unique_ptr<PacketCursor> cursor;
+  const OrderedPacket* next = nullptr;  ///< nullptr: that was all
+
+  [[nodiscard]] Result<void> advance() {
+    do {
+      const auto packet = cursor->next();
+      if (!packet) return std::unexpected(packet.error());
+      next = *packet;
+    } while (next != nullptr && next->media.role != PayloadRole::media);
+    return {};
+  }
+};
+
+Result<void> visit_track(const TrackScan& track, const SpillFile& spill, const std::stop_token& stop,
                          const std::function<Result<void>(const HealedPacket&)>& visit) {
-  auto cursor = PacketCursor::open(track, layer, spill);
-  if (!cursor) return std::unexpected(cursor.error());
+  std::vector<LayerMedia> layers;
+  for (const auto& [rid, layer] : track.layers) {
+    auto cursor = PacketCursor::open(track, *layer, spill);
+    if (!cursor) return std::unexpected(cursor.error());
+    layers.push_back({layer->rid_index, std::move(*cursor)});
+    if (auto begun = layers.back().advance(); !begun) return begun;
+  }
   std::vector<std::byte> buffer;
   for (int count = 1;; ++count) {
-    const auto packet = (*cursor)->next();
-    if (!packet) return std::unexpected(packet.error());
-    if (*packet == nullptr) break;
+    const auto earliest = std::ranges::min_element(layers, {}, [](const LayerMedia& layer) {
+      return layer.next == nullptr ? INT64_MAX : layer.next->receive_ms;
+    });
+    if (earliest == layers.end() || earliest->next == nullptr) break;
     if (count % kPacketsPerLook == 0 && stop.stop_requested()) return fail(Errc::cancelled, "cancelled");
-    if ((*packet)->media.role != PayloadRole::media) continue;
-    if (auto done = visit({layer.rid_index, (*packet)->receive_ms, without_red(**packet, buffer)}); !done)
-      return done;
+    const OrderedPacket& packet = *earliest->next;
+    if (auto done = visit({earliest->rid_index, packet.receive_ms, without_red(packet, buffer)}); !done) return done;
+    if (auto advanced = earliest->advance(); !advanced) return advanced;
   }
-  if (!(*cursor)->unreadable().empty())
-    return fail(Errc::io, "track " + track.files.track_id + ": " + (*cursor)->unreadable());
+  for (const LayerMedia& layer : layers)
+    if (!layer.cursor->unreadable().empty())
+      return fail(Errc::io, "track " + track.files.track_id + ": " + layer.cursor->unreadable());
   return {};
 }
 
@@ -57,8 +80,7 @@ Result<std::uint64_t> for_each_repaired_packet(const Manifest& manifest, const s
     const auto scan = scan_track(files, rtcp.of(files.track), spill, {stop, {}});
     if (!scan) return std::unexpected(scan.error());
     if (!scan->refused.empty()) return fail(Errc::unsupported, "track " + track_id + ": " + scan->refused);
-    for (const auto& [rid, layer] : scan->layers)
-      if (auto done = visit_layer(*scan, *layer, spill, stop, visit); !done) return std::unexpected(done.error());
+    if (auto done = visit_track(*scan, spill, stop, visit); !done) return std::unexpected(done.error());
     missing += missing_packets(*scan);
   }
   return missing;

@@ -22,7 +22,7 @@ struct HealedPacket {
   Bytes packet;  ///< whole RTP packet, of RED the primary block; lives until the visit returns
 };
 
-/// Visits the healed packets of `track_id`, all rids in turn as they lie in the file. `spill_folder` takes a
+/// Visits the healed packets of `track_id`, of all rids by the time they were received. `spill_folder` takes a
 /// temporary file for packets that were given back. Stops at the first error that `visit` returns. Answers how many
 /// packets were recorded, as the manifest counts them, and are not in the track's files.
 /// Errors: not_found, io, cancelled, unsupported (no codec known and none recognised).

@@ -2,9 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
+#include "rtp/packet.hpp"
 #include "rtpx/manifest.hpp"
 #include "storage/record_reader.hpp"
 #include "support/captures.hpp"
@@ -127,6 +130,44 @@ TEST(ExportCommand, AHealedRecordingHoldsMediaOnly) {
   const auto report = nlohmann::json::parse(rtpx({"inspect", folder / "healed", "--json"}).out);
   for (const auto& track : report["tracks"])
     EXPECT_EQ(track["lost"]["before_repair"], 0) << track["track_id"];
+}
+
+// First and last receive time of each layer's media, in milliseconds since the track's first record.
+std::map<std::uint8_t, std::pair<std::int64_t, std::int64_t>> spans(const std::filesystem::path& folder, const std::string& location) {
+  std::map<std::uint8_t, std::pair<std::int64_t, std::int64_t>> out;
+  auto reader = RecordReader::open({*resolve_location(location, folder)}, RecordReader::Content::rtp);
+  std::optional<std::int64_t> first;
+  for (auto next = (*reader)->next(); next && *next; next = (*reader)->next()) {
+    const auto packet = parse_rtp((*next)->packet);
+    if (!packet || packet->payload_type != 96) continue;  // the capture's VP8
+    const std::int64_t at = (*next)->header.receive_time_ms - first.value_or((*next)->header.receive_time_ms);
+    if (!first) first = (*next)->header.receive_time_ms;
+    auto& [begin, end] = out.try_emplace((*next)->header.rid_index, at, at).first->second;
+    EXPECT_GE(at, end);
+    end = at;
+  }
+  return out;
+}
+
+TEST(ExportCommand, LayersOfAHealedSimulcastStayBesideEachOther) {
+  RTPX_NEEDS_CAPTURE(call, "browser/vp8_simulcast3");
+  TempDir folder;
+  const auto made = rtpx({"export", call, "-o", folder / "call", "--format", "rtpx"});
+  ASSERT_EQ(made.status, 0) << made.err;
+  const auto before = read_manifest(call), after = read_manifest(folder / "call");
+  ASSERT_TRUE(before && after);
+  int layers = 0;
+  for (const auto& [id, track] : *before) {
+    if (track.kind != MediaKind::video) continue;
+    const auto was = spans(call, track.location), is = spans(folder / "call", after->at(id).location);
+    ASSERT_EQ(is.size(), was.size());
+    for (const auto& [rid, span] : was) {
+      EXPECT_NEAR(static_cast<double>(is.at(rid).first), static_cast<double>(span.first), 100);
+      EXPECT_NEAR(static_cast<double>(is.at(rid).second), static_cast<double>(span.second), 100);
+      ++layers;
+    }
+  }
+  EXPECT_EQ(layers, 3);
 }
 
 TEST(ExportCommand, SaysWhatIsWrong) {
