@@ -78,7 +78,8 @@ class Server {
                                            .media_threads = media_threads,
                                            .listen = {"127.0.0.1"},
                                            .max_sessions = 2000,
-                                           .max_unconnected = 2000});
+                                           .max_unconnected = 2000,
+                                           .silence_timeout = 10min});  // the first wait for a thousand others
     if (!endpoint) std::exit(1);
     endpoint_ = *std::move(endpoint);
   }

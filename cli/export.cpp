@@ -44,8 +44,11 @@ Result<ExportSource> open(const ExportArguments& arguments) {
   if (!identities) return std::unexpected(identities.error());
   auto manifest = read_manifest(*sealed::reading_files(*identities), path);
   if (!manifest) return std::unexpected(manifest.error());
+  const std::filesystem::path folder = std::filesystem::is_directory(path) ? path : path.parent_path();
+  if (const auto info = read_recording_info(*sealed::reading_files(*identities), folder); !info && info.error().code == Errc::unsupported)
+    return std::unexpected(info.error());  // of a newer rtpx
   ExportSource out{.manifest = std::move(*manifest),
-                   .folder = std::filesystem::is_directory(path) ? path : path.parent_path(),
+                   .folder = folder,
                    .name = path.filename().string(),
                    .tracks = {},
                    .outside = arguments.allow_outside ? Outside::allowed : Outside::refused,

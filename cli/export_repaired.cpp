@@ -7,6 +7,8 @@
 #include "ingest/capture/new_recording.hpp"
 #include "ingest/capture/payload_types.hpp"
 #include "packets/repaired_packets.hpp"
+#include "sealed/sealed_files.hpp"
+#include "storage/recording_file.hpp"
 
 namespace rtpx::cli {
 namespace {
@@ -28,6 +30,26 @@ MediaStreamTrack media_only(const std::string& id, const ManifestTrack& track) {
   if (out.codecs.empty() && track.codec && is_media(*track.codec)) out.codecs.push_back(*track.codec);
   out.header_extensions = track.header_extensions;
   return out;
+}
+
+/// People, marks and pauses are of the recording, not of its packets: without its pauses what was not recorded would be lost.
+Result<void> keep_facts(const ExportSource& source, const std::filesystem::path& output) {
+  auto made = read_manifest(output / "manifest.json");
+  if (!made) return std::unexpected(std::move(made).error());
+  for (const std::string& id : source.tracks) {
+    const auto track = made->find(id);
+    if (track == made->end()) continue;
+    track->second.pauses = source.manifest.at(id).pauses;
+    track->second.participant = source.manifest.at(id).participant;
+  }
+  if (auto written = write_file_atomically(real_file_system(), output / "manifest.json", as_bytes(serialize_manifest(*made))); !written)
+    return written;
+  const auto info = read_recording_info(*sealed::reading_files(source.identities), source.folder);
+  if (!info) return {};
+  return change_recording_info(real_file_system(), output, [&](RecordingInfo& exported) {
+    exported.name = info->name;
+    exported.facts = info->facts;
+  });
 }
 
 }  // namespace
@@ -68,6 +90,7 @@ Result<Exported> export_repaired(const ExportSource& source, const std::filesyst
     out.missing += *missing;
   }
   if (auto finished = (*made)->finish(ended); !finished) return std::unexpected(finished.error());
+  if (auto kept = keep_facts(source, output); !kept) return std::unexpected(std::move(kept).error());
   return out;
 }
 

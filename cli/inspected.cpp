@@ -31,7 +31,7 @@ Result<RecordingReport> inspect_with_progress(const std::string& recording, cons
 }
 
 bool leaves_out(const RecordingReport& report) {
-  const auto part = [](const TrackReport& track) { return !track.left_out.empty() || track.missing_packets > 0; };
+  const auto part = [](const TrackReport& track) { return !track.left_out.empty() || track.missing_packets + track.refused_packets > 0; };
   const auto whole = [](const ConvertNote& note) {
     return note.severity == ConvertNote::Severity::skipped && !note.track_id.empty();
   };

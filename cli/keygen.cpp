@@ -28,7 +28,7 @@ for it alone: name several recipients.
 
 Examples:
   rtpx keygen -o alice.identity > alice.pub
-  rtpx record camera.sdp -o recordings --recipient @alice.pub
+  rtpx record --sdp camera.sdp -o recordings --recipient @alice.pub
   rtpx keygen --public-of alice.identity          its public key once more)";
 
 /// Readable by its owner only, and never in place of another file.

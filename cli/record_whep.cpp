@@ -121,7 +121,7 @@ int record_whep(const WhepArguments& arguments, const std::stop_token& stop) {
   };
   handlers.lost = [&](const Error& why, std::optional<std::chrono::milliseconds> again_in) {
     std::string message = printable(why.message);
-    if (again_in) message += " It is asked again in " + std::to_string(again_in->count() / 1000) + " s.";
+    if (again_in) message += " It is asked again in " + std::to_string((again_in->count() + 999) / 1000) + " s.";
     std::fprintf(stderr, "rtpx record: %s\n", message.c_str());
   };
   auto receiver = WhepReceiver::create(std::move(options), std::move(handlers));

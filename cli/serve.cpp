@@ -292,7 +292,7 @@ void add_serve(CLI::App& app, Program& program) {
       ->check(CLI::Range(0.01, 1e6));
   add("--whip-burst", options.whip_burst, "New sessions at once for one address (default 30)", "N")
       ->check(CLI::Range(1, 1000000));
-  add("--min-free", arguments->min_free, "Refuse packets when less disk is free (default 1G)", "SIZE")
+  add("--min-free", arguments->min_free, "Begin nothing, and refuse packets, when less disk is free (default 1G)", "SIZE")
       ->check(kSize);
   add("--keep-days", options.keep_days, "Delete recordings after so many days; 0: never (default)", "N")
       ->check(CLI::Range(0, 100000));

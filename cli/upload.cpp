@@ -1,16 +1,20 @@
 // rtpx upload: a recording goes to S3.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
 #include "progress.hpp"
+#include "s3/queue_file.hpp"
 #include "s3_arguments.hpp"
 #include "text.hpp"
 
 namespace rtpx::cli {
 namespace {
+
+namespace fs = std::filesystem;
 
 struct UploadArguments {
   S3Arguments s3;
@@ -59,6 +63,17 @@ int check(const UploadArguments& arguments, const S3Url& prefix, const S3Transfe
   return proven ? kDone : kLosses;
 }
 
+/// Whether something of a recording, or of a folder of recordings, waits for `--resume`.
+bool is_queued(const fs::path& folder) {
+  fs::path place = fs::absolute(folder).lexically_normal();
+  if (!place.has_filename()) place = place.parent_path();
+  for (const fs::path& queue : {place / s3::kQueueFolder, place.parent_path() / s3::kQueueFolder / place.filename()}) {
+    std::error_code failed;
+    if (fs::is_directory(queue, failed) && !fs::is_empty(queue, failed)) return true;
+  }
+  return false;
+}
+
 int upload(const UploadArguments& arguments, const std::stop_token& stop) {
   S3TransferOptions options = transfer_options(arguments.s3, stop);
   options.delete_after_upload = arguments.delete_after_upload;
@@ -80,7 +95,8 @@ int upload(const UploadArguments& arguments, const std::stop_token& stop) {
   if (!done) {
     const int status = report("upload", done.error());
     if (status == kFailed)
-      std::fprintf(stderr, "What was not stored is still queued: rtpx upload --resume %s\n",
+      std::fprintf(stderr, is_queued(arguments.folder) ? "What was not stored is still queued: rtpx upload --resume %s\n"
+                                                       : "Nothing of %s is queued: give the same command again.\n",
                    printable(arguments.folder).c_str());
     return status;
   }

@@ -121,6 +121,7 @@ struct TrackReport {
   ReportLoss lost;
   std::uint64_t damaged_bytes = 0;  ///< of the record file, skipped while reading
   std::uint64_t torn_bytes = 0;     ///< unfinished record at its end
+  std::uint64_t refused_packets = 0;  ///< while it was recorded: the disk was full or too slow, or they belong to no layer
   std::uint64_t missing_packets = 0;  ///< that the manifest counts and the track's files do not hold
 
   double start_ms = 0, end_ms = 0;  ///< first and last media

@@ -93,6 +93,7 @@ void add_people(const App& app, const RecordingEntry& entry, json& out) {
   const RecordingFacts& facts = entry.info.facts;
   const auto course = app.live().course(entry.id);
   if (course && course->paused) out["paused"] = true;
+  if (course && !course->paused && !course->paused_tracks.empty()) out["paused_tracks"] = course->paused_tracks;
   for (const ParticipantInfo& one : facts.participants) {
     out["participants"].push_back({{"id", one.id}, {"name", one.name}, {"joined", format_utc(one.joined)}});
     if (course) out["participants"].back()["present"] = std::ranges::count(course->present, one.id) > 0;

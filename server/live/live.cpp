@@ -40,6 +40,13 @@ std::uint64_t bits_per_second(const std::vector<TrackStats>& tracks) {
   return out;
 }
 
+std::vector<std::string> paused_tracks(const Recorder& recorder) {
+  std::vector<std::string> out;
+  for (const Recorder::TrackStats& track : recorder.stats().tracks)
+    if (track.paused) out.push_back(track.id);
+  return out;
+}
+
 }  // namespace
 
 std::string why_not_connected(const SessionStats& stats) {
@@ -325,6 +332,9 @@ Result<void> Live::pause(const std::string& recording_id, const std::vector<std:
     done = paused ? recorder->pause(*tracks) : recorder->resume(*tracks);
   else
     done = paused ? recorder->pause() : recorder->resume();
+  // Who goes on with a recording goes on with all of it.
+  if (const auto left = paused_tracks(*recorder); done && tracks == nullptr && !paused && !left.empty())
+    done = recorder->resume(left);
   if (!paused)
     for (const std::string& session : recording->sessions())
       if (!endpoint_->request_keyframes(session)) {
@@ -345,7 +355,7 @@ std::optional<Live::Course> Live::course(const std::string& recording_id) const 
   const auto recording = find(recording_id);
   const auto recorder = recording ? recording->recorder() : nullptr;
   if (!recorder) return std::nullopt;
-  Course out{recorder->paused(), {}};
+  Course out{recorder->paused(), paused_tracks(*recorder), {}};
   for (const std::string& session : recording->sessions())
     if (const auto participant = recording->participant_of(session)) out.present.push_back(participant->id);
   return out;

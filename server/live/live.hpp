@@ -113,13 +113,14 @@ class Live {
   // Of a recording under way, by its id. Errors: not_found besides those of Recorder's members.
   /// Ends its sessions, and then it. Waits for it where nobody sends any more.
   [[nodiscard]] Result<void> end_recording(const std::string& recording_id);
-  /// Of the tracks with these ids; null: of the whole recording. When it goes on, its senders are asked for
-  /// keyframes.
+  /// Of the tracks with these ids; null: of the whole recording, which goes on with all its tracks. Its senders are then
+  /// asked for keyframes.
   [[nodiscard]] Result<void> pause(const std::string& recording_id, const std::vector<std::string>* tracks,
                                    bool paused);
   [[nodiscard]] Result<void> mark(const std::string& recording_id, std::string_view text);
   struct Course {
     bool paused = false;
+    std::vector<std::string> paused_tracks;  ///< ids; all while `paused`
     std::vector<std::string> present;  ///< ids of the participants who send now
   };
   [[nodiscard]] std::optional<Course> course(const std::string& recording_id) const;

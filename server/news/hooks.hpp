@@ -2,18 +2,18 @@
 
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <mutex>
 #include <string>
 #include <thread>
 
+#include "server/news/event_files.hpp"
 #include "server/options.hpp"
 
 namespace rtpx::server {
 
 /// Runs the command of --on-converted for each converted recording, one after the other, with what there is to
 /// tell as JSON on its standard input. It has ten minutes and an environment of PATH, language and time zone;
-/// what fails is logged, with the last that it said, and not tried again. Thread-safe.
+/// what fails is logged, with the last that it said, and not tried again. What waits outlives the server. Thread-safe.
 class Hooks {
  public:
   struct Counts {
@@ -22,22 +22,21 @@ class Hooks {
   };
 
   explicit Hooks(const ServeOptions& options);
-  ~Hooks();  ///< ends the one that runs; those that wait do not run
+  ~Hooks();  ///< ends the one that runs: it begins anew, and those that wait run, when the server is started again
 
   void converted(const std::string& id, std::string announcement);
   [[nodiscard]] Counts counts() const;
 
  private:
-  struct Job {
-    std::string id, announcement;
-  };
   void run(const std::stop_token& stop);
-  [[nodiscard]] bool run_one(const Job& job, const std::stop_token& stop) const;
+  void run_all(const std::stop_token& stop);
+  [[nodiscard]] bool run_one(const std::string& announcement, const std::stop_token& stop) const;
 
   const ServeOptions& options_;
+  const EventFiles files_;
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
-  std::deque<Job> jobs_;
+  bool pending_ = true;
   Counts counts_;
   std::jthread thread_;
 };

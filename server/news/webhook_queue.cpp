@@ -4,9 +4,9 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
-#include "base/file_system.hpp"
 #include "s3/digest.hpp"
 #include "s3/http.hpp"
+#include "server/log.hpp"
 
 namespace rtpx::server {
 namespace {
@@ -16,7 +16,6 @@ using namespace std::chrono_literals;
 constexpr auto kFirstPause = 1s;
 constexpr auto kLongestPause = 300s;
 constexpr std::size_t kMostQueued = 10'000;  // beyond, the oldest go
-constexpr std::uint64_t kMostEventBytes = 16U << 20;
 
 std::string unix_time() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -27,7 +26,7 @@ std::string unix_time() {
 
 WebhookQueue::WebhookQueue(std::string url, std::filesystem::path folder, std::string secret)
     : url_(std::move(url)),
-      folder_(std::move(folder)),
+      files_(std::move(folder)),
       secret_(std::move(secret)),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
@@ -37,9 +36,7 @@ WebhookQueue::~WebhookQueue() {
 }
 
 void WebhookQueue::add(const std::string& name, const nlohmann::json& event) {
-  (void)real_file_system().create_directories(folder_);
-  (void)write_file_atomically(real_file_system(), folder_ / name,
-                              as_bytes(event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
+  files_.add(name, event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   const std::lock_guard lock(mutex_);
   pending_ = true;
   changed_.notify_all();
@@ -67,26 +64,21 @@ void WebhookQueue::run(const std::stop_token& stop) {
 }
 
 bool WebhookQueue::deliver_all(const std::stop_token& stop) {
-  const auto entries = real_file_system().list(folder_);
-  if (!entries) return true;
-  std::vector<std::string> names;
-  for (const DirectoryEntry& entry : *entries)
-    if (!entry.name.starts_with('.')) names.push_back(entry.name);
-  std::ranges::sort(names);
+  const std::vector<std::string> names = files_.names();
   std::size_t waiting = names.size();
   for (const std::string& name : names) {
     if (stop.stop_requested()) return true;
-    const auto body = read_whole_file(real_file_system(), folder_ / name, kMostEventBytes);
-    const bool whole = body && nlohmann::json::accept(*body);
-    const bool delivered = whole && post(*body, stop);
-    const bool goes = delivered || !whole || waiting > kMostQueued;
+    const auto body = files_.read(name);
+    const bool delivered = body && post(*body, stop);
+    const bool goes = delivered || !body || waiting > kMostQueued;
+    if (!body) log(LogLevel::warn, "an event for a webhook cannot be read and is left out: " + name);
     if (goes) {
-      (void)real_file_system().remove(folder_ / name);
+      files_.remove(name);
       --waiting;
     }
     const std::lock_guard lock(mutex_);
     counts_.waiting = waiting;
-    if (whole) ++(delivered ? counts_.delivered : counts_.failed_tries);
+    if (body) ++(delivered ? counts_.delivered : counts_.failed_tries);
     if (!goes) return false;
   }
   return true;

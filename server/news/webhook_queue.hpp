@@ -8,6 +8,8 @@
 #include <string>
 #include <thread>
 
+#include "server/news/event_files.hpp"
+
 namespace rtpx::server {
 
 /// The events for one receiver, a file each in a folder of its own, posted in their order by a thread of its own
@@ -32,7 +34,7 @@ class WebhookQueue {
   [[nodiscard]] bool post(const std::string& body, const std::stop_token& stop) const;
 
   const std::string url_;
-  const std::filesystem::path folder_;
+  const EventFiles files_;
   const std::string secret_;
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;

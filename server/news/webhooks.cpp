@@ -1,7 +1,6 @@
 #include "server/news/webhooks.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <nlohmann/json.hpp>
 
@@ -56,14 +55,12 @@ Webhooks::Webhooks(const ServeOptions& options) {
 }
 
 void Webhooks::send(const std::string& type, const json& data) {
-  static std::atomic<std::uint64_t> number = 0;
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const json event = {{"type", type},
                       {"at", std::chrono::duration_cast<std::chrono::seconds>(now).count()},
                       {"data", data}};
-  std::string count = std::to_string(++number);
-  count.insert(0, count.size() < 12 ? 12 - count.size() : 0, '0');
-  for (const auto& queue : queues_) queue->add(std::to_string(now.count()) + "-" + count + ".json", event);
+  const std::string name = next_event_name();
+  for (const auto& queue : queues_) queue->add(name, event);
 }
 
 WebhookQueue::Counts Webhooks::counts() const {

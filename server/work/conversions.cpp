@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "server/log.hpp"
 #include "server/work/child.hpp"
 #include "server/work/child_identity.hpp"
 #include "server/work/conversion_limits.hpp"
+#include "server/work/leftovers.hpp"
 
 namespace rtpx::server {
 
@@ -146,6 +148,7 @@ StepState Conversions::convert_folder(const Job& job, const fs::path& folder, st
   if (!output) return {"failed", output.error().message};
   std::error_code error;
   fs::remove(*output / kTemporaryResult, error);
+  remove_leftovers(*output);
   const ConversionLimits limits = conversion_limits(real_file_system(), folder);
   if (const auto entry = library_.entry(job.id); entry && entry->sealed)
     return {.state = "failed",
@@ -224,9 +227,17 @@ StepState Conversions::make_outputs(const Job& job, const fs::path& folder, cons
   std::error_code error;
   // What was made before stands until something new is there.
   const auto remove_former = [&] {
-    if (const auto files = real_file_system().list(output))
-      for (const DirectoryEntry& file : *files)
-        if (is_result_name(file.name) && std::ranges::find(kept, file.name) == kept.end()) fs::remove(output / file.name, error);
+    const auto files = real_file_system().list(output);
+    if (!files) return;
+    std::set<std::string> stay = files_of_result(output / kTemporaryResult), go;
+    for (const DirectoryEntry& file : *files) {
+      if (!is_result_name(file.name)) continue;
+      const bool is_kept = std::ranges::find(kept, file.name) != kept.end();
+      (is_kept ? stay : go).merge(files_of_result(output / file.name));
+      if (!is_kept) fs::remove(output / file.name, error);
+    }
+    for (const std::string& name : go)
+      if (!stay.contains(name)) fs::remove(output / name, error);
   };
 
   for (std::size_t i = 0; i < todo.size(); ++i) {

@@ -5,26 +5,27 @@ namespace rtpx {
 void TaskThread::run() {
   id_.store(std::this_thread::get_id());
   auto next_tick = std::chrono::steady_clock::now() + period_;
-  std::unique_lock lock(mutex_);
   while (true) {
-    const auto ready = [this] { return stopping_ || !tasks_.empty(); };
-    if (tick_)
-      changed_.wait_until(lock, next_tick, ready);
-    else
-      changed_.wait(lock, ready);
-    if (!tasks_.empty()) {
-      const std::function<void()> task = std::move(tasks_.front());
-      tasks_.pop_front();
-      lock.unlock();
-      run_guarded(task);
-      lock.lock();
-    } else if (stopping_) {
-      return;
+    std::function<void()> task;
+    bool stopping = false;
+    {
+      const std::lock_guard lock(mutex_);
+      stopping = stopping_;
+      if (!tasks_.empty()) {
+        task = std::move(tasks_.front());
+        tasks_.pop_front();
+      }
     }
+    if (task)
+      run_guarded(task);
+    else if (stopping)
+      return;
+    else if (tick_)
+      changed_.wait_until(next_tick);
+    else
+      changed_.wait();
     if (tick_ && std::chrono::steady_clock::now() >= next_tick) {
-      lock.unlock();
       run_guarded(tick_);
-      lock.lock();
       next_tick = std::chrono::steady_clock::now() + period_;
     }
   }
@@ -43,7 +44,7 @@ void TaskThread::stop() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
-  changed_.notify_all();
+  changed_.wake();
 }
 
 bool TaskThread::post(std::function<void()> task) {
@@ -52,7 +53,7 @@ bool TaskThread::post(std::function<void()> task) {
     if (stopping_) return false;
     tasks_.push_back(std::move(task));
   }
-  changed_.notify_one();
+  changed_.wake();
   return true;
 }
 

@@ -2,11 +2,12 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <mutex>
 #include <thread>
+
+#include "base/wake_up.hpp"
 
 namespace rtpx {
 
@@ -32,7 +33,7 @@ class TaskThread {
   const std::function<void()> tick_;
   std::atomic<std::thread::id> id_{};
   std::mutex mutex_;
-  std::condition_variable changed_;
+  WakeUp changed_;
   std::deque<std::function<void()>> tasks_;
   bool stopping_ = false;
   std::atomic<std::uint64_t> exceptions_{0};

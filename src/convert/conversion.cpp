@@ -1,13 +1,12 @@
 #include "convert/conversion.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cctype>
 #include <cmath>
 
 #include "base/data_extents.hpp"
 #include "base/remote_file.hpp"
+#include "base/temporary_name.hpp"
 #include "convert/finishing.hpp"
 #include "convert/publish.hpp"
 #include "mux/published_file.hpp"
@@ -241,7 +240,7 @@ WriterOptions Conversion::writer_options(const PlannedOutput& planned, bool stag
   options.chapters = chapters_;
   options.stop = options_.stop;
   if (stage) {
-    options.stem = "." + planned.stem.substr(0, 100) + "." + std::to_string(::getpid()) + ".stage";
+    options.stem = stage_name(planned.stem);
     options.format = Format::mkv;
   }
   options.progress = [this, share = stage ? kStageShare : 1](std::int64_t time_ns) {

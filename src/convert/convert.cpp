@@ -26,10 +26,10 @@ Result<ConvertResult> convert_streams(const std::string& recording, const Conver
 
 Result<ConvertResult> convert(const Manifest& manifest, const std::filesystem::path& folder,
                               const ConvertOptions& options) try {
-  return Conversion(find_files(manifest, folder, options.download_path, options.downloader.get(), outside_of(options),
-                               options.identities),
-                    options)
-      .run();
+  auto found = find_files(manifest, folder, options.download_path, options.downloader.get(), outside_of(options),
+                          options.identities);
+  if (!found) return std::unexpected(found.error());
+  return Conversion(std::move(*found), options).run();
 } catch (const std::exception& failure) {
   return fail(Errc::internal, std::string("the conversion failed: ") + failure.what());
 }

@@ -1,11 +1,11 @@
 #include "mux/published_file.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <string>
+
+#include "base/temporary_name.hpp"
 
 namespace rtpx {
 namespace {
@@ -16,9 +16,7 @@ constexpr std::uint64_t kPreallocateFrom = 4U << 20, kPreallocateStep = 64U << 2
 
 std::filesystem::path temporary_beside(const std::filesystem::path& path) {
   static std::atomic<unsigned> counter{0};
-  // The final name may be as long as a name can be (255 bytes): keep only what fits of it.
-  const std::string tail = "." + std::to_string(::getpid()) + "-" + std::to_string(++counter) + ".part";
-  return path.parent_path() / ("." + path.filename().string().substr(0, 200) + tail);
+  return path.parent_path() / part_name(path.filename().string(), ++counter);
 }
 
 }  // namespace

@@ -101,13 +101,15 @@ class Finder {
   std::shared_ptr<FileSystem> objects_;
 };
 
-Recording find_with(const Finder& finder, const Manifest& manifest, const std::filesystem::path& folder,
-                    std::shared_ptr<FileSystem> source) {
+Result<Recording> find_with(const Finder& finder, const Manifest& manifest, const std::filesystem::path& folder,
+                            std::shared_ptr<FileSystem> source) {
   Recording recording;
   recording.name = folder.string();
   recording.folder = folder;
   recording.source = std::move(source);
-  if (auto info = read_recording_info(*recording.source, folder)) {
+  auto info = read_recording_info(*recording.source, folder);
+  if (!info && info.error().code == Errc::unsupported) return std::unexpected(std::move(info).error());  // of a newer rtpx
+  if (info) {
     recording.title = std::move(info->name);
     recording.facts = std::move(info->facts);
     recording.clock = info->clock.whole();
@@ -123,9 +125,9 @@ Recording find_with(const Finder& finder, const Manifest& manifest, const std::f
 
 }  // namespace
 
-Recording find_files(const Manifest& manifest, const std::filesystem::path& folder,
-                     const std::filesystem::path& download_path, Downloader* downloader, Outside outside,
-                     const Identities& identities) {
+Result<Recording> find_files(const Manifest& manifest, const std::filesystem::path& folder,
+                             const std::filesystem::path& download_path, Downloader* downloader, Outside outside,
+                             const Identities& identities) {
   return find_with(Finder(folder, {}, download_path, downloader, outside, nullptr), manifest, folder,
                    sealed::reading_files(identities));
 }
@@ -158,9 +160,9 @@ Result<Recording> find_recording(const std::string& recording, const std::filesy
   // Its people, marks and clock; it may have none, where that of another was fetched before.
   if (!remote_folder.empty() && !objects && !fetch(remote_folder + "/" + kRecordingFileName, download_path, downloader))
     std::filesystem::remove(folder / kRecordingFileName, ignored);
-  Recording found = find_with(Finder(folder, remote_folder, download_path, downloader, outside, objects), *manifest,
-                              folder, source);
-  found.name = recording;
+  auto found = find_with(Finder(folder, remote_folder, download_path, downloader, outside, objects), *manifest,
+                         folder, source);
+  if (found) found->name = recording;
   return found;
 }
 

@@ -53,14 +53,15 @@ enum class Reading : std::uint8_t {
 };
 
 /// Finds a recording's files, sealed ones to be opened with `identities`; remote ones are read where they lie, or fetched
-/// into `download_path`. A track without its file is no error. Errors: those of read_manifest(); network, denied and
-/// others of the downloader for the manifest itself.
+/// into `download_path`. A track without its file is no error. Errors: those of read_manifest(); unsupported for a recording
+/// of a newer version; network, denied and others of the downloader for the manifest itself.
 [[nodiscard]] Result<Recording> find_recording(const std::string& recording,
                                                const std::filesystem::path& download_path,
                                                Downloader* downloader, Outside outside = Outside::refused,
                                                const Identities& identities = {}, Reading reading = Reading::parts);
-[[nodiscard]] Recording find_files(const Manifest& manifest, const std::filesystem::path& folder,
-                                   const std::filesystem::path& download_path, Downloader* downloader,
-                                   Outside outside = Outside::refused, const Identities& identities = {});
+/// The same of a manifest in memory. Errors: unsupported, for a recording of a newer version.
+[[nodiscard]] Result<Recording> find_files(const Manifest& manifest, const std::filesystem::path& folder,
+                                           const std::filesystem::path& download_path, Downloader* downloader,
+                                           Outside outside = Outside::refused, const Identities& identities = {});
 
 }  // namespace rtpx

@@ -71,11 +71,12 @@ Result<std::uint64_t> for_each_repaired_packet(const Manifest& manifest, const s
                                                const std::function<Result<void>(const HealedPacket&)>& visit,
                                                const Identities& identities) {
   if (!manifest.contains(track_id)) return fail(Errc::not_found, "the manifest has no track " + track_id);
-  const Recording recording = find_files(manifest, folder, {}, nullptr, outside, identities);
+  const auto recording = find_files(manifest, folder, {}, nullptr, outside, identities);
+  if (!recording) return std::unexpected(recording.error());
   SpillFile spill(spill_folder);
-  RtcpLogs rtcp(recording);
+  RtcpLogs rtcp(*recording);
   std::uint64_t missing = 0;
-  for (const TrackFiles& files : recording.tracks) {
+  for (const TrackFiles& files : recording->tracks) {
     if (files.track_id != track_id) continue;
     const auto scan = scan_track(files, rtcp.of(files.track), spill, {stop, {}});
     if (!scan) return std::unexpected(scan.error());

@@ -20,18 +20,6 @@ std::int64_t to_ms(ReceiveClock::time_point time) noexcept {
 
 }  // namespace
 
-void WakeUp::wait_until(std::chrono::steady_clock::time_point deadline) {
-  std::unique_lock lock(mutex_);
-  condition_.wait_until(lock, deadline, [this] { return wanted_.load(); });
-  wanted_.store(false);
-}
-
-void WakeUp::wake() noexcept {
-  if (wanted_.exchange(true)) return;
-  { const std::lock_guard lock(mutex_); }
-  condition_.notify_one();
-}
-
 PacketQueue::PacketQueue(std::shared_ptr<QueueShared> shared, std::size_t rids)
     : shared_(std::move(shared)), rid_bytes_(std::max<std::size_t>(rids, 1)) {}
 

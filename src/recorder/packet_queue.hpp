@@ -2,7 +2,6 @@
 
 #include <array>
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/wake_up.hpp"
 #include "recorder/chunk_pool.hpp"
 #include "rtpx/recorder.hpp"
 #include "storage/record_format.hpp"
@@ -20,19 +20,6 @@ class PacketQueue;
 
 inline constexpr std::size_t kOutcomes = static_cast<std::size_t>(Outcome::paused) + 1;
 
-/// Lets the writer thread sleep between rounds and others cut its sleep short.
-class WakeUp {
- public:
-  /// Waits at most until `deadline`; returns earlier after wake().
-  void wait_until(std::chrono::steady_clock::time_point deadline);
-  void wake() noexcept;
-
- private:
-  std::mutex mutex_;
-  std::condition_variable condition_;
-  std::atomic<bool> wanted_{false};
-};
-
 /// What the queues of one recorder share with its writer thread.
 struct QueueShared {
   explicit QueueShared(std::shared_ptr<ChunkPool> chunks) : pool(std::move(chunks)) {}
@@ -41,7 +28,7 @@ struct QueueShared {
   alignas(64) std::atomic<bool> disk_full{false};        ///< refuse packets
   std::atomic<std::uint32_t> flush_pass{0};              ///< counts the writer's passes over all queues
   alignas(64) std::atomic<PacketQueue*> ready{nullptr};  ///< stack of queues with a full write waiting
-  WakeUp writer;
+  WakeUp writer;  ///< cuts the sleep of the writer thread between its rounds short
   std::array<std::atomic<std::uint64_t>, kOutcomes> refused_late{};  ///< by Outcome: of queues after retire()
 };
 

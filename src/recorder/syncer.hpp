@@ -2,12 +2,12 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
 
+#include "base/wake_up.hpp"
 #include "recorder/queue_writer.hpp"
 
 namespace rtpx {
@@ -82,9 +82,8 @@ class Syncer final : public WriteListener {
   std::vector<std::shared_ptr<OutputFile>> new_files_;
   std::vector<WrittenBlock> blocks_;
 
-  std::mutex stop_mutex_;
-  std::condition_variable stop_changed_;
-  bool stopping_ = false;
+  WakeUp stop_;
+  std::atomic<bool> stopping_{false};
   std::atomic<std::uint64_t> syncs_{0};
   std::atomic<std::int64_t> worst_sync_us_{0};
   std::atomic<std::chrono::steady_clock::rep> synced_until_;

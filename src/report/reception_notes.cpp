@@ -40,6 +40,8 @@ constexpr std::array kReasons = {
 std::vector<ConvertNote> reception_notes(FileSystem& files, const std::filesystem::path& folder) {
   std::vector<ConvertNote> out;
   const auto info = read_recording_info(files, folder);
+  if (!info && info.error().code != Errc::not_found)
+    out.push_back({Severity::loss, "", info.error().message + ": the recording's name, pauses, marks and people are not known"});
   if (!info || info->reception.empty()) return out;
   const auto reception = nlohmann::json::parse(info->reception, nullptr, false);
   if (!reception.is_object()) return out;

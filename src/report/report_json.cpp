@@ -138,6 +138,7 @@ OrderedJson json_of(const TrackReport& track) {
   out["damaged_bytes"] = track.damaged_bytes;
   out["torn_bytes"] = track.torn_bytes;
   out["missing_packets"] = track.missing_packets;
+  out["refused_packets"] = track.refused_packets;
   out["start_ms"] = rounded(track.start_ms);
   out["end_ms"] = rounded(track.end_ms);
   out["frames"] = track.frames;

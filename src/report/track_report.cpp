@@ -225,6 +225,7 @@ void describe_track(const TrackScan& track, TrackReport& out) {
   out.damaged_bytes = track.damaged_bytes;
   out.torn_bytes = track.torn_bytes;
   out.missing_packets = missing_packets(track);
+  out.refused_packets = track.files.track.refused_packets.value_or(0);
 }
 
 std::string clock_time(double ms) {
@@ -448,6 +449,12 @@ std::vector<ConvertNote> notes_of(const TrackScan& track, double zero_receive_ms
   if (const std::uint64_t missing = missing_packets(track); missing > 0)
     add(Severity::loss, packets(missing) + " of " + std::to_string(*track.files.track.packets) +
                             " that were recorded are not in the file: it was cut, or parts of it are damaged");
+  if (const auto refused = track.files.track.refused_packets.value_or(0); refused > 0)
+    add(Severity::loss, packets(refused) + (refused == 1 ? " was" : " were") +
+                            " refused while it was recorded: the disk was full or too slow, or the rid is none of the track's");
+  if (const auto& pauses = track.files.track.pauses; !pauses.empty() && !pauses.back().to_ms && track.files.track.ended_at)
+    add(Severity::info, "it was paused from " +
+                            clock_time(static_cast<double>(pauses.back().from_ms) - zero_receive_ms) + " to the end");
   if (track.damaged_bytes > 0)
     add(Severity::loss,
         std::to_string(track.damaged_bytes) + " bytes of the file are damaged and were passed over");

@@ -68,7 +68,9 @@ std::optional<std::size_t> Demux::track_of(const RtpPacket& packet) const noexce
       return i;
   if (const auto named = announced_.find(packet.ssrc); named != announced_.end()) return named->second.track;
   const std::uint8_t by_type = track_by_type_[packet.payload_type];
-  return by_type < kNone ? std::optional<std::size_t>(by_type) : std::nullopt;
+  if (by_type < kNone) return by_type;
+  // Where an m-line has the transport for itself, what comes first is its media, whatever the type: it may be recognised later.
+  return tracks_.size() == 1 && media_.empty() ? std::optional<std::size_t>(0) : std::nullopt;
 }
 
 std::optional<std::uint8_t> Demux::told_rid(std::size_t track, const RtpPacket& packet) const {

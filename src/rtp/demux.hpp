@@ -25,7 +25,8 @@ struct Route {
 };
 
 /// Learns what each SSRC of a transport is, as RFC 8843 section 9.2 does: from the mid, rid and repaired-rid
-/// header extensions, the description's SSRCs, and the payload type. An SSRC that the description names gives
+/// header extensions, the description's SSRCs, and the payload type, which does not matter for the first
+/// SSRC where there is but one m-line. An SSRC that the description names gives
 /// m-line and role; the layer of several is what the packets say, whenever they say it. Give it authenticated
 /// packets only. Memory: `max_sources` entries; the owner makes place by retire().
 ///

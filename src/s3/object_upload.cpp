@@ -308,6 +308,7 @@ Result<void> ObjectUpload::verify(CallContext context) {
     const std::uint64_t planned = state_.bytes;
     start_anew(planned);
     state_.upload_id.clear();
+    state_.etag = info->etag;  // it was put just now, and may be replaced
     (void)save();
     return fail(Errc::io, "The object " + state_.target.object.text() + " (" + std::to_string(info->bytes) +
                               " bytes, ETag " + info->etag + ") is not what was sent (" +

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "sealed/private_info.hpp"
 #include "sealed/sealed_files.hpp"
 
 namespace rtpx {
@@ -15,8 +16,9 @@ constexpr std::size_t kOpenPieceBytes = 1U << 20;
 /// Copies plain files out of a sealed recording.
 class Opening {
  public:
-  Opening(const Identities& identities, const std::stop_token& stop)
-      : files_(real_file_system(), {}, identities), stop_(stop) {}
+  /// `ended`: all of its files have to be complete.
+  Opening(const Identities& identities, bool ended, const std::stop_token& stop)
+      : files_(real_file_system(), {}, identities), ended_(ended), stop_(stop) {}
 
   Result<void> copy(const fs::path& from, const fs::path& to) {
     auto source = files_.open(from, OpenMode::read);
@@ -26,6 +28,7 @@ class Opening {
     made_names_.push_back(to);
     OpenedFile file{to, 0, {}};
     for (const Finding& finding : SealedFiles::findings_of(**source)) add(file, from, text_of(finding));
+    if (ended_ && !SealedFiles::is_complete(**source)) add(file, from, "it has no end block: its end was cut off");
     if (auto done = copy_content(**source, **target, from, file); !done) return done;
     if (auto done = (*target)->sync(); !done) return done;
     if (auto done = (*target)->close(); !done) return done;
@@ -81,6 +84,7 @@ class Opening {
   }
 
   SealedFiles files_;
+  const bool ended_;
   const std::stop_token& stop_;
   std::vector<fs::path> made_names_;
   OpenSealedReport report_;
@@ -111,6 +115,11 @@ std::optional<fs::path> folder_of(const fs::path& recording) {
   return std::nullopt;
 }
 
+bool was_ended(const fs::path& folder) {
+  const auto text = read_whole_file(real_file_system(), folder / "recording.json", sealed::kMostInfoBytes);
+  return text && sealed::tells_an_end(*text);
+}
+
 Result<bool> make_output(const fs::path& output) {
   FileSystem& files = real_file_system();
   const auto there = files.stat(output);
@@ -139,7 +148,7 @@ Result<OpenSealedReport> open_sealed(const fs::path& recording, const fs::path& 
   if (names.empty()) return fail(Errc::not_found, "There is no file in " + recording.string());
   const auto made = make_output(output);
   if (!made) return std::unexpected(made.error());
-  Opening opening(identities, stop);
+  Opening opening(identities, folder && was_ended(*folder), stop);
   Result<void> done;
   for (const std::string& name : names) {
     done = opening.copy(folder.value_or(recording.parent_path()) / name, output / name);

@@ -56,6 +56,13 @@ bool holds_private_info(std::string_view text) {
   return json && json->is_object() && json->contains(kSealedKey) && (*json)[kSealedKey].is_string();
 }
 
+bool tells_an_end(std::string_view text) {
+  const auto json = parse_json(text, "recording.json");
+  if (!json || !json->is_object()) return false;
+  const auto reason = json->find("end_reason");
+  return json->contains("ended_at") && (reason == json->end() || *reason != "storage_failed");
+}
+
 Result<std::string> with_private_info(std::string_view text, SealedFiles& files, const std::filesystem::path& path) {
   auto json = parse_json(text, "recording.json");
   if (!json || !json->is_object()) return fail(Errc::malformed, path.string() + " is no JSON object");

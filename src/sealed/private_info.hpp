@@ -22,6 +22,8 @@ inline constexpr std::uint64_t kMostInfoBytes = 16U << 20;  ///< of a recording.
 /// Moves the members that tell of people into "sealed". Errors: those of seal_bytes(); malformed.
 [[nodiscard]] Result<std::string> hide_private_info(std::string_view json, std::span<const Recipient> recipients);
 [[nodiscard]] bool holds_private_info(std::string_view json);
+/// Whether it tells, in the open, that the recorder ended the recording, and so each of its files.
+[[nodiscard]] bool tells_an_end(std::string_view json);
 /// Puts them back. Errors: those of SealedFiles::unseal_bytes(), malformed.
 [[nodiscard]] Result<std::string> with_private_info(std::string_view json, SealedFiles& files,
                                                     const std::filesystem::path& path);

@@ -286,6 +286,11 @@ std::vector<Finding> SealedFiles::findings_of(const File& file) {
   return unsealed != nullptr ? unsealed->map().findings() : std::vector<Finding>();
 }
 
+bool SealedFiles::is_complete(const File& file) {
+  const auto* unsealed = dynamic_cast<const UnsealedFile*>(&file);
+  return unsealed == nullptr || unsealed->map().complete();
+}
+
 Result<std::string> SealedFiles::unseal_bytes(std::string bytes, const std::filesystem::path& what) {
   auto file = unseal(std::make_unique<MemoryFile>(std::move(bytes)), what);
   if (!file) return std::unexpected(file.error());

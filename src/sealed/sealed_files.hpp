@@ -45,6 +45,8 @@ class SealedFiles final : public FileSystem {
   [[nodiscard]] Result<std::string> unseal_bytes(std::string bytes, const std::filesystem::path& what);
   /// What the blocks of an opened file told that is not as it was written; empty when it is not sealed.
   [[nodiscard]] static std::vector<Finding> findings_of(const File& file);
+  /// Whether it has its end block; of any other file: true.
+  [[nodiscard]] static bool is_complete(const File& file);
   /// The file is sealed, and was opened or is being sealed.
   [[nodiscard]] static bool is_sealed(const File& file) { return !as_stored(file); }
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 
 #include "sealed/sealed_files.hpp"
+#include "storage/record_files.hpp"
 #include "storage/record_reader.hpp"
 #include "storage/recording_layout.hpp"
 #include "storage/verify_file.hpp"
@@ -13,10 +15,34 @@ namespace rtpx {
 
 namespace {
 
-/// Says in a sentence what a person should know of a file's unproven tail.
-std::string tail_note(const VerifiedFile& file, const VerifiedRange& range) {
-  return "The last " + std::to_string(range.length) + " bytes of " + file.file.string() + " (track \"" +
-         file.track_id + "\", which was not ended) are not covered by checksums yet";
+/// Says in a sentence what a person should know of a file's unproven tail. `track`: of the manifest, null where it is not there.
+std::string tail_note(const VerifiedFile& file, const VerifiedRange& range, const ManifestTrack* track) {
+  const bool mended = track != nullptr && track->ended_at;
+  return "The last " + std::to_string(range.length) + " bytes of " + file.file.string() + " (track \"" + file.track_id +
+         (mended ? "\", which was ended after a crash) are not covered by checksums"
+                 : "\", which was not ended) are not covered by checksums yet");
+}
+
+/// Where no checksum says where a track's files end, its packets are counted: `problems` gets those that the manifest counts beyond
+/// them. Errors: io, cancelled.
+Result<void> count_packets(const std::string& id, const ManifestTrack& track, const RecordingLayout& layout,
+                           const std::stop_token& stop, std::vector<std::string>& problems) {
+  std::uint64_t found = 0;
+  for (const LayoutFile& file : layout.files) {
+    if (file.track_id != id || file.content != IndexContent::rtp || !file.present) continue;
+    auto reader = RecordReader::open({file.path}, RecordReader::Content::rtp, {}, file.source);
+    if (!reader) return std::unexpected(reader.error());
+    for (;; ++found) {
+      if (found % 4096 == 0 && stop.stop_requested()) return fail(Errc::cancelled, "Verifying was cancelled");
+      const auto record = (*reader)->next();
+      if (!record) return std::unexpected(record.error());
+      if (!*record) break;
+    }
+  }
+  if (const std::uint64_t missing = missing_packets(track, found); missing > 0)
+    problems.push_back("Track \"" + id + "\": " + std::to_string(missing) + " packets of " + std::to_string(*track.packets) +
+                       " that were recorded are not in its files");
+  return {};
 }
 
 /// What the blocks of a sealed file tell besides.
@@ -82,6 +108,7 @@ Result<VerifyReport> verify(const std::filesystem::path& recording, const Verify
   report.notes = layout->notes;
   report.problems = layout->problems;
 
+  std::set<std::string> open_ended;  // tracks of which no checksum says where they end
   std::uint64_t total = 0, done = 0;
   for (const LayoutFile& file : layout->files)
     if (const auto info = real_file_system().stat(file.path); info && *info) total += (*info)->size;
@@ -99,10 +126,15 @@ Result<VerifyReport> verify(const std::filesystem::path& recording, const Verify
     for (VerifiedRange& range : ranges.first) add_utc(range, layout->track(file.track_id));
     verified->ranges = std::move(ranges.first);
     verified->further_ranges = ranges.further;
-    if (ranges.tail) report.notes.push_back(tail_note(*verified, *ranges.tail));
+    const ManifestTrack* const track = layout->track(file.track_id);
+    if (ranges.tail) report.notes.push_back(tail_note(*verified, *ranges.tail, track));
+    if (track != nullptr && !verified->rtcp && (file.indexed == nullptr || !file.indexed->end)) open_ended.insert(file.track_id);
     report.files.push_back(std::move(*verified));
     add_findings(*source, file.path, report);
   }
+  for (const std::string& id : open_ended)
+    if (auto counted = count_packets(id, *layout->track(id), *layout, options.stop, report.problems); !counted)
+      return std::unexpected(std::move(counted).error());
   for (const auto& [folder, index] : layout->indexes) add_findings(*source, folder / kIndexFileName, report);
   add_findings(*source, layout->folder / "manifest.json", report);
   return report;

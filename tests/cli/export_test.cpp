@@ -11,6 +11,7 @@
 #include "rtpx/manifest.hpp"
 #include "storage/record_reader.hpp"
 #include "support/captures.hpp"
+#include "support/places.hpp"
 #include "support/run_command.hpp"
 
 namespace rtpx::test {
@@ -147,6 +148,34 @@ std::map<std::uint8_t, std::pair<std::int64_t, std::int64_t>> spans(const std::f
     end = at;
   }
   return out;
+}
+
+// What was not recorded in a pause is not lost, there as here.
+TEST(ExportCommand, AHealedRecordingKeepsPausesAndPeople) {
+  TempDir folder;
+  std::filesystem::copy(source_dir() / "tests/data/vp8_opus", folder / "call");
+  auto manifest = read_manifest(folder / "call").value();
+  for (auto& [id, track] : manifest) {
+    track.participant = "p";
+    track.pauses = {{1'000, 2'000}};
+  }
+  write_file(folder / "call/manifest.json", serialize_manifest(manifest));
+  write_file(folder / "call/recording.json",
+             R"({"format": {"major": 1, "minor": 0}, "name": "Call", "created": "2026-11-22T12:00:00Z", "pauses": [{"from_ms": 1000, "to_ms": 2000}],
+                 "participants": [{"id": "p", "name": "Anna", "joined": "2026-11-22T12:00:00Z"}], "marks": [{"at_ms": 3000, "text": "here"}]})");
+  const auto made = rtpx({"export", folder / "call", "-o", folder / "healed", "--format", "rtpx"});
+  ASSERT_EQ(made.status, 0) << made.err;
+  const auto healed = read_manifest(folder / "healed");
+  ASSERT_TRUE(healed);
+  for (const auto& [id, track] : *healed) {
+    EXPECT_EQ(track.participant, "p");
+    EXPECT_EQ(track.pauses, manifest.at(id).pauses);
+  }
+  const auto info = nlohmann::json::parse(read_file(folder / "healed/recording.json"));
+  EXPECT_EQ(info["name"], "Call");
+  EXPECT_EQ(info["pauses"].size(), 1U);
+  EXPECT_EQ(info["participants"][0]["name"], "Anna");
+  EXPECT_EQ(info["marks"][0]["text"], "here");
 }
 
 TEST(ExportCommand, LayersOfAHealedSimulcastStayBesideEachOther) {

@@ -82,6 +82,7 @@ TEST(Losses, WhatTheManifestCountsAndTheFileDoesNotHoldIsSaidByEveryCommand) {
           {"compose", cut.call, "-o", cut.folder / "film.webm", "--size", "320x180", "--fps", "5"},
           {"package", cut.call, "-o", cut.folder / "site"},
           {"export", cut.call, "-o", cut.folder / "call.pcap"},
+          {"verify", cut.call},
           {"recover", cut.call}}) {
       const auto run = rtpx(words);
       EXPECT_EQ(run.status, 1) << words.front() << ": " << run.err;
@@ -89,6 +90,59 @@ TEST(Losses, WhatTheManifestCountsAndTheFileDoesNotHoldIsSaidByEveryCommand) {
         EXPECT_THAT(run.out + run.err, HasSubstr("that were recorded")) << words.front();
       }
     }
+  }
+}
+
+std::vector<std::vector<std::string>> readers_of(const std::string& call, const TempDir& folder) {
+  return {{"convert", call, "-o", folder / "made"},
+          {"inspect", call},
+          {"report", call, "-o", folder / "report.html"},
+          {"frame", call, "--at", "1", "-o", folder / "frame.jpg"},
+          {"compose", call, "-o", folder / "film.webm", "--size", "320x180", "--fps", "5"},
+          {"package", call, "-o", folder / "site"},
+          {"export", call, "-o", folder / "call.pcap"},
+          {"index", call}};
+}
+
+// A disk that was full: the recorder counted what it could not take.
+TEST(Losses, PacketsThatTheRecorderRefusedAreLost) {
+  const CutRecording made;
+  auto manifest = read_manifest(made.call).value();
+  for (auto& [id, track] : manifest)
+    if (track.kind == MediaKind::video) track.refused_packets = 226;
+  write_file(made.call / "manifest.json", serialize_manifest(manifest));
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"convert", made.call, "-o", made.folder / "made"},
+                                                {"inspect", made.call},
+                                                {"compose", made.call, "-o", made.folder / "film.webm", "--size", "320x180", "--fps", "5"},
+                                                {"package", made.call, "-o", made.folder / "site"}}) {
+    const auto run = rtpx(words);
+    EXPECT_EQ(run.status, 1) << words.front() << ": " << run.err;
+    EXPECT_THAT(run.out + run.err, HasSubstr("226 packets were refused while it was recorded")) << words.front();
+  }
+}
+
+// What its files mean to a newer version nobody here knows.
+TEST(Losses, ARecordingOfANewerVersionIsRefusedByEveryCommand) {
+  const CutRecording made;
+  write_file(made.call / "recording.json", R"({"format": {"major": 2, "minor": 0}, "name": "call", "created": "2026-11-22T12:00:00Z"})");
+  const std::size_t before = entries(made.call), beside = entries(made.folder.path());
+  for (const auto& words : readers_of(made.call, made.folder)) {
+    const auto run = rtpx(words);
+    EXPECT_EQ(run.status, 3) << words.front() << ": " << run.out << run.err;
+    EXPECT_THAT(run.err, HasSubstr("use a newer rtpx")) << words.front();
+  }
+  EXPECT_EQ(entries(made.call), before);
+  EXPECT_EQ(entries(made.folder.path()), beside);
+}
+
+// The media are whole; names, pauses and marks are not known.
+TEST(Losses, ARecordingFileThatCannotBeReadIsSaid) {
+  const CutRecording made;
+  write_file(made.call / "recording.json", "{");
+  for (const char* command : {"convert", "compose"}) {
+    const auto run = rtpx({command, made.call, "-o", made.folder / (std::string(command) == "convert" ? "made" : "film.webm")});
+    EXPECT_EQ(run.status, 1) << run.err;
+    EXPECT_THAT(run.err, HasSubstr("recording.json")) << command;
   }
 }
 

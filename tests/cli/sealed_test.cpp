@@ -122,6 +122,16 @@ TEST_F(SealedCommand, OpenGivesThePlainFilesBackByteForByte) {
       }
 }
 
+// A recording that was ended has an end block in each file.
+TEST_F(SealedCommand, OpenTellsAFileWhoseEndWasCutOff) {
+  for (const auto& entry : fs::directory_iterator(call()))
+    if (entry.path().extension() == ".rtpx") fs::resize_file(entry.path(), entry.file_size() - 2304);  // end block, header, its size, RTPXSEND
+  const auto opened = rtpx({"open", call(), "--identity", alice(), "-o", folder_ / "opened", "--json"});
+  EXPECT_EQ(opened.status, 1) << opened.out << opened.err;
+  EXPECT_EQ(json::parse(opened.out)["whole"], false);
+  EXPECT_THAT(opened.out, HasSubstr("no end block"));
+}
+
 TEST_F(SealedCommand, IsListedWithAnIdentity) {
   const auto listed = rtpx({"list", call(), "--identity", alice(), "--json"});
   ASSERT_EQ(listed.status, 0) << listed.err;

@@ -474,12 +474,24 @@ TEST_F(UdpReceiverTest, ReportsGoToWhereTheSendersReportsComeFrom) {
 TEST_F(UdpReceiverTest, JunkIsCountedAndNotRecorded) {
   open(std::string(kHead) + kVp8);
   send(as_bytes("hello"), rtp_port(0));
-  send(make_rtp(50, 1, 1, 5, 10), rtp_port(0));
   send(make_rtp(96, 1, 1, 5, 10), rtp_port(0));
+  send(make_rtp(50, 1, 1, 6, 10), rtp_port(0));
   ASSERT_TRUE(wait_for([&] { return receiver->stats().dropped.total() == 2 && sink.count() == 1; }));
   EXPECT_EQ(receiver->stats().dropped[Drop::unknown_protocol], 1U);
   EXPECT_EQ(receiver->stats().dropped[Drop::unknown_stream], 1U);
   EXPECT_EQ(stop(), UdpEnd::stopped);
+}
+
+// Nothing else can come to its port: what the sender sends is kept, and recognised when it is converted.
+TEST_F(UdpReceiverTest, AnotherPayloadTypeOnAPortOfItsOwnIsRecorded) {
+  open(std::string(kHead) + kVp8 + "m=audio 0 RTP/AVP 111\r\na=rtpmap:111 opus/48000/2\r\na=rtcp-mux\r\n");
+  send(make_rtp(120, 1, 1, 5, 10), rtp_port(0));
+  send(make_rtp(120, 2, 2, 5, 10), rtp_port(0));
+  send(make_rtp(120, 1, 1, 7, 10), rtp_port(1));
+  ASSERT_TRUE(wait_for([&] { return sink.count() == 3; })) << sink.count();
+  stop();
+  EXPECT_EQ(std::ranges::count(sink.rtp, 0U, [](const auto& one) { return one.track; }), 2);
+  EXPECT_EQ(receiver->stats().dropped.total(), 0U);
 }
 
 TEST(UdpReceiverOpen, ErrorsSayWhatIsWrong) {

@@ -502,6 +502,24 @@ TEST_F(S3Trust, EtagsUnderKmsAreNotTakenForChecksums) {
       << "its MD5 in the metadata was compared";
 }
 
+// A disk that was full there: found at once, and what was left is ours to replace.
+TEST_F(S3Trust, AnObjectThatTheStoreKeptShortIsRenewed) {
+  RTPX_NEEDS_S3(server);
+  auto& stub = server->other();
+  const std::string bucket = stub.make_bucket();
+  stub.tell("short on");
+  const auto up = upload_recording(dir_ / "r", {bucket, ""}, trusted_options(stub.config()));
+  stub.tell("short off");
+  ASSERT_FALSE(up);
+  EXPECT_NE(up.error().message.find("is not what was sent"), std::string::npos) << up.error().message;
+  const auto again = upload_recording(dir_ / "r", {bucket, ""}, trusted_options(stub.config()));
+  ASSERT_TRUE(again) << again.error().message;
+  const auto down = download_recording({bucket, "r"}, dir_ / "back", trusted_options(stub.config()));
+  ASSERT_TRUE(down) << down.error().message;
+  for (const char* file : {"audio.rtpx", "video.rtpx", "manifest.json"})
+    EXPECT_TRUE(read_file(dir_ / "back" / file) == read_file(dir_ / "r" / file)) << file;
+}
+
 TEST_F(S3Trust, EveryChecksumModeStoresPartsThatTheStubVerifies) {
   RTPX_NEEDS_S3(server);
   auto& stub = server->other();

@@ -166,6 +166,28 @@ class Describing(unittest.TestCase):
 
 
 class Afterwards(unittest.TestCase):
+    def test_a_hook_that_waits_runs_after_a_restart(self):
+        with tempfile.TemporaryDirectory(prefix="rtpx-hook-") as work:
+            hook = f"cat >> {work}/told.json; [ -e {work}/go ] || sleep 30"
+            first = Server("--on-converted", hook)
+            names = [add_recording(first.folder, f"call-{n}") for n in range(2)]
+            for name in names:
+                first.request("POST", f"/api/recordings/{name}/convert")
+                first.wait_for_state(name, "ready", "failed", seconds=120)
+            told = lambda: [json.loads(line)["id"] for line in pathlib.Path(work, "told.json").read_text().splitlines()]
+            until = time.time() + 30
+            while not pathlib.Path(work, "told.json").exists() and time.time() < until:
+                time.sleep(0.05)
+            self.assertEqual(told(), names[:1], "the second waits")
+            first.stop()
+            pathlib.Path(work, "go").touch()
+            with Server("--on-converted", hook, folder=first.folder) as second:
+                second.keep = False
+                until = time.time() + 30
+                while len(told()) < 3 and time.time() < until:
+                    time.sleep(0.05)
+                self.assertEqual(told(), [names[0], *names], "the one that was ended runs again, and the one that waited")
+
     def test_hook_and_webhook_are_told_the_files_their_sizes_losses_and_places(self):
         with WebhookReceiver() as receiver, tempfile.TemporaryDirectory(prefix="rtpx-hook-") as work:
             with Server("--webhook", receiver.url, "--public-url", "https://rec.example", "--token", "secret", "--on-converted",

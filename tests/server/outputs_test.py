@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Several outputs of one recording: outputs_test.py PATH_TO_RTPX DATA_FOLDER [unittest arguments]"""
 import json
+import os
 import signal
 import subprocess
 import time
@@ -85,6 +86,19 @@ class Outputs(unittest.TestCase):
                          {"outputs": ["x=mp4:rm=-rf"]}, {"outputs": ["mp4"] * 17}, []):
                 self.assertEqual(self.convert(server, name, body).status, 400, body)
 
+    def test_what_was_made_before_goes_when_something_else_is_made(self):
+        with Server() as server:
+            name = add_recording(server.folder)
+            for body in (None, {"outputs": ["mkv"]}, {"outputs": ["sound=ogg:video=none"]}):
+                self.assertEqual(self.convert(server, name, body).status, 202)
+                time.sleep(0.2)
+                entry = server.wait_for_state(name, "ready", "failed", seconds=120)
+                self.assertEqual(entry["state"], "ready")
+                [file] = entry["files"]
+                media = sorted(one.name for one in self.folder_of(server, name).iterdir() if one.suffix in (".webm", ".mkv", ".ogg", ".jpg", ".vtt"))
+                self.assertEqual([one for one in media if not one.startswith(file["name"])], [], "nothing of the one before")
+                self.assertIn(file["name"], media)
+
     def test_a_server_that_is_killed_goes_on_with_what_it_had_not_made(self):
         profiles = outputs("auto", "film=mp4:video=h264,size=640x480", SOUND)
         first = Server(*profiles)
@@ -99,11 +113,17 @@ class Outputs(unittest.TestCase):
         made = self.folder_of(first, name) / entry["files"][0]["name"]
         before = made.stat()
         first.stop(signal.SIGKILL)
+        gone = subprocess.Popen(["true"])
+        gone.wait()
+        for left in (f".film.mp4.{gone.pid}-1.part", f".film.{gone.pid}.stage.mkv", f".mine.{os.getpid()}-1.part", ".notes.part"):
+            (made.parent / left).write_bytes(b"half")
         with Server(*profiles, folder=first.folder) as second:
             second.keep = False
             entry = second.wait_for_state(name, "ready", "failed", seconds=180)
             self.assertEqual(self.states(entry), {"auto": "done", "film": "done", "sound": "done"})
             self.assertEqual((made.stat().st_ino, made.stat().st_mtime_ns), (before.st_ino, before.st_mtime_ns), "it was made once")
+            left = {file.name for file in made.parent.iterdir() if file.name.endswith(".part") or ".stage" in file.name}
+            self.assertEqual(left, {f".mine.{os.getpid()}-1.part", ".notes.part"}, "of processes that are no more nothing stays")
 
     def test_what_is_no_profile_is_refused_at_the_start_with_what_there_is(self):
         for profiles, said in ((["avi"], "none of auto, webm"), (["mp4:audio=aac"], "needs a name"), (["mp4=mp4"], "is no format"), (["a=mp4:video=xvid"], "video=copy|vp8"),

@@ -85,6 +85,27 @@ TEST(Verify, TheTailOfATrackThatWasNotEndedIsOnlyNoted) {
   EXPECT_EQ(checked(dir.path()).exit_code(), 1);
 }
 
+// What a crash left and was mended: no checksum says where the file ends, but the manifest says how many packets there are.
+TEST(Verify, PacketsThatAreMissingFromATailAreCounted) {
+  const TempDir dir;
+  MadeRecording made(dir.path(), 3, {.tracks = 1, .ended = false});
+  write_file(dir / "t0.rtpx", made.files.at("t0.rtpx").text() + "torn");
+  ManifestTrack& track = made.manifest.at("t0");
+  track.ended_at = UtcTime{};
+  track.end_reason = "recovered";
+  const std::uint64_t there = made.files.at("t0.rtpx").records();
+  for (const std::uint64_t missing : {0, 2}) {
+    track.packets = there + missing;
+    write_file(dir / "manifest.json", serialize_manifest(made.manifest));
+    const VerifyReport report = checked(dir.path());
+    EXPECT_EQ(report.exit_code(), missing > 0 ? 1 : 0);
+    ASSERT_EQ(report.problems.size(), missing > 0 ? 1U : 0U);
+    if (missing > 0) EXPECT_TRUE(report.problems[0].contains("2 packets of " + std::to_string(there + 2))) << report.problems[0];
+    ASSERT_EQ(report.notes.size(), 1U);
+    EXPECT_TRUE(report.notes[0].contains("ended after a crash")) << report.notes[0];
+  }
+}
+
 TEST(Verify, AnUnprovenStretchInTheMiddleIsNotATail) {
   const TempDir dir;
   const MadeRecording made(dir.path(), 4, {.tracks = 1, .ended = false});
