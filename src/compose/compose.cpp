@@ -29,6 +29,7 @@ namespace {
 
 using namespace film;
 
+constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr double kOpenShare = 0.2;     // of the whole, in time
 constexpr double kMeasureShare = 0.2;  // where the sound is measured first
 constexpr std::uint64_t kMostHashed = 64U << 20;  // of a background image; a larger one is known by its name
@@ -141,7 +142,8 @@ class Composition {
                         options_.e2ee_keys,
                         options_.identities,
                         options_.stop,
-                        [this](double fraction) { progress_.tell(kOpenShare * fraction, "scan"); }};
+                        [this](double fraction) { progress_.tell(kOpenShare * fraction, "scan"); },
+                        (kSecondNs + options_.fps - 1) / options_.fps};
     auto call = OpenCall::open(recordings_, how);
     if (!call) return std::unexpected(call.error());
     call_ = std::move(*call);
@@ -551,7 +553,7 @@ class Composition {
         TimelineClip clip{id,
                           std::filesystem::absolute(file.file),
                           file.offset_ms * 1'000'000 + call_->offset_of(recordings_[i]),
-                          file.duration_ms * 1'000'000,
+                          std::max(file.duration_ms * 1'000'000, time_of_picture(1, options_.fps)),  // of a single picture
                           reader.has_value(),
                           sound};
         result_.side_files.push_back(file.file);

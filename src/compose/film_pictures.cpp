@@ -27,8 +27,8 @@ std::int64_t time_of_picture(std::int64_t number, int fps) noexcept {
 }
 
 PictureRange pictures_of(std::int64_t duration_ns, int fps) noexcept {
-  return {0, std::max<std::int64_t>(1, duration_ns / kFilmSecondNs * fps +
-                                           duration_ns % kFilmSecondNs * fps / kFilmSecondNs)};
+  const std::int64_t rest = duration_ns % kFilmSecondNs * fps;
+  return {0, std::max<std::int64_t>(1, duration_ns / kFilmSecondNs * fps + (rest + kFilmSecondNs - 1) / kFilmSecondNs)};
 }
 
 PictureRange slice_of(const PictureRange& film, int fps, int number, int of) noexcept {
@@ -152,10 +152,17 @@ void FilmPictures::paint_initials(Painted& painted) {
   painted.changed = true;
 }
 
+// As PictureTrack::at(): nothing waits for a tick at which its track is no longer shown.
+std::int64_t FilmPictures::tick_of(const Tile& tile, std::int64_t time_ns, std::int64_t tick_ns) const {
+  const auto& facts = call_.participants[tile.participant].pictures[static_cast<std::size_t>(tile.picture)];
+  return holds(facts.shown, time_ns + tick_ns) ? tick_ns : 0;
+}
+
 // On any thread of the crew.
 void FilmPictures::advance(Painted& painted, std::int64_t time_ns) try {
   if (painted.track == nullptr) return;
-  const auto shown = painted.track->at(time_ns, kFilmSecondNs * options_.every / options_.fps);
+  const std::int64_t tick_ns = kFilmSecondNs * options_.every / options_.fps;
+  const auto shown = painted.track->at(time_ns, tick_of(painted.tile, time_ns, tick_ns));
   if (!shown) {
     painted.failed = shown.error();
     return;
@@ -290,7 +297,7 @@ void FilmPictures::pass(const Scene& scene, std::int64_t time_ns) {
     const Key key{tile.participant, tile.picture};
     const auto track = tracks_.find(key);
     if (track == tracks_.end() || broken_.contains(key)) continue;
-    const auto passed = track->second->pass(time_ns, kFilmSecondNs / options_.fps);
+    const auto passed = track->second->pass(time_ns, tick_of(tile, time_ns, kFilmSecondNs / options_.fps));
     if (!passed) give_up(key, passed.error());
   }
 }

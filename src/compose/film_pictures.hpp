@@ -105,6 +105,7 @@ class FilmPictures {
   [[nodiscard]] Result<void> open_overlays();
   [[nodiscard]] Result<void> begin_scene(const Scene& scene);
   void paint_initials(Painted& painted);
+  [[nodiscard]] std::int64_t tick_of(const Tile& tile, std::int64_t time_ns, std::int64_t tick_ns) const;
   void advance(Painted& painted, std::int64_t time_ns);
   [[nodiscard]] Result<bool> advance_all(std::int64_t time_ns);
   void pass(const Scene& scene, std::int64_t time_ns);

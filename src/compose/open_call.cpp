@@ -19,7 +19,7 @@ constexpr const char* kAudioLevel = "urn:ietf:params:rtp-hdrext:ssrc-audio-level
 constexpr const char* kContentType = "http://www.webrtc.org/experiments/rtp-hdrext/video-content-type";
 constexpr std::int64_t kOneSecondNs = 1'000'000'000;
 constexpr std::int64_t kCameraOffNs = 3 * kOneSecondNs;  // without a picture
-constexpr std::int64_t kHoldNs = kOneSecondNs / 10;      // a last picture's time, where its rate is not known
+constexpr std::int64_t kHoldNs = kOneSecondNs / 10;      // a last picture may make the call so much longer
 constexpr std::int64_t kLongestNs = 24 * 3'600 * kOneSecondNs;
 constexpr std::int64_t kAheadNs = 60 * kOneSecondNs;  // that a sender's clock may run ahead of the recorder's
 constexpr std::int64_t kAtJoiningNs = kOneSecondNs / 2;
@@ -46,47 +46,79 @@ std::int64_t end_of_layer(const PlacedLayer& layer) {
                                   std::max<std::int64_t>(recorded_until_ns(layer), 0) + kAheadNs);
 }
 
-/// How long the last packet of a layer of sound plays, as the others of its source.
-std::int64_t last_packet_ns(const PlacedLayer& layer) {
+/// How long the last packet of a layer of sound plays: as it says itself, else as the others of its source.
+std::int64_t last_packet_ns(const PlacedLayer& layer, std::int64_t told_ns) {
+  constexpr std::int64_t kUsualPacketNs = kOneSecondNs / 50, kLongestPacketNs = kOneSecondNs;
+  if (told_ns > 0) return std::min(told_ns, kLongestPacketNs);
   const SegmentClock::Samples& samples = layer.layer->segments.back()->clock.samples();
-  constexpr double kLongestPacketNs = 120e6;  // RFC 6716 section 2
-  return static_cast<std::int64_t>(
-      std::min(static_cast<double>(samples.typical_ticks) * samples.ns_per_tick, kLongestPacketNs));
+  const auto others_ns = static_cast<std::int64_t>(static_cast<double>(samples.typical_ticks) * samples.ns_per_tick);
+  return others_ns > 0 ? std::min(others_ns, kLongestPacketNs) : kUsualPacketNs;
 }
 
 std::int64_t area_of(const PlacedLayer* layer) {
   return layer->layer->largest.area();
 }
 
-/// Puts moments together into spans.
-class SpanMaker {
- public:
-  SpanMaker(Spans& out, std::int64_t longest_gap) : out_(out), longest_gap_(longest_gap) {}
-  void add(std::int64_t time_ns) {
-    if (out_.empty() || time_ns > last_ + longest_gap_) {
-      close();
-      if (out_.size() == kMostSpans) return;
-      out_.push_back({time_ns, time_ns});
-    } else if (time_ns > last_) {
-      step_ = std::min<std::int64_t>(time_ns - last_, kHoldNs);
-    }
-    last_ = std::max(last_, time_ns);
-  }
-  void close() {
-    if (!out_.empty()) out_.back().to_ns = std::max(out_.back().to_ns, last_ + step_);
-  }
-
- private:
-  Spans& out_;
-  std::int64_t longest_gap_;
-  std::int64_t last_ = INT64_MIN / 2;
-  std::int64_t step_ = kHoldNs;
+/// Pictures of a track that follow each other without a long gap.
+struct Stretch {
+  std::int64_t from_ns = 0, last_ns = 0;  // the first and the last picture
+  std::int64_t step_ns = 0;               // between the last two; 0: there is one only
+  std::int64_t longest_step_ns = 0;
 };
 
-void shift_and_clip(Spans& spans, std::int64_t offset_ns, std::int64_t end_ns) {
-  for (Span& span : spans)
-    span = {std::max<std::int64_t>(span.from_ns + offset_ns, 0), std::min(span.to_ns + offset_ns, end_ns)};
-  std::erase_if(spans, [](const Span& span) { return span.to_ns <= span.from_ns; });
+/// Puts pictures of a layer together into stretches.
+class StretchMaker {
+ public:
+  void add(std::int64_t time_ns) {
+    const std::int64_t step_ns = out_.empty() ? INT64_MAX : time_ns - out_.back().last_ns;
+    if (step_ns > kCameraOffNs && out_.size() < kMostSpans) {
+      out_.push_back({time_ns, time_ns, 0, 0});
+    } else if (step_ns > 0) {
+      Stretch& last = out_.back();
+      last.last_ns = time_ns;
+      last.step_ns = std::min(step_ns, kCameraOffNs);
+      last.longest_step_ns = std::max(last.longest_step_ns, last.step_ns);
+    }
+  }
+  [[nodiscard]] std::vector<Stretch> take() { return std::move(out_); }
+
+ private:
+  std::vector<Stretch> out_;
+};
+
+/// How long the last picture of a stretch stands if nobody knows more: as the one before it. Of a single one nothing is
+/// known but that a camera which sends no other is off.
+std::int64_t step_of(const Stretch& stretch) {
+  return stretch.step_ns > 0 ? stretch.step_ns : kCameraOffNs;
+}
+
+/// All layers show the same: what one goes on with is one stretch.
+std::vector<Stretch> joined_layers(std::vector<Stretch> all) {
+  std::ranges::sort(all, {}, &Stretch::from_ns);
+  std::vector<Stretch> out;
+  for (const Stretch& next : all) {
+    if (out.empty() || next.from_ns > out.back().last_ns + step_of(out.back())) {
+      out.push_back(next);
+      continue;
+    }
+    Stretch& one = out.back();
+    if (one.step_ns == 0 || (next.step_ns > 0 && next.last_ns > one.last_ns)) {
+      one.step_ns = next.step_ns;
+      one.longest_step_ns = next.longest_step_ns;
+    }
+    one.last_ns = std::max(one.last_ns, next.last_ns);
+  }
+  return out;
+}
+
+/// A screen on which nothing moves sends nothing: it is there from its first picture to its last, and that one stands as
+/// long as another one has stood.
+void join_as_screen(std::vector<Stretch>& stretches) {
+  if (stretches.empty()) return;
+  Stretch whole = stretches.back();
+  whole.from_ns = stretches.front().from_ns;
+  whole.step_ns = stretches.size() > 1 ? kCameraOffNs : whole.longest_step_ns;
+  stretches = {whole};
 }
 
 Spans clipped(Spans spans, const Span& within) {
@@ -221,6 +253,7 @@ void OpenCall::join_clocks() {
 
 Result<void> OpenCall::add_tracks(const OpenCallOptions& options) {
   std::map<std::pair<const Opened*, std::string>, std::size_t> known;
+  std::vector<Standing> standing;
   for (const Opened& opened : opened_) {
     std::map<const TrackScan*, TrackSource> tracks;
     std::vector<const TrackScan*> order;
@@ -256,37 +289,40 @@ Result<void> OpenCall::add_tracks(const OpenCallOptions& options) {
       }
       const std::size_t who = at->second;
       Participant& one = call_.participants[who];
-      bool some = false;
+      if (std::ranges::any_of(source.layers, [](const PlacedLayer* layer) { return end_of(*layer) > end_of_layer(*layer); }))
+        note(ConvertNote::Severity::loss, source.id,
+             "track " + source.id + ": what is to be shown or heard more than a minute after all of it had come is left out");
       if (source.kind == MediaKind::video) {
         PictureFacts facts{source.id, false, {}};
-        bool screen = names_a_screen(track->files.track.streams, source.id);
-        auto looked = look_at_picture(source, facts, screen, options.stop);
+        Standing stands{who, one.pictures.size(), {}};
+        // Nobody has two cameras: what comes beside one is a screen.
+        facts.screen = names_a_screen(track->files.track.streams, source.id) ||
+                       std::ranges::any_of(one.pictures, [](const PictureFacts& p) { return !p.screen; });
+        auto looked = look_at_picture(source, facts, stands, options);
         if (!looked && looked.error().code == Errc::cancelled) return looked;
         if (!looked)
           note(ConvertNote::Severity::skipped, source.id,
                "track " + source.id + ": " + looked.error().message);
-        some = looked && !facts.shown.empty();
-        if (some) {
-          // Nobody has two cameras: what comes beside one is a screen.
-          facts.screen = source.screen =
-              screen || std::ranges::any_of(one.pictures, [](const PictureFacts& p) { return !p.screen; });
+        if (looked && !facts.shown.empty()) {
+          source.screen = facts.screen;
           one.there.from_ns = std::min(one.there.from_ns, facts.shown.front().from_ns);
           one.there.to_ns = std::max(one.there.to_ns, facts.shown.back().to_ns);
           one.pictures.push_back(std::move(facts));
           sources_[who].pictures.push_back(std::move(source));
+          standing.push_back(std::move(stands));
         }
       } else {
-        const std::int64_t from =
-            std::max<std::int64_t>(start_of(*source.layers.front()), 0) + source.offset_ns;
-        const std::int64_t to =
-            end_of_layer(*source.layers.front()) + last_packet_ns(*source.layers.front()) + source.offset_ns;
-        auto looked = look_at_sound(source, levels_[who], options.stop);
+        std::int64_t last_ns = 0;  // how long the last packet says that it is
+        auto looked = look_at_sound(source, levels_[who], last_ns, options.stop);
         if (!looked && looked.error().code == Errc::cancelled) return std::unexpected(looked.error());
         if (!looked)
           note(ConvertNote::Severity::skipped, source.id,
                "track " + source.id + ": " + looked.error().message);
-        some = looked && *looked && to > from;
-        if (some) {
+        if (looked && *looked) {
+          const PlacedLayer& layer = *source.layers.front();
+          const std::int64_t from = std::max<std::int64_t>(start_of(layer), 0) + source.offset_ns;
+          const std::int64_t to =
+              std::max(end_of_layer(layer) + source.offset_ns, from) + last_packet_ns(layer, last_ns);
           one.sound = true;
           one.there.from_ns = std::min(one.there.from_ns, from);
           one.there.to_ns = std::max(one.there.to_ns, to);
@@ -295,6 +331,7 @@ Result<void> OpenCall::add_tracks(const OpenCallOptions& options) {
       }
     }
   }
+  let_stand(standing);
   order_by_joining();
   for (Participant& one : call_.participants)
     call_.duration_ns = std::max(call_.duration_ns, one.there.to_ns);
@@ -307,6 +344,27 @@ Result<void> OpenCall::add_tracks(const OpenCallOptions& options) {
     }
   }
   return {};
+}
+
+// The last picture before a gap stands for as long as it may, but until its sender has left or, where nothing else of
+// him tells when that was, the call is over. It makes no call longer.
+void OpenCall::let_stand(const std::vector<Standing>& standing) {
+  std::int64_t end_ns = 0;
+  std::vector<std::int64_t> left_ns;
+  for (const Participant& one : call_.participants) {
+    left_ns.push_back(one.there.to_ns);
+    end_ns = std::max(end_ns, one.there.to_ns);
+  }
+  for (const Standing& stands : standing) {
+    Participant& one = call_.participants[stands.who];
+    Spans& shown = one.pictures[stands.picture].shown;
+    for (std::size_t i = 0; i < shown.size(); ++i) {
+      const bool goes_on = left_ns[stands.who] > shown[i].to_ns;
+      const std::int64_t most_ns = goes_on ? left_ns[stands.who] : end_ns;
+      shown[i].to_ns = std::max(shown[i].to_ns, std::min(stands.until_ns[i], most_ns));
+    }
+    one.there.to_ns = std::max(one.there.to_ns, shown.back().to_ns);
+  }
 }
 
 void OpenCall::order_by_joining() {
@@ -337,51 +395,50 @@ void OpenCall::order_by_joining() {
 }
 
 // When there are pictures, and of what: all layers show the same.
-Result<void> OpenCall::look_at_picture(const TrackSource& source, PictureFacts& facts, bool& screen,
-                                       const std::stop_token& stop) {
-  std::vector<Span> all;
+Result<void> OpenCall::look_at_picture(const TrackSource& source, PictureFacts& facts, Standing& stands,
+                                       const OpenCallOptions& options) {
+  std::vector<Stretch> all;
   for (const PlacedLayer* layer : source.layers) {
-    Spans spans;
-    SpanMaker maker(spans, kCameraOffNs);
-    auto read = read_layer(*layer, *source.spill, source.frame_options(), stop,
+    StretchMaker maker;
+    auto read = read_layer(*layer, *source.spill, source.frame_options(), options.stop,
                            [&](const PlacedFrame& frame) { maker.add(frame.time_ns); });
     if (!read) return std::unexpected(read.error());
     note(std::move(read->notes));
-    maker.close();
-    all.insert(all.end(), spans.begin(), spans.end());
-    if (!screen && extension_of(*layer, kContentType)) {
+    std::ranges::move(maker.take(), std::back_inserter(all));
+    if (!facts.screen && extension_of(*layer, kContentType)) {
       auto cursor = PacketCursor::open(*layer->track, *layer->layer, *source.spill);
       if (!cursor) return std::unexpected(cursor.error());
       const std::uint8_t id = *extension_of(*layer, kContentType);
-      for (std::size_t count = 0; count < 2'000 && !screen; ++count) {
+      for (std::size_t count = 0; count < 2'000 && !facts.screen; ++count) {
         const auto packet = (*cursor)->next();
         if (!packet) return std::unexpected(packet.error());
         if (*packet == nullptr) break;
         const auto value = find_extension((*packet)->packet, id);
-        screen = value && !value->empty() && ((*value)[0] & std::byte{1}) != std::byte{0};
+        facts.screen = value && !value->empty() && ((*value)[0] & std::byte{1}) != std::byte{0};
       }
     }
   }
-  std::ranges::sort(all, {}, &Span::from_ns);
-  for (const Span& span : all) {
-    if (facts.shown.empty() || span.from_ns > facts.shown.back().to_ns)
-      facts.shown.push_back(span);
-    else
-      facts.shown.back().to_ns = std::max(facts.shown.back().to_ns, span.to_ns);
+  std::int64_t end_ns = 0;
+  for (const PlacedLayer* layer : source.layers) end_ns = std::max(end_ns, end_of_layer(*layer));
+  all = joined_layers(std::move(all));
+  std::erase_if(all, [&](const Stretch& one) { return one.from_ns > end_ns; });
+  if (facts.screen) join_as_screen(all);
+  for (const Stretch& one : all) {
+    const std::int64_t from_ns = std::max<std::int64_t>(one.from_ns + source.offset_ns, 0);
+    const std::int64_t last_ns = std::max(std::min(one.last_ns, end_ns) + source.offset_ns, from_ns);
+    const std::int64_t step_ns = step_of(one);
+    facts.shown.push_back({from_ns, last_ns + std::max(std::min(step_ns, kHoldNs), options.tick_ns)});
+    stands.until_ns.push_back(last_ns + step_ns);
   }
-  // A screen on which nothing moves sends nothing.
-  if (screen && facts.shown.size() > 1)
-    facts.shown = {{facts.shown.front().from_ns, facts.shown.back().to_ns}};
-  std::int64_t end = 0;
-  for (const PlacedLayer* layer : source.layers) end = std::max(end, end_of_layer(*layer));
-  shift_and_clip(facts.shown, source.offset_ns, end + source.offset_ns);
   return {};
 }
 
 // How loud it is, as its packets say, and whether any of it can be heard.
-Result<bool> OpenCall::look_at_sound(const TrackSource& source, Levels& levels, const std::stop_token& stop) {
+Result<bool> OpenCall::look_at_sound(const TrackSource& source, Levels& levels, std::int64_t& last_ns,
+                                     const std::stop_token& stop) {
   const PlacedLayer& layer = *source.layers.front();
-  auto read = read_layer(layer, *source.spill, source.frame_options(), stop);
+  auto read = read_layer(layer, *source.spill, source.frame_options(), stop,
+                         [&](const PlacedFrame& frame) { last_ns = frame.duration_ns; });
   if (!read) return std::unexpected(read.error());
   note(std::move(read->notes));
   if (read->report.frames == 0) return false;

@@ -55,6 +55,7 @@ struct OpenCallOptions {
   Identities identities;
   std::stop_token stop;
   std::function<void(double)> progress;  ///< 0..1
+  std::int64_t tick_ns = 0;              ///< between pictures of the film: whatever is shown is shown for so long
 };
 
 /// Recordings opened as one call: who took part, when, and where their packets are. Several recordings are
@@ -94,11 +95,17 @@ class OpenCall {
                                   const std::function<void(double)>& progress);
   void correct_clocks();
   void join_clocks();
+  /// Until when pictures of a track may be shown that no others follow, if the call goes on.
+  struct Standing {
+    std::size_t who = 0, picture = 0;
+    std::vector<std::int64_t> until_ns;  // same index as PictureFacts::shown
+  };
   [[nodiscard]] Result<void> add_tracks(const OpenCallOptions& options);
-  [[nodiscard]] Result<void> look_at_picture(const TrackSource& source, PictureFacts& facts, bool& screen,
-                                             const std::stop_token& stop);
-  [[nodiscard]] Result<bool> look_at_sound(const TrackSource& source, Levels& levels,
+  [[nodiscard]] Result<void> look_at_picture(const TrackSource& source, PictureFacts& facts, Standing& stands,
+                                             const OpenCallOptions& options);
+  [[nodiscard]] Result<bool> look_at_sound(const TrackSource& source, Levels& levels, std::int64_t& last_ns,
                                            const std::stop_token& stop);
+  void let_stand(const std::vector<Standing>& standing);
   void order_by_joining();
   void note(ConvertNote::Severity severity, std::string track, std::string message);
   void note(std::vector<ConvertNote> notes);

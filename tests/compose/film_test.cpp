@@ -309,6 +309,173 @@ TEST(ComposedFilm, WhatStandsStillIsNeitherScaledNorEncoded) {
   EXPECT_NEAR(static_cast<double>(file.duration_ns) / 1e9, 6, 0.1);
 }
 
+/// Bob's slides at these times, at most 25 of them a second, beside Ann's voice of eight seconds.
+MadeCall call_of_slides(const std::filesystem::path& folder, const std::vector<double>& times, double bobs_voice = 0) {
+  MadeCall call(folder);
+  call.add_voice("Ann", {.from = 0, .seconds = 8, .level = speaks(99, 99)});
+  if (bobs_voice > 0) call.add_voice("Bob", {.from = 0, .seconds = bobs_voice, .level = speaks(99, 99)});
+  MadeCall::Camera slides = camera_of("Bob", times.front(), 8 - times.front());
+  slides.screen = true;
+  slides.sends = [times](double t) {
+    return std::ranges::any_of(times, [t](double one) { return std::abs(t - one) < 0.001; });
+  };
+  call.add_camera("Bob", "Bob-screen", slides);
+  call.write();
+  return call;
+}
+
+json pictures_of_bob(const json& plan) {
+  for (const json& one : plan["participants"])
+    if (one["id"] == "Bob") return one["pictures"];
+  return {};
+}
+
+TEST(ComposedFilm, ASlideIsSeenForThreeSecondsAndTheLastOneAsLongAsOthersStood) {
+  const TempDir folder;
+  struct Slides {
+    std::vector<double> times;
+    double until;
+  };
+  for (const Slides& one : {Slides{{1}, 4}, Slides{{1, 3}, 5}, Slides{{1, 3, 5}, 7}, Slides{{1, 1.2, 1.4, 4}, 6.6},
+                            Slides{{0.52, 5.52}, 8.02}, Slides{{7.96}, 8.06}}) {
+    const std::string name = "slides" + std::to_string(one.times.size()) + "_" + std::to_string(one.until);
+    SCOPED_TRACE(name);
+    const MadeCall call = call_of_slides(folder / name, one.times);
+    auto options = small_film(folder / (name + ".mp4"), "single-speaker");
+    options.fps = kFps;
+    const auto result = compose({call.path().string()}, options);
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_EQ(result->participants, 2U);
+    EXPECT_FALSE(result->lost_media);
+    const json pictures = pictures_of_bob(plan_of(call.path(), options));
+    ASSERT_EQ(pictures.size(), 1U);
+    ASSERT_EQ(pictures[0]["shown"].size(), 1U);
+    EXPECT_NEAR(pictures[0]["shown"][0]["from_ms"].get<double>(), one.times.front() * 1000, 3);
+    EXPECT_NEAR(pictures[0]["shown"][0]["to_ms"].get<double>(), one.until * 1000, 25);
+    EXPECT_NEAR(static_cast<double>(result->duration_ms), std::max(one.until, 8.02) * 1000, 25);
+    const Film film(options.output);
+    const json whole{{"x", 0}, {"y", 0}, {"width", 640}, {"height", 360}};
+    for (const double t : one.times)
+      EXPECT_EQ(code_in(film.at(t + 0.05), whole).number, std::lround(t * kFps)) << t;
+    EXPECT_EQ(code_in(film.at(one.until - 0.05), whole).number, std::lround(one.times.back() * kFps));
+    if (one.until < 8) {
+      EXPECT_EQ(code_in(film.at(one.until + 0.08), whole).number, -1);  // Ann's initials
+    }
+  }
+}
+
+TEST(ComposedFilm, ASlideIsSeenUntilItsSenderHasLeft) {
+  const TempDir folder;
+  const MadeCall call = call_of_slides(folder / "call", {1}, 2);
+  const json pictures = pictures_of_bob(plan_of(call.path(), small_film("film.mp4")));
+  ASSERT_EQ(pictures.size(), 1U);
+  ASSERT_EQ(pictures[0]["shown"].size(), 1U);
+  EXPECT_NEAR(pictures[0]["shown"][0]["to_ms"].get<double>(), 2020, 5);
+}
+
+TEST(ComposedFilm, ASlideIsSeenInAFilmOfOnePictureASecond) {
+  const TempDir folder;
+  const MadeCall call = call_of_slides(folder / "call", {7.52});
+  auto options = small_film(folder / "film.mkv", "single-speaker");
+  options.fps = 1;
+  const auto result = compose({call.path().string()}, options);
+  ASSERT_TRUE(result) << result.error().message;
+  const Film film(options.output);
+  EXPECT_EQ(code_in(film.pictures().back(), {{"x", 0}, {"y", 0}, {"width", 640}, {"height", 360}}).number, 188);
+}
+
+TEST(ComposedFilm, TheLastPictureOfEveryCameraIsSeenAndMakesTheFilmNoLonger) {
+  const TempDir folder;
+  MadeCall call(folder / "call");
+  auto ann = camera_of("Ann", 0, 4);
+  ann.late = [](double t) { return std::abs(t - 3.92) < 0.001 ? 0.025 : 0; };  // it and the last one come in one tick
+  call.add_camera("Ann", "Ann-cam", ann);
+  call.add_camera("Bob", "Bob-cam", camera_of("Bob", 0, 2.6));
+  call.write();
+  auto options = small_film(folder / "film.mp4");
+  options.fps = kFps;
+  const auto result = compose({call.path().string()}, options);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_NEAR(static_cast<double>(result->duration_ms), 4000, 5);
+  const json plan = plan_of(call.path(), options);
+  const Film film(options.output);
+  std::map<std::string, int> last;
+  for (const Film::Picture& picture : film.pictures())
+    for (const json& tile : scene_at(plan, static_cast<double>(picture.time_ns) / 1e9)["tiles"])
+      last[tile["participant"]] = code_in(picture, tile).number;
+  EXPECT_EQ(last["Ann"], 4 * kFps - 1);
+  EXPECT_EQ(last["Bob"], 2.6 * kFps - 1);
+}
+
+TEST(ComposedFilm, OfARecordingOfOnePictureShowsIt) {
+  const TempDir folder;
+  MadeCall call(folder / "call");
+  auto ann = camera_of("Ann", 0, 1);
+  ann.sends = [](double t) { return t < 0.001; };
+  call.add_camera("Ann", "Ann-cam", ann);
+  call.write();
+  auto options = small_film(folder / "film.mp4");
+  options.timeline_file = folder / "film.otio";
+  options.timeline_media = folder / "media";
+  const auto result = compose({call.path().string()}, options);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_FALSE(result->lost_media);
+  EXPECT_NEAR(static_cast<double>(result->duration_ms), 100, 2);
+  const Film film(options.output);
+  ASSERT_FALSE(film.pictures().empty());
+  EXPECT_EQ(code_in(film.pictures().front(), {{"x", 0}, {"y", 0}, {"width", 640}, {"height", 360}}).number, 0);
+  // An editor has it for a picture's time, too.
+  const json timeline = json::parse(read_file(options.timeline_file));
+  const json& clip = timeline["tracks"]["children"][0]["children"][0];
+  EXPECT_EQ(clip["source_range"]["duration"]["value"], 33.0);
+}
+
+TEST(ComposedFilm, SomebodysSecondPictureIsThereBetweenItsFirstSlideAndItsLast) {
+  const TempDir folder;
+  MadeCall call(folder / "call");
+  call.add_camera("Bob", "Bob-cam", camera_of("Bob", 0, 8));
+  auto slides = camera_of("Bob", 0, 8);
+  slides.sends = [](double t) { return std::abs(t - 1) < 0.001 || std::abs(t - 6) < 0.001; };
+  call.add_camera("Bob", "Bob-slides", slides);
+  call.write();
+  const json pictures = pictures_of_bob(plan_of(call.path(), small_film("film.mp4")));
+  ASSERT_EQ(pictures.size(), 2U);
+  EXPECT_EQ(pictures[1]["kind"], "screen");
+  ASSERT_EQ(pictures[1]["shown"].size(), 1U);
+  EXPECT_NEAR(pictures[1]["shown"][0]["to_ms"].get<double>(), 8000, 5);
+}
+
+TEST(ComposedFilm, ACameraThatGoesOffAndOnMoreOftenThanIsKeptIsSeenToItsEnd) {
+  const TempDir folder;
+  MadeCall call(folder / "call");
+  MadeCall::Camera camera{.from = 0, .seconds = 8'100, .width = 64, .height = 36, .fps = 1};
+  camera.sends = [](double t) { return std::fmod(t, 4) < 0.01; };
+  call.add_camera("Bob", "Bob-cam", camera);
+  call.write();
+  const json pictures = pictures_of_bob(plan_of(call.path(), small_film("film.mp4")));
+  ASSERT_EQ(pictures.size(), 1U);
+  EXPECT_EQ(pictures[0]["shown"].size(), 2'000U);
+  EXPECT_NEAR(pictures[0]["shown"].back()["to_ms"].get<double>(), 8'096'100, 20);
+}
+
+TEST(ComposedFilm, WhatIsToBeShownLongAfterItCameIsLeftOutWithANote) {
+  const TempDir folder;
+  MadeCall call(folder / "call");
+  auto ann = camera_of("Ann", 0, 100);
+  ann.fps = 1;
+  ann.arrives = [](double t) { return t / 50; };
+  call.add_camera("Ann", "Ann-cam", ann);
+  call.write();
+  auto options = small_film(folder / "film.mp4");
+  options.fps = 1;
+  const auto result = compose({call.path().string()}, options);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_NEAR(static_cast<double>(result->duration_ms), 62'000, 1'100);
+  EXPECT_TRUE(result->lost_media);
+  ASSERT_FALSE(result->notes.empty());
+  EXPECT_THAT(result->notes[0].message, testing::HasSubstr("Ann-cam: what is to be shown or heard more than a minute"));
+}
+
 TEST(ComposedFilm, EveryContainerPlays) {
   const TempDir folder;
   MadeCall call(folder / "call");

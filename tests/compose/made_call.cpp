@@ -187,7 +187,7 @@ void MadeCall::add_camera(const std::string& who, const std::string& track, cons
         packet = with_extension(packet, kTurnId, std::string(1, static_cast<char>(camera.turned(now) / 90)));
       if (camera.screen) packet = with_extension(packet, kContentId, std::string(1, '\1'));
       packets.push_back(std::move(packet));
-      arrivals.push_back(std::llround((now + late) * 1000));
+      arrivals.push_back(std::llround((camera.arrives ? camera.arrives(now) : now + late) * 1000));
     }
   }
   std::map<std::string, std::uint8_t> extensions;

@@ -32,6 +32,7 @@ class MadeCall {
     std::function<bool(double)> sends;  ///< unset: always; else pictures of that time are not made
     std::function<bool(double)> lost;   ///< one packet of the picture of that time does not arrive
     std::function<double(double)> late; ///< s by which the picture of that time is taken late
+    std::function<double(double)> arrives;  ///< s, when the picture of that time comes; unset: at once
     std::function<int(double)> turned;  ///< degrees clockwise that players must turn it; coded so
     double resized_at = 1e9;            ///< of the call: from then on pictures are half as wide and high
     bool flashes = false;               ///< the shade is white for 100 ms at each whole second

@@ -132,6 +132,20 @@ TEST(Slices, EachPictureShowsWhatItShowsInTheFilmMadeAtOnce) {
   EXPECT_EQ(told_by(sliced.output), expected);
 }
 
+TEST(Slices, AFilmOfOnePictureIsTheSame) {
+  const TempDir folder;
+  MadeCall call(folder / "call");
+  call.add_camera("Ann", "Ann-cam", {.from = 0, .seconds = 1, .sends = [](double t) { return t < 0.001; }});
+  call.write();
+  const auto whole = sliced_film(folder / "whole.mp4"), sliced = sliced_film(folder / "sliced.mp4");
+  const auto at_once = compose({call.path().string()}, whole);
+  ASSERT_TRUE(at_once) << at_once.error().message;
+  for (int number = 0; number <= 2; ++number) ASSERT_TRUE(compose_slice({call.path().string()}, sliced, {number, 2}));
+  ASSERT_TRUE(join_slices({call.path().string()}, sliced, 2));
+  EXPECT_FALSE(told_by(whole.output).empty());
+  EXPECT_EQ(told_by(sliced.output), told_by(whole.output));
+}
+
 TEST(Slices, WhatIsMissingDamagedOrOfAnotherFilmIsNotJoined) {
   const TempDir folder;
   MadeCall call(folder / "call");
@@ -214,6 +228,13 @@ TEST(Slices, TheyPartAFilmWhereAPlayerCanBegin) {
       }
       EXPECT_EQ(at, whole.to);
     }
+}
+
+TEST(Slices, TheRestOfAFilmHasAPictureToo) {
+  EXPECT_EQ(film::pictures_of(1, 30).to, 1);
+  EXPECT_EQ(film::pictures_of(2'000'000'000, 30).to, 60);
+  EXPECT_EQ(film::pictures_of(2'000'000'001, 30).to, 61);
+  EXPECT_EQ(film::pictures_of(3'599'999'999'999, 25).to, 90'000);
 }
 
 }  // namespace

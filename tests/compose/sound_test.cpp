@@ -239,6 +239,27 @@ TEST(ComposedSound, LostPacketsAreConcealedAndTakenFromTheNextOnesFec) {
   EXPECT_LT(largest_step(sound, 0.5, 3.5), 0.5);
 }
 
+TEST(ComposedSound, OfOnePacketIsHeardAloneAndBesideOthers) {
+  const TempDir folder;
+  for (const bool alone : {true, false}) {
+    SCOPED_TRACE(alone);
+    MadeCall call(folder / (alone ? "one" : "two"));
+    if (!alone) call.add_voice("Ann", {.from = 0, .seconds = 2});
+    call.add_voice("Bob", {.from = 0.5, .seconds = 0.1, .wave = tone(1000), .lost = [](double t) { return t > 0.51; }});
+    call.write();
+    ComposeOptions options = into(folder / "mix.wav");
+    options.stems = Stems{folder / "stems", StemFormat::wav};
+    const auto result = composed(call.path(), options);
+    EXPECT_EQ(result.participants, alone ? 1U : 2U);
+    EXPECT_FALSE(result.lost_media);
+    EXPECT_EQ(result.stems.size(), result.participants);
+    const auto sound = heard(folder / "mix.wav");
+    EXPECT_NEAR(static_cast<double>(sound.size()) / 2 / 48'000, alone ? 0.02 : 2.02, 0.02);
+    const double from = alone ? 0 : 0.5;
+    EXPECT_GT(strength(sound, 1000, from + 0.004, from + 0.018), 0.05);
+  }
+}
+
 TEST(ComposedSound, ATrackThatCannotBeDecodedIsLeftOutWithANote) {
   const TempDir folder;
   const MadeCall call = two_voices(folder);
