@@ -180,10 +180,12 @@ class Follower {
     return {};
   }
 
-  Result<void> make_until(std::int64_t until_ns, bool over) {
+  /// Once the call is over, with a picture's time more, in which what came last is seen.
+  Result<void> make_until(std::int64_t media_ns, bool over) {
+    const std::int64_t until_ns = over ? media_ns + time_of_picture(1, options_.fps) : media_ns;
     while (at_ns_ + kFollowStepNs <= until_ns || (over && at_ns_ < until_ns)) {
       if (options_.stop.stop_requested()) return fail(Errc::cancelled, "stopped");
-      if (at_ns_ / kLiveSegmentNs != (at_ns_ - kFollowStepNs) / kLiveSegmentNs) keep_pace(until_ns - at_ns_);
+      if (at_ns_ / kLiveSegmentNs != (at_ns_ - kFollowStepNs) / kLiveSegmentNs) keep_pace(media_ns - at_ns_);
       const std::int64_t to_ns = std::min(at_ns_ + kFollowStepNs, until_ns);
       if (auto made = step(to_ns, over); !made) return made;
       at_ns_ = to_ns;

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::int64_t kLiveSecondNs = 1'000'000'000;
 constexpr std::int64_t kGoneAfterNs = 10 * kLiveSecondNs;     // without any media: somebody has left
+constexpr std::int64_t kLastMediaNs = kLiveSecondNs;          // the same, once the call is over: its last picture is seen
 constexpr std::int64_t kLiveCameraOffNs = 3 * kLiveSecondNs;  // without a picture
 constexpr std::size_t kMostLivePeople = 100;
 
@@ -87,9 +88,12 @@ void LiveCall::know_until(std::int64_t now_ns, bool over) {
   call_.turns = std::move(speech.turns);
   for (std::size_t i = 0; i < call_.participants.size(); ++i) {
     Participant& one = call_.participants[i];
-    one.there = heard_[i];
-    if (one.there.from_ns > one.there.to_ns) one.there = {0, 0};
-    if (!over) one.there.to_ns += kGoneAfterNs;
+    const bool came = heard_[i].from_ns <= heard_[i].to_ns;
+    one.there = came ? heard_[i] : Span{0, 0};
+    if (!over)
+      one.there.to_ns += kGoneAfterNs;
+    else if (came)
+      one.there.to_ns += kLastMediaNs;
     one.there.from_ns = std::max<std::int64_t>(one.there.from_ns, 0);
     for (PictureFacts& picture : one.pictures) {
       const auto gone = std::ranges::find_if(picture.shown, [&](const Span& span) {

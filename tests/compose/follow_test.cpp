@@ -239,6 +239,33 @@ TEST(FollowedFilm, ACameraThatWasNotOnTheCanvasForLongIsSeenWhenItComes) {
   EXPECT_GT(bob, 2 * kFollowedFps * 9 / 10);
 }
 
+TEST(FollowedFilm, OfACallThatIsOverShowsTheLastPictureToo) {
+  for (const double seconds : {2.0, 0.04}) {  // many, and a single one
+    SCOPED_TRACE(seconds);
+    const TempDir folder;
+    MadeCall call(folder / "made");
+    call.add_camera("Ann", "Ann-cam", {.from = 0, .seconds = seconds, .fps = kFollowedFps, .shade = 60});
+    call.write();
+    Growing growing(call.path(), folder / "call");
+    growing.send_until(INT64_MAX / 2);
+    growing.end();
+    const auto result = follow_composition((folder / "call").string(), live_film(folder / "live"), {.from_start = true, .on_state = {}});
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_EQ(result->participants, 1U);
+    EXPECT_NEAR(static_cast<double>(result->duration_ms), seconds * 1000, 10);
+    auto reader = VideoReader::open(folder / "live" / "picture.m3u8");
+    ASSERT_TRUE(reader) << reader.error().message;
+    int last = -1;
+    for (;;) {
+      const auto picture = (*reader)->next();
+      ASSERT_TRUE(picture);
+      if (*picture == nullptr) break;
+      last = read_code((*picture)->data[0], (*picture)->linesize[0], 640, 360).number;
+    }
+    EXPECT_EQ(last, std::lround(seconds * kFollowedFps) - 1);
+  }
+}
+
 TEST(FollowedFilm, ARecordingThatIsNoneIsRefused) {
   const TempDir folder;
   auto options = live_film(folder / "live");
