@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kMostKept = 8U << 20;        // bytes; then they are decoded although nobody looks
 constexpr std::int64_t kFreezeNs = 2'000'000'000;  // damaged pictures are shown after so long without others
+constexpr int kMostAhead = 20;                     // frames that are decoded before their time: H.264 and H.265 reorder 16
 constexpr double kFits = 0.85;                     // a layer of so much of the tile's sides is large enough
 
 /// How many of the layers, smallest first, are worth reading.
@@ -51,12 +52,15 @@ Result<std::unique_ptr<PictureTrack>> PictureTrack::open(const TrackSource& sour
 std::unique_ptr<PictureTrack> PictureTrack::of(const TrackSource& source, std::unique_ptr<FrameSource> frames) {
   std::unique_ptr<PictureTrack> track(new PictureTrack(source));
   track->frames_ = std::move(frames);
+  track->follows_ = true;
   return track;
 }
 
 Result<std::optional<PictureTrack::Shown>> PictureTrack::at(std::int64_t time_ns, std::int64_t tick_ns) {
   if (auto passed = pass(time_ns, tick_ns); !passed) return std::unexpected(passed.error());
   decode_kept();
+  if (auto looked = look_ahead(time_ns); !looked) return std::unexpected(looked.error());
+  show_ready(time_ns, tick_ns);
   if (number_ == 0) return std::optional<Shown>();
   return Shown{shown_.get(), orientation_, number_};
 }
@@ -73,6 +77,39 @@ Result<void> PictureTrack::pass(std::int64_t time_ns, std::int64_t tick_ns) {
   }
   asked_ns_ = std::max(asked_ns_, time_ns);
   return {};
+}
+
+// Pictures that others refer to are sent before those (B pictures): what is to be shown is known once the decoder has come to
+// something later.
+Result<void> PictureTrack::look_ahead(std::int64_t time_ns) {
+  for (int ahead = 0; reorders() && ahead < kMostAhead && (ready_.empty() || ready_.back().time_ns <= time_ns); ++ahead) {
+    const auto frame = frames_->peek();
+    if (!frame) return std::unexpected(frame.error());
+    if (*frame == nullptr) {
+      if (!follows_) drain();
+      return {};
+    }
+    keep(**frame);
+    frames_->pop();
+    decode_kept();
+  }
+  return {};
+}
+
+/// What the decoder holds back; it takes nothing more then.
+void PictureTrack::drain() {
+  (void)libav::decode(*decoder_, nullptr, *decoding_, [&]() -> Result<void> {
+    take_decoded();
+    return {};
+  });
+}
+
+void PictureTrack::show_ready(std::int64_t time_ns, std::int64_t tick_ns) {
+  for (bool any = false; !ready_.empty() && ready_.front().time_ns <= time_ns; any = true) {
+    if (any && time_ns - ready_.front().time_ns < tick_ns) return;
+    show(std::move(ready_.front()));
+    ready_.pop_front();
+  }
 }
 
 // All that a keyframe makes superfluous goes.
@@ -98,7 +135,9 @@ void PictureTrack::keep(const PlacedFrame& frame) {
   kept.damaged = frame.frame.reference_lost;
   kept_bytes_ += kept.data.size();
   kept_.push_back(std::move(kept));
-  if (kept_bytes_ > kMostKept) decode_kept();
+  if (kept_bytes_ <= kMostKept) return;
+  decode_kept();
+  show_ready(asked_ns_, 0);
 }
 
 bool PictureTrack::use_decoder_of(const PlacedFrame& frame) {
@@ -107,6 +146,7 @@ bool PictureTrack::use_decoder_of(const PlacedFrame& frame) {
     return true;
   mime_type_ = frame.codec->mime_type;
   configuration_ = frame.config->codec_private;
+  if (reorders()) drain();
   decoder_.reset();
   auto made = open_picture_decoder(mime_type_, *frame.config, 1);
   if (!made) {
@@ -133,24 +173,34 @@ void PictureTrack::decode(const Kept& frame) {
   places_[next_place_] = {frame.time_ns, frame.orientation, frame.damaged};
   next_place_ = (next_place_ + 1) % places_.size();
   (void)libav::decode(*decoder_, packet_.get(), *decoding_, [&]() -> Result<void> {
-    show();
+    take_decoded();
     return {};
   });
   av_packet_unref(packet_.get());
 }
 
-// A picture that refers to what was lost is not shown, unless nothing else comes.
-void PictureTrack::show() {
+void PictureTrack::take_decoded() {
   ++decoded_;
   const auto place = std::ranges::find(places_, decoding_->pts, &Place::time_ns);
   const bool known = place != places_.end();
-  const std::int64_t time_ns = known ? place->time_ns : shown_ns_ + 1;
-  const bool damaged = (known && place->damaged) || (decoding_->flags & AV_FRAME_FLAG_CORRUPT) != 0;
-  if (damaged && number_ > 0 && time_ns < shown_ns_ + kFreezeNs) return;
-  av_frame_unref(shown_.get());
-  av_frame_move_ref(shown_.get(), decoding_.get());
-  if (known) orientation_ = place->orientation;
-  if (!damaged) shown_ns_ = time_ns;
+  Ready ready;
+  ready.time_ns = known ? place->time_ns : shown_ns_ + 1;
+  if (known) ready.orientation = place->orientation;
+  ready.damaged = (known && place->damaged) || (decoding_->flags & AV_FRAME_FLAG_CORRUPT) != 0;
+  ready.picture = libav::make_frame();
+  av_frame_move_ref(ready.picture.get(), decoding_.get());
+  if (reorders())
+    ready_.push_back(std::move(ready));
+  else
+    show(std::move(ready));
+}
+
+// A picture that refers to what was lost is not shown, unless nothing else comes.
+void PictureTrack::show(Ready ready) {
+  if (ready.damaged && number_ > 0 && ready.time_ns < shown_ns_ + kFreezeNs) return;
+  shown_ = std::move(ready.picture);
+  orientation_ = ready.orientation.value_or(orientation_);
+  if (!ready.damaged) shown_ns_ = ready.time_ns;
   ++number_;
 }
 

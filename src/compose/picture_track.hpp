@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -59,13 +60,26 @@ class PictureTrack {
     Orientation orientation;
     bool damaged = false;
   };
+  /// A decoded picture.
+  struct Ready {
+    libav::Frame picture;
+    std::int64_t time_ns = 0;
+    std::optional<Orientation> orientation;  ///< nullopt: not known, as before
+    bool damaged = false;
+  };
   void keep(const PlacedFrame& frame);
   [[nodiscard]] bool use_decoder_of(const PlacedFrame& frame);
   void decode_kept();
   void decode(const Kept& frame);
-  void show();
+  void take_decoded();
+  [[nodiscard]] bool reorders() const noexcept { return decoder_ && decoder_->has_b_frames > 0; }
+  [[nodiscard]] Result<void> look_ahead(std::int64_t time_ns);
+  void drain();
+  void show_ready(std::int64_t time_ns, std::int64_t tick_ns);
+  void show(Ready ready);
 
   const TrackSource& source_;
+  bool follows_ = false;               // more may come where there is nothing now
   std::int64_t asked_ns_ = INT64_MIN;  // the last time that at() was asked for
   std::vector<std::unique_ptr<FrameLog>> logs_;
   std::unique_ptr<FrameSource> frames_;
@@ -77,6 +91,7 @@ class PictureTrack {
   libav::Codec decoder_;
   libav::Packet packet_ = libav::make_packet();
   libav::Frame decoding_ = libav::make_frame(), shown_ = libav::make_frame();
+  std::deque<Ready> ready_;  // of a decoder that reorders: those whose time has not come
   std::array<Place, 64> places_;  // of frames in the decoder
   std::size_t next_place_ = 0;
   Orientation orientation_;

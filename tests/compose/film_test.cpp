@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -556,6 +557,65 @@ TEST(ComposedFilm, CancelledLeavesNothing) {
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, Errc::cancelled);
   EXPECT_EQ(entries(folder / "out"), 0U);
+}
+
+/// Encoded pictures in the order in which they are sent.
+class SentPictures final : public FrameSource {
+ public:
+  explicit SentPictures(const EncodedStream& sent) : sent_(sent) {}
+  Result<const PlacedFrame*> peek() override {
+    if (at_ == sent_.packets.size()) return nullptr;
+    const EncodedPacket& packet = sent_.packets[at_];
+    frame_ = {};
+    frame_.frame.data = packet.data;
+    frame_.frame.kind = packet.keyframe ? FrameKind::key : FrameKind::delta;
+    frame_.time_ns = packet.time_ns;
+    frame_.codec = &codec_;
+    frame_.config = &sent_.track.config;
+    return &frame_;
+  }
+  void pop() override { ++at_; }
+  Result<std::int64_t> seek(std::int64_t) override { return fail(Errc::unsupported, "not here"); }
+
+ private:
+  const EncodedStream& sent_;
+  const Codec codec_{96, "video/H264", 90'000, std::nullopt, std::nullopt, {}};
+  std::size_t at_ = 0;
+  PlacedFrame frame_;
+};
+
+TEST(PictureTrack, BPicturesAreShownAtTheirTimes) {
+  const auto sent = encode_video({.encoder = "libx264", .frames = 60, .gop = 20, .options = {{"bf", "3"}, {"b_strategy", "0"}, {"tune", "ssim"}}});
+  ASSERT_FALSE(sent.packets.empty());
+  ASSERT_FALSE(std::ranges::is_sorted(sent.packets, {}, &EncodedPacket::time_ns)) << "there are B pictures";
+  const TempDir folder;
+  ASSERT_TRUE(mux(Format::mkv, folder / "sent.mkv", {sent}));
+  const Film truth(folder / "sent.mkv");
+  ASSERT_EQ(truth.pictures().size(), 60U);
+  for (const bool looked_away : {false, true}) {
+    SCOPED_TRACE(looked_away);
+    film::TrackSource source;
+    const auto track = film::PictureTrack::of(source, std::make_unique<SentPictures>(sent));
+    std::size_t right = 0;
+    const std::size_t end = truth.pictures().size() - 4;  // those of a track that follows come when more has come
+    for (std::size_t i = 0; i < end; ++i) {
+      const std::int64_t at = static_cast<std::int64_t>(i) * 40'000'000 + 1'000'000;
+      if (looked_away && i % 10 < 5) {
+        ASSERT_TRUE(track->pass(at, 0));
+        continue;
+      }
+      const auto shown = track->at(at);
+      ASSERT_TRUE(shown && *shown) << i;
+      const Film::Picture& wanted = truth.pictures()[i];
+      bool same = true;
+      for (int y = 0; y < wanted.height; ++y)
+        same = same && std::memcmp((*shown)->picture->data[0] + static_cast<std::ptrdiff_t>(y) * (*shown)->picture->linesize[0],
+                                   wanted.luma.data() + static_cast<std::ptrdiff_t>(y) * wanted.width, static_cast<std::size_t>(wanted.width)) == 0;
+      right += same ? 1 : 0;
+      EXPECT_TRUE(same) << i;
+    }
+    EXPECT_GE(right, looked_away ? end / 3 : end - 1);
+  }
 }
 
 TEST(PictureTrack, OfSimulcastTheLayerThatFitsTheTileIsDecoded) {
