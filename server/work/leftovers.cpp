@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
-
 #include <nlohmann/json.hpp>
 
 #include "base/file_system.hpp"
@@ -16,9 +15,9 @@ namespace rtpx::server {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr std::uint64_t kMostResultBytes = 64U << 20;
-
 namespace {
+
+constexpr std::uint64_t kMostResultBytes = 64U << 20;
 
 /// One that has died and was not waited for yet is no more, either.
 bool is_running(pid_t process) {
@@ -57,7 +56,7 @@ std::set<std::string> files_of_result(const fs::path& result) {
       if (key.ends_with("locations") && value.is_array()) std::ranges::for_each(value, add);
     }
   }
-  out.erase("");
+  for (const char* none : {"", ".", ".."}) out.erase(none);
   return out;
 }
 
