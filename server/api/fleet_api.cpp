@@ -131,13 +131,13 @@ Response fleet_file(App& app, const Request& request) {
 /// which, or none. nullopt: no such order.
 std::optional<json> parts_of(const FleetNode& fleet, const Request& request, const json& order) {
   const json asked = order.value("parts", json(true));
-  if (asked.is_array()) return asked;
+  if (asked.is_array()) return std::optional<json>(std::in_place, asked);  // else ambiguous with g++ 16
   if (!asked.is_boolean()) return std::nullopt;
   json out = json::array();
   if (asked == true)
     for (const fleet::RecordingName& part : fleet.parts_beside(request.captured[0], request.captured[1]))
       out.push_back({{"node", part.node}, {"recording", part.recording}});
-  return out;
+  return std::optional<json>(std::in_place, std::move(out));
 }
 
 /// Orders a job of any recording that the fleet knows, of this node or another.
