@@ -33,23 +33,20 @@ MediaStreamTrack media_only(const std::string& id, const ManifestTrack& track) {
 }
 
 /// People, marks and pauses are of the recording, not of its packets: without its pauses what was not recorded would be lost.
-Result<void> keep_facts(const ExportSource& source, const std::filesystem::path& output) {
-  auto made = read_manifest(output / "manifest.json");
-  if (!made) return std::unexpected(std::move(made).error());
-  for (const std::string& id : source.tracks) {
-    const auto track = made->find(id);
-    if (track == made->end()) continue;
-    track->second.pauses = source.manifest.at(id).pauses;
-    track->second.participant = source.manifest.at(id).participant;
-  }
-  if (auto written = write_file_atomically(real_file_system(), output / "manifest.json", as_bytes(serialize_manifest(*made))); !written)
-    return written;
-  const auto info = read_recording_info(*sealed::reading_files(source.identities), source.folder);
-  if (!info) return {};
-  return change_recording_info(real_file_system(), output, [&](RecordingInfo& exported) {
-    exported.name = info->name;
-    exported.facts = info->facts;
-  });
+capture::NewRecording::Corrections facts_of(const ExportSource& source) {
+  capture::NewRecording::Corrections out;
+  out.manifest = [&source](Manifest& made) {
+    for (auto& [id, track] : made) {
+      track.pauses = source.manifest.at(id).pauses;
+      track.participant = source.manifest.at(id).participant;
+    }
+  };
+  if (auto info = read_recording_info(*sealed::reading_files(source.identities), source.folder))
+    out.info = [info = *std::move(info)](RecordingInfo& made) {
+      made.name = info.name;
+      made.facts = info.facts;
+    };
+  return out;
 }
 
 }  // namespace
@@ -89,8 +86,7 @@ Result<Exported> export_repaired(const ExportSource& source, const std::filesyst
     if (!missing) return std::unexpected(missing.error());
     out.missing += *missing;
   }
-  if (auto finished = (*made)->finish(ended); !finished) return std::unexpected(finished.error());
-  if (auto kept = keep_facts(source, output); !kept) return std::unexpected(std::move(kept).error());
+  if (auto finished = (*made)->finish(ended, facts_of(source)); !finished) return std::unexpected(finished.error());
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file_system.hpp"
+#include "server/log.hpp"
 
 namespace rtpx::server {
 namespace {
@@ -14,9 +15,11 @@ constexpr std::uint64_t kMostEventBytes = 16U << 20;
 
 }  // namespace
 
-void EventFiles::add(const std::string& name, const std::string& text) const {
+bool EventFiles::add(const std::string& name, const std::string& text) const {
   (void)real_file_system().create_directories(folder_);
-  (void)write_file_atomically(real_file_system(), folder_ / name, as_bytes(text));
+  const auto written = write_file_atomically(real_file_system(), folder_ / name, as_bytes(text));
+  if (!written) log(LogLevel::error, "an event cannot be kept until it is told: " + written.error().message);
+  return written.has_value();
 }
 
 std::vector<std::string> EventFiles::names() const {

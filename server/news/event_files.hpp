@@ -14,8 +14,8 @@ class EventFiles {
  public:
   explicit EventFiles(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
-  /// `text`: JSON. `name` sorts behind those of earlier events.
-  void add(const std::string& name, const std::string& text) const;
+  /// `text`: JSON. `name` sorts behind those of earlier events. False: it could not be written, which is logged.
+  bool add(const std::string& name, const std::string& text) const;
   /// Of all that wait, in order.
   [[nodiscard]] std::vector<std::string> names() const;
   /// nullopt: it is no JSON, or cannot be read.

@@ -30,7 +30,11 @@ void Hooks::converted(const std::string& id, std::string announcement) {
       log(LogLevel::error, "--on-converted was not run: " + std::to_string(kMostJobs) + " wait already", {.recording = id});
       return;
     }
-    files_.add(next_event_name(), announcement);
+    if (!files_.add(next_event_name(), announcement)) {
+      ++counts_.failed;
+      log(LogLevel::error, "--on-converted was not run", {.recording = id});
+      return;
+    }
     ++counts_.waiting;
     pending_ = true;
   }

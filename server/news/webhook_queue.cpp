@@ -36,7 +36,7 @@ WebhookQueue::~WebhookQueue() {
 }
 
 void WebhookQueue::add(const std::string& name, const nlohmann::json& event) {
-  files_.add(name, event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  (void)files_.add(name, event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   const std::lock_guard lock(mutex_);
   pending_ = true;
   changed_.notify_all();

@@ -13,16 +13,9 @@ namespace {
 using namespace std::chrono_literals;
 constexpr auto kTick = 20ms;        // between two looks for what to push, while there is some
 constexpr auto kIdleTick = 250ms;   // else: a slow recorder among hundreds must not cost wake-ups
-constexpr auto kTogether = 100ms;   // recorders sync at multiples of it: one commit of the journal serves many
 constexpr std::size_t kBatch = 64;  // files synced together, and open for it
 constexpr std::uint64_t kPushBytes = 512U << 10;  // of one file, between two pushes
 constexpr std::uint64_t kKeepBytes = 4U << 20;    // pushed bytes of one file that may still be on their way
-
-/// When the pass after one at `now` begins: `period` later, or a little earlier.
-std::chrono::steady_clock::time_point next_pass(std::chrono::steady_clock::time_point now, std::chrono::milliseconds period) {
-  const auto next = now + period;
-  return period < 2 * kTogether ? next : next - next.time_since_epoch() % kTogether;
-}
 
 }  // namespace
 
@@ -36,14 +29,14 @@ Syncer::~Syncer() = default;
 
 void Syncer::run() {
   const auto period = interval_.count() != 0 ? pass_period(interval_) : 1s;
-  auto next = next_pass(std::chrono::steady_clock::now(), period);
+  auto next = std::chrono::steady_clock::now() + period;
   auto tick = kTick;
   while (true) {
     stop_.wait_until(std::min(next, std::chrono::steady_clock::now() + tick));
     if (stopping_.load()) break;
     if (std::chrono::steady_clock::now() >= next) {
       (void)pass(interval_.count() != 0);
-      next = next_pass(std::chrono::steady_clock::now(), period);
+      next = std::chrono::steady_clock::now() + period;
     } else if (interval_.count() != 0) {
       const std::lock_guard lock(pass_mutex_);
       (void)take_inbox(false);

@@ -128,7 +128,7 @@ Result<VerifyReport> verify(const std::filesystem::path& recording, const Verify
     verified->further_ranges = ranges.further;
     const ManifestTrack* const track = layout->track(file.track_id);
     if (ranges.tail) report.notes.push_back(tail_note(*verified, *ranges.tail, track));
-    if (track != nullptr && !verified->rtcp && (file.indexed == nullptr || !file.indexed->end)) open_ended.insert(file.track_id);
+    if (track != nullptr && counts_packets(*track) && !verified->rtcp && (file.indexed == nullptr || !file.indexed->end)) open_ended.insert(file.track_id);
     report.files.push_back(std::move(*verified));
     add_findings(*source, file.path, report);
   }

@@ -46,21 +46,24 @@ NewRecording::~NewRecording() {
   if (!finished_) std::filesystem::remove_all(work_, ignored);
 }
 
-Result<void> NewRecording::finish(std::optional<UtcTime> ended) {
+Result<void> NewRecording::finish(std::optional<UtcTime> ended, const Corrections& corrections) {
   if (auto flushed = recorder_->flush(); !flushed) return flushed;
   std::vector<std::string> ids;
   for (const auto& [id, track] : recorder_->manifest()) ids.push_back(id);
   if (auto answer = recorder_->end_tracks(ids); !answer) return std::unexpected(answer.error());
   Manifest manifest = recorder_->manifest();
   recorder_.reset();
-  if (auto corrected = correct_manifest(std::move(manifest), ended); !corrected) return corrected;
+  if (auto corrected = correct_manifest(std::move(manifest), ended, corrections); !corrected) return corrected;
+  if (corrections.info)
+    if (auto changed = change_recording_info(real_file_system(), work_, corrections.info); !changed) return changed;
   if (::rename(work_.c_str(), folder_.c_str()) != 0) return std::unexpected(os_error("rename", work_, errno));
   finished_ = true;
   return real_file_system().sync_directory(folder_.parent_path());
 }
 
 /// The recorder wrote the working folder's name into the locations, and when it was run into `ended_at`.
-Result<void> NewRecording::correct_manifest(Manifest manifest, std::optional<UtcTime> ended) const {
+Result<void> NewRecording::correct_manifest(Manifest manifest, std::optional<UtcTime> ended,
+                                            const Corrections& corrections) const {
   const auto moved = [&](const std::string& location) {
     return (folder_ / std::filesystem::path(location).filename()).string();
   };
@@ -72,6 +75,7 @@ Result<void> NewRecording::correct_manifest(Manifest manifest, std::optional<Utc
     for (auto& location : track.more_rtcp_locations) location = moved(location);
     if (ended) track.ended_at = ended;
   }
+  if (corrections.manifest) corrections.manifest(manifest);
   sealed::SealedFiles files(real_file_system(), recipients_, {});
   return write_file_atomically(files, work_ / "manifest.json", as_bytes(serialize_manifest(manifest)));
 }

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 
 #include "rtpx/recorder.hpp"
+#include "storage/recording_file.hpp"
 
 namespace rtpx::capture {
 
@@ -36,15 +38,20 @@ class NewRecording {
     return outcome == Outcome::queue_full ? record() : outcome;
   }
 
+  /// What of the original its packets do not tell, put in before the folder appears. Either may be unset.
+  struct Corrections {
+    std::function<void(Manifest&)> manifest;
+    std::function<void(RecordingInfo&)> info;
+  };
   /// Ends all tracks and publishes the folder. `ended` is when the original ended. Errors: io, no_space.
-  [[nodiscard]] Result<void> finish(std::optional<UtcTime> ended);
+  [[nodiscard]] Result<void> finish(std::optional<UtcTime> ended, const Corrections& corrections = {});
 
  private:
   static constexpr std::size_t kFlushBytes = 32U << 20;  // well below the recorder's memory
 
   NewRecording(std::filesystem::path folder, std::filesystem::path work, std::vector<Recipient> recipients)
       : folder_(std::move(folder)), work_(std::move(work)), recipients_(std::move(recipients)) {}
-  [[nodiscard]] Result<void> correct_manifest(Manifest manifest, std::optional<UtcTime> ended) const;
+  [[nodiscard]] Result<void> correct_manifest(Manifest manifest, std::optional<UtcTime> ended, const Corrections& corrections) const;
 
   std::filesystem::path folder_, work_;
   const std::vector<Recipient> recipients_;  // for whom it is sealed; none: it is not
